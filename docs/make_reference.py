@@ -15,8 +15,8 @@ from engine.files.project import samples
 from engine.lessons.lesson import lesson_names, read_lesson
 from engine.tables.cells import BY_NAME
 from rnn_tui import arguments
-from rnn_tui.bindings import COMMANDS
-from rnn_tui.walk_bindings import WALK_COMMANDS
+from rnn_tui.keys.bindings import COMMANDS
+from rnn_tui.keys.walk_bindings import WALK_COMMANDS
 
 PAGE = Path(__file__).parent / "reference.md"
 HEAD = """\

@@ -13,20 +13,20 @@ from textual.screen import Screen
 
 from engine.notation import NOTATIONS
 from engine.session import Session
-from rnn_tui.bindings import WHAT_IF, WITHOUT_KEY
 from rnn_tui.control.memory import memory
-from rnn_tui.lifecycle import TerminalApp
-from rnn_tui.look import look
+from rnn_tui.keys.bindings import WHAT_IF, WITHOUT_KEY
 from rnn_tui.render.inks import MODES
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.paned import PanedScreen
+from rnn_tui.shown.look import look
+from rnn_tui.terminal.lifecycle import TerminalApp
 from rnn_tui.themes import THEMES, colors_of, theme_named
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.lessons.lesson import Lesson
-    from rnn_tui.screens.palette import PaletteEntry
+    from rnn_tui.screens.dialogs.palette import PaletteEntry
 
 INTERRUPTED = 130
 NOTATION, THEME = "Notation", "Theme"
@@ -71,7 +71,7 @@ class ThemedApp(TerminalApp):
 
     def action_themes(self) -> None:
         """Asks for a theme."""
-        from rnn_tui.screens.palette import PaletteEntry
+        from rnn_tui.screens.dialogs.palette import PaletteEntry
 
         self._choose([PaletteEntry(name, THEME, "", f"app.set_theme({name!r})") for name in THEMES], "theme")
 
@@ -81,7 +81,7 @@ class ThemedApp(TerminalApp):
 
     def choices(self) -> Iterator[PaletteEntry]:
         """What the palette offers on the uppermost screen: all that has a key."""
-        from rnn_tui.screens.palette import THEME_CHOICE, choice_of
+        from rnn_tui.screens.dialogs.palette import THEME_CHOICE, choice_of
 
         if isinstance(self.screen, PanedScreen):
             yield from map(choice_of, self.screen.commands)
@@ -93,7 +93,7 @@ class ThemedApp(TerminalApp):
             self._choose(choice for choice in self.choices() if choice.action != "app.palette")
 
     def _choose(self, choices: Iterable[PaletteEntry], title: str = "commands") -> None:
-        from rnn_tui.screens.palette import PaletteScreen  # loaded when it is asked for, like every dialog
+        from rnn_tui.screens.dialogs.palette import PaletteScreen  # loaded when it is asked for, like every dialog
 
         screen = self.screen
 
@@ -151,7 +151,7 @@ class DebuggerApp(ThemedApp):
         if not isinstance(self.screen, MainScreen):
             yield from super().choices()
             return
-        from rnn_tui.screens.palette import THEME_CHOICE, PaletteEntry, choice_of
+        from rnn_tui.screens.dialogs.palette import THEME_CHOICE, PaletteEntry, choice_of
 
         commands = list(map(choice_of, self.screen.commands))
         usual = [PaletteEntry(name, WHAT_IF, "", action, meaning) for action, name, meaning in WITHOUT_KEY]

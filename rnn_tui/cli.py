@@ -99,7 +99,7 @@ def entry() -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # no fault of the user's
-        from rnn_tui.crash import EXIT_CODE, crashed
+        from rnn_tui.terminal.crash import EXIT_CODE, crashed
 
         print(crashed(error), file=sys.stderr)
         code = EXIT_CODE

@@ -14,13 +14,13 @@ from engine.debug.view import View
 from engine.explain.line_parts import writer_for
 from engine.recording.tape import Tape
 from engine.session import Session
-from rnn_tui.frame import Frame
-from rnn_tui.look import look
+from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.flow import draw_flow
-from rnn_tui.panes.listing import draw_listing
-from rnn_tui.panes.strip import draw_strip
-from rnn_tui.panes.time_axis import listing_width
-from rnn_tui.selection import Selection
+from rnn_tui.panes.program.listing import draw_listing
+from rnn_tui.panes.shared.time_axis import listing_width
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import look
+from rnn_tui.shown.selection import Selection
 
 WIDTH, STRIP, BODY = 120, 4, 23
 _PAGE = '<pre style="line-height:1.2;font-family:Menlo,DejaVu Sans Mono,Consolas,monospace">{code}</pre>'

@@ -6,8 +6,8 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.errors import InputError
 from engine.text import clean
-from rnn_tui.look import CONTRAST, DARK, LIGHT, Colors
 from rnn_tui.render.palette import RGB, luminance, rgb
+from rnn_tui.shown.look import CONTRAST, DARK, LIGHT, Colors
 
 TEXT, READ, SEEN = 7.0, 4.5, 1.6
 """Contrasts to the background: of text, of what else is read, and of lines and bands that are seen (WCAG 2.2, 1.4.3 and 1.4.6)."""

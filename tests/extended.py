@@ -200,11 +200,11 @@ def notation() -> None:
 
 
 def view() -> None:
-    from rnn_tui.bindings import COMMANDS
     from rnn_tui.control.controller import Controller
-    from rnn_tui.look import look
+    from rnn_tui.keys.bindings import COMMANDS
     from rnn_tui.screens.layout import RIGHT, layout
-    from rnn_tui.selection import PAGES
+    from rnn_tui.shown.look import look
+    from rnn_tui.shown.selection import PAGES
     from tests.rnn_tui.panes.scene import scene
 
     assert "norms" in PAGES and any(command.keys == "7" for command in COMMANDS)

@@ -37,7 +37,7 @@ from engine.files.trace_model import network_of
 from engine.files.weights import read_weights
 from engine.lessons.lesson import lesson_folder, read_lesson
 from engine.session import open_session
-from rnn_tui.settings import read_settings
+from rnn_tui.kept.settings import read_settings
 
 COUNTS = {"files": 100_000, "options": 10_000, "texts": 100_000}
 """Trials of each kind at scale 1."""

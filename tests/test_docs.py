@@ -17,7 +17,7 @@ from engine.files.options import OPTIONS
 from engine.files.weights import write_weights
 from engine.session import open_session
 from rnn_tui import arguments, cli
-from rnn_tui.bindings import COMMANDS
+from rnn_tui.keys.bindings import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -24,7 +24,7 @@ def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 
 def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui config`: the settings in force, as a file that could stand there."""
-    from rnn_tui.settings import read_settings, settings_path, settings_text
+    from rnn_tui.kept.settings import read_settings, settings_path, settings_text
 
     path = settings_path()
     sys.stdout.write(settings_text(read_settings(path), path))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
     from engine.doctor.walk.walk import ProgramWalk
     from engine.session import Session
-    from rnn_tui.settings import Settings
+    from rnn_tui.kept.settings import Settings
 
 SELDOM = 200_000
 """New objects between two looks for garbage before the first frame: nearly all of them stay, and each look goes through all there are."""
@@ -42,8 +42,8 @@ def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
     if isinstance(opened, tuple):
         _record_first(opened[0])
     from rnn_tui.app import DebuggerApp, WalkApp
+    from rnn_tui.kept.sessions import remember, remembered, session_file
     from rnn_tui.lessons.language import language
-    from rnn_tui.sessions import remember, remembered, session_file
 
     look = {"mode": mode, "theme": parsed.theme, "keys": settings.keys}
     if not isinstance(opened, tuple):
@@ -67,7 +67,7 @@ def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
 def _settled(parsed: argparse.Namespace) -> Settings:
     """The settings, where there is a terminal; what the command line leaves open is as they say."""
     terminal.require()
-    from rnn_tui.settings import read_settings
+    from rnn_tui.kept.settings import read_settings
 
     settings = read_settings()
     parsed.color = parsed.color or settings.color
@@ -134,7 +134,7 @@ def learn(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
     mode = terminal.ready(parsed.color)
     from engine.session import open_session
     from rnn_tui.app import DebuggerApp
-    from rnn_tui.lessons.opening import opened
+    from rnn_tui.screens.lessons.opening import opened
 
     app = DebuggerApp(
         opened(lesson) if lesson else open_session(None, {}),
@@ -171,7 +171,7 @@ def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.debug.places import parse_place
     from engine.session import open_session
     from rnn_tui.commands.shared import edited, output_of, spelling_of
-    from rnn_tui.saving import kind_of
+    from rnn_tui.kept.saving import kind_of
 
     kind_of(Path(arguments.output))
     session = open_session(arguments.data, given)
@@ -181,7 +181,7 @@ def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout)
     terminal.prepare_environment("truecolor", os.environ)
     from rnn_tui.app import DebuggerApp
-    from rnn_tui.saving import save
+    from rnn_tui.kept.saving import save
 
     app = DebuggerApp(session, theme=arguments.theme)
 

@@ -23,11 +23,11 @@ from rnn_tui.control.training import TrainingPage
 from rnn_tui.control.weights import WeightsPage
 from rnn_tui.control.why import WhyPage
 from rnn_tui.control.yours import YoursPage
-from rnn_tui.frame import Frame
-from rnn_tui.lessons.card import LessonCard
-from rnn_tui.look import Look
-from rnn_tui.selection import NUMBERS, PageName
-from rnn_tui.targets import ToLine, ToPosition
+from rnn_tui.shown.card import LessonCard
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import Look
+from rnn_tui.shown.selection import NUMBERS, PageName
+from rnn_tui.shown.targets import ToLine, ToPosition
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep

@@ -13,10 +13,10 @@ from engine.explain.line_parts import writer_for
 from engine.explain.why import CellAddress
 from engine.model.blocks import Point
 from engine.session import Session
-from rnn_tui.bindings import COMMANDS
-from rnn_tui.frame import Frame
-from rnn_tui.keys import Command
-from rnn_tui.selection import Selection
+from rnn_tui.keys.bindings import COMMANDS
+from rnn_tui.keys.command import Command
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.selection import Selection
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep

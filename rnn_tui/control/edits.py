@@ -8,7 +8,7 @@ from engine.errors import InputError
 from engine.language.derive import gradient
 from engine.language.functions import ACTIVATIONS, from_unit_to_unit
 from rnn_tui.control.desk import Desk
-from rnn_tui.frame import Frame
+from rnn_tui.shown.frame import Frame
 
 
 class Edits:

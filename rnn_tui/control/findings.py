@@ -8,7 +8,7 @@ from engine.debug.places import Destination
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
-from rnn_tui.targets import ToFinding
+from rnn_tui.shown.targets import ToFinding
 
 if TYPE_CHECKING:
     from engine.explain.findings import Finding

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from engine.debug.whatif import Branch
-from rnn_tui.bindings import EDITED, FOOTER_ORDER
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Page
-from rnn_tui.selection import PAGES, PageName
+from rnn_tui.keys.bindings import EDITED, FOOTER_ORDER
+from rnn_tui.shown.selection import PAGES, PageName
 
 
 def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, str, str], ...]:

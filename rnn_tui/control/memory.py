@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.model.blocks import Point
 from engine.notation import NOTATIONS
 from rnn_tui.control.controller import Controller
-from rnn_tui.selection import PAGES
+from rnn_tui.shown.selection import PAGES
 
 FARTHEST = 100
 """The last iteration that is gone back to: all before it are trained again."""

@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.stops import Stops
-from rnn_tui.frame import Frame
 from rnn_tui.panes.pictured import flow_steps, pictured
-from rnn_tui.pointed import cell_of_part
 from rnn_tui.render.numbers import matrix_text, shape
-from rnn_tui.targets import ToCell, cell_at
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.pointed import cell_of_part
+from rnn_tui.shown.targets import ToCell, cell_at
 
 Heights: TypeAlias = dict[str, str | int]
 """Panes by name, and how high each is: in lines (7), or its share of what is left ("2fr")."""

@@ -13,9 +13,9 @@ from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.search import EnoughError
 from rnn_tui.control.stops import Stops
-from rnn_tui.frame import Frame
 from rnn_tui.render.numbers import number
-from rnn_tui.targets import ToIteration, moment_at
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToIteration, moment_at
 
 TRAIN_FOR = 0.04
 """Seconds of training between two pictures of it."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
-from rnn_tui.keys import Command
-from rnn_tui.lessons.card import LessonCard
-from rnn_tui.look import Look
-from rnn_tui.selection import NUMBERS
-from rnn_tui.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
-from rnn_tui.walk_bindings import WALK_COMMANDS, WALK_FOOTER
-from rnn_tui.walk_frame import WalkChoice, WalkFrame, pictures_of
+from rnn_tui.keys.command import Command
+from rnn_tui.keys.walk_bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.shown.card import LessonCard
+from rnn_tui.shown.look import Look
+from rnn_tui.shown.selection import NUMBERS
+from rnn_tui.shown.targets import ToCell, ToCrumb, ToOperand, ToPosition, ToSource, cell_at
+from rnn_tui.shown.walk_frame import WalkChoice, WalkFrame, pictures_of
 
 if TYPE_CHECKING:
     from engine.doctor.derive.beside import LinesBelow

@@ -7,9 +7,9 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.panes.ledger import at_weight, matrix_of, summed_addends, weight_cell
-from rnn_tui.pointed import cell_of_part
 from rnn_tui.render.numbers import matrix_text
-from rnn_tui.targets import ToCell, ToWeight, cell_at
+from rnn_tui.shown.pointed import cell_of_part
+from rnn_tui.shown.targets import ToCell, ToWeight, cell_at
 
 
 class WeightsPage(Page):

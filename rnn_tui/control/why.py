@@ -10,11 +10,11 @@ from engine.explain.why import CellAddress, equation_text, put_in, why, zero_rea
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
-from rnn_tui.exhibit import Asked
-from rnn_tui.frame import Frame
 from rnn_tui.panes.why import TERMS, numbered
 from rnn_tui.render.numbers import matrix_text
-from rnn_tui.targets import ToCrumb, ToOperand
+from rnn_tui.shown.exhibit import Asked
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToCrumb, ToOperand
 
 
 class WhyPage(Page):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
-from rnn_tui.targets import ToCell, ToSource, cell_at
+from rnn_tui.shown.targets import ToCell, ToSource, cell_at
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep

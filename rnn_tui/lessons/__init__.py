@@ -1,1 +1,1 @@
-"""Lessons on the screen: the learner's way through one, what the card shows, and the keys."""
+"""Lessons on the screen: the learner's way through one, and what its card shows."""

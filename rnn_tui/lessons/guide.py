@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.lessons.lesson import Lesson, LessonStep, Words, in_language
-from rnn_tui.lessons.card import CardTone, Choice, LessonCard
 from rnn_tui.lessons.language import WORDS
+from rnn_tui.shown.card import CardTone, Choice, LessonCard
 
 
 @dataclass(frozen=True)

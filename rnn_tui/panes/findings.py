@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
-from rnn_tui.frame import Frame
-from rnn_tui.panes.header import ARROWS
+from rnn_tui.panes.around.header import ARROWS
 from rnn_tui.render.canvas import Canvas, shortened
-from rnn_tui.targets import ToFinding
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToFinding
 
 if TYPE_CHECKING:
     from engine.explain.findings import Finding

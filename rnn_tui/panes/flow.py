@@ -9,13 +9,12 @@ from rich.cells import cell_len
 
 from engine.language.derive import OUT, gradient
 from engine.language.functions import Array
-from rnn_tui.frame import DIFFERENCE, ORIGINAL, Frame
-from rnn_tui.panes.gains import GAINS, draw_gains
-from rnn_tui.panes.legend import padding_key
+from rnn_tui.panes.around.strip import DECADES
 from rnn_tui.panes.pictured import FlowPart, at_flow
-from rnn_tui.panes.strip import DECADES
-from rnn_tui.panes.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, present, time_axis
-from rnn_tui.panes.words import flow_meaning, flows_with
+from rnn_tui.panes.shared.gains import GAINS, draw_gains
+from rnn_tui.panes.shared.legend import padding_key
+from rnn_tui.panes.shared.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, present, time_axis
+from rnn_tui.panes.shared.words import flow_meaning, flows_with
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import curve
 from rnn_tui.render.heatmap import heatmap
@@ -24,7 +23,8 @@ from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, scale_of
 from rnn_tui.render.pooling import block_of, pool
-from rnn_tui.targets import ToPosition
+from rnn_tui.shown.frame import DIFFERENCE, ORIGINAL, Frame
+from rnn_tui.shown.targets import ToPosition
 
 FULL = 8
 """Lines that a quantity should have before a further one is shown below it."""

@@ -13,9 +13,7 @@ from engine.explain.line_parts import Part
 from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from rnn_tui.exhibit import Exhibit, Tone
-from rnn_tui.frame import FLOOR, Frame
-from rnn_tui.panes.time_axis import TimeAxis, TimePart, present, time_axis
+from rnn_tui.panes.shared.time_axis import TimeAxis, TimePart, present, time_axis
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import Cursor, heatmap
 from rnn_tui.render.heatmap import height as picture_height
@@ -23,7 +21,9 @@ from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import NOT_YET, PAD, scale_of, signed_codes
 from rnn_tui.render.pooling import block_of, pool
-from rnn_tui.targets import ToPosition
+from rnn_tui.shown.exhibit import Exhibit, Tone
+from rnn_tui.shown.frame import FLOOR, Frame
+from rnn_tui.shown.targets import ToPosition
 
 NUMBERED = 8
 """The pitch from which on the sums over samples are numbers."""

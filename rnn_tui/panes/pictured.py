@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.language.functions import Array
-from rnn_tui.exhibit import Exhibit
-from rnn_tui.frame import Frame
 from rnn_tui.panes.ledger import at_weight
-from rnn_tui.panes.time_axis import TimePart
+from rnn_tui.panes.shared.time_axis import TimePart
+from rnn_tui.shown.exhibit import Exhibit
+from rnn_tui.shown.frame import Frame
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from engine.errors import InputError
 from engine.explain.reach import reach
 from engine.language.derive import gradient
 from engine.language.functions import Array
-from rnn_tui.frame import Frame
-from rnn_tui.panes.time_axis import TimeAxis, present, time_axis
-from rnn_tui.panes.words import other_layers
+from rnn_tui.panes.shared.time_axis import TimeAxis, present, time_axis
+from rnn_tui.panes.shared.words import other_layers
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import PAD, one_sided_codes
-from rnn_tui.targets import ToPosition
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToPosition
 
 SMALLEST = 1e-30
 FADED = 1e-3

@@ -9,8 +9,7 @@ import numpy as np
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.recording.measures import COLUMNS
-from rnn_tui.frame import LOG_FROM, Frame
-from rnn_tui.panes.words import other_layers
+from rnn_tui.panes.shared.words import other_layers
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import bars, curve
 from rnn_tui.render.heatmap import heatmap
@@ -18,7 +17,8 @@ from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number, signed
 from rnn_tui.render.palette import NOT_YET, one_sided_codes
 from rnn_tui.render.pooling import block_of, block_range
-from rnn_tui.targets import ToIteration
+from rnn_tui.shown.frame import LOG_FROM, Frame
+from rnn_tui.shown.targets import ToIteration
 
 LEFT = 14
 WIDEST = 6

@@ -10,7 +10,6 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.tables.optimizers import PARAMETER, named
-from rnn_tui.frame import Frame
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
@@ -18,7 +17,8 @@ from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.render.palette import NOT_YET
 from rnn_tui.render.pooling import block_of, pool
-from rnn_tui.targets import ToWeight
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToWeight
 
 ONE_TERM = "one term"
 NARROW = 16

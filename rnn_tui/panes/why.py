@@ -13,13 +13,13 @@ from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
 from engine.explain.why import CellAddress, cell_of, origin
 from engine.language.functions import Array
-from rnn_tui.exhibit import Asked
-from rnn_tui.frame import Frame
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import exact, number
 from rnn_tui.render.palette import LEVELS
-from rnn_tui.targets import ToCrumb, ToOperand
+from rnn_tui.shown.exhibit import Asked
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToCrumb, ToOperand
 
 TERMS = 60
 """The largest terms that are shown and can be followed; the rest stands as one sum."""

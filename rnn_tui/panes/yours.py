@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from rnn_tui.frame import Frame
-from rnn_tui.panes.line import draw_parts
-from rnn_tui.panes.listing import DONE
-from rnn_tui.panes.source import DIFFERS, WRONG, ListedSource, draw_listed
+from rnn_tui.panes.program.line import draw_parts
+from rnn_tui.panes.program.listing import DONE
+from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed
 from rnn_tui.panes.why import name_of
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import number, shape
-from rnn_tui.targets import ToCell
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToCell
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import LineValue, Operand

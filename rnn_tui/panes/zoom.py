@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.language.functions import Array
-from rnn_tui.frame import Frame
-from rnn_tui.look import Look
-from rnn_tui.panes.arrangement import SIZES, CellHeight
-from rnn_tui.panes.line import codes_of, palette_of
 from rnn_tui.panes.pictured import pictured
-from rnn_tui.panes.time_axis import TimePart
+from rnn_tui.panes.program.arrangement import SIZES, CellHeight
+from rnn_tui.panes.program.line import codes_of, palette_of
+from rnn_tui.panes.shared.time_axis import TimePart
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
@@ -23,8 +21,10 @@ from rnn_tui.render.numbered import NUMBERED, with_numbers
 from rnn_tui.render.numbers import shape
 from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
-from rnn_tui.selection import NUMBERS
-from rnn_tui.targets import ToCell
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import Look
+from rnn_tui.shown.selection import NUMBERS
+from rnn_tui.shown.targets import ToCell
 
 NUMBER: tuple[int, CellHeight] = (9, 1)
 NEAR: tuple[int, CellHeight] = (2, "half")

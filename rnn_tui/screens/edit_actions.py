@@ -34,7 +34,7 @@ class EditActions(FileActions):
 
     def _edit(self, text: str | None) -> None:
         """Has a text typed to its end; None: nothing is left to be typed."""
-        from rnn_tui.screens.what_if import EditScreen
+        from rnn_tui.screens.dialogs.what_if import EditScreen
 
         if text is None:
             self.show()

@@ -10,11 +10,11 @@ from engine.errors import InputError
 from engine.files.locate import PROGRAMS, resolve
 from engine.session import Session, open_session
 from engine.text import clean
-from rnn_tui.lessons.actions import LessonActions
+from rnn_tui.screens.lessons.actions import LessonActions
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
-    from rnn_tui.saving import Shown
+    from rnn_tui.kept.saving import Shown
 
 
 class FileActions(LessonActions):
@@ -23,18 +23,18 @@ class FileActions(LessonActions):
     @property
     def shown(self) -> Shown:
         """What is on this screen, whatever stands over it."""
-        from rnn_tui.saving import Shown
+        from rnn_tui.kept.saving import Shown
 
         return Shown(self._compositor.render_strips(), self.controller.frame, self.controller.session)
 
     def action_save(self) -> None:
         """Asks for a name and saves what its ending says."""
-        from rnn_tui.screens.file_dialogs import SaveScreen
+        from rnn_tui.screens.dialogs.file_dialogs import SaveScreen
 
         self._open(SaveScreen(), self._save)
 
     def _save(self, path: Path) -> None:
-        from rnn_tui.saving import save
+        from rnn_tui.kept.saving import save
 
         try:
             self._say(save(path, self.shown))
@@ -59,8 +59,8 @@ class FileActions(LessonActions):
 
     def action_program(self) -> None:
         """Shows the model as a program."""
-        from rnn_tui.saving import program
-        from rnn_tui.screens.file_dialogs import ProgramScreen
+        from rnn_tui.kept.saving import program
+        from rnn_tui.screens.dialogs.file_dialogs import ProgramScreen
 
         try:
             self._open(ProgramScreen(program(self.shown)))
@@ -69,7 +69,7 @@ class FileActions(LessonActions):
 
     def action_open_other(self) -> None:
         """Asks for other data and opens it."""
-        from rnn_tui.screens.file_dialogs import OpenScreen
+        from rnn_tui.screens.dialogs.file_dialogs import OpenScreen
 
         self._open(OpenScreen(), self._open_other)
 
@@ -99,7 +99,7 @@ class FileActions(LessonActions):
     def action_examine(self) -> None:
         """Examines the user's program again, or asks for its file."""
         if self.controller.lockstep is None:
-            from rnn_tui.screens.examine import ExamineScreen
+            from rnn_tui.screens.dialogs.examine import ExamineScreen
 
             self._open(ExamineScreen(), self._examine)
         else:

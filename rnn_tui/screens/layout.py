@@ -6,15 +6,15 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from rnn_tui.control.pages import Heights, Page
+from rnn_tui.panes.around.header import draw_footer, draw_header
+from rnn_tui.panes.around.lesson import draw_lesson
+from rnn_tui.panes.around.notes import draw_notes
+from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.flow import draw_flow
-from rnn_tui.panes.header import draw_footer, draw_header
-from rnn_tui.panes.inspector import draw_inspector
-from rnn_tui.panes.lesson import draw_lesson
-from rnn_tui.panes.line import draw_line
-from rnn_tui.panes.listing import draw_listing
-from rnn_tui.panes.notes import draw_notes
-from rnn_tui.panes.strip import draw_strip
-from rnn_tui.panes.time_axis import listing_width
+from rnn_tui.panes.program.inspector import draw_inspector
+from rnn_tui.panes.program.line import draw_line
+from rnn_tui.panes.program.listing import draw_listing
+from rnn_tui.panes.shared.time_axis import listing_width
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.why import draw_why
 from rnn_tui.render.canvas import Canvas

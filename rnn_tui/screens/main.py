@@ -16,16 +16,16 @@ from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
 from engine.debug.view import View
 from engine.session import Session
-from rnn_tui.bindings import ANSWERS, COMMANDS
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import recall
-from rnn_tui.look import Look
-from rnn_tui.panes.lesson import lesson_lines
+from rnn_tui.keys.bindings import ANSWERS, COMMANDS
+from rnn_tui.panes.around.lesson import lesson_lines
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.search_actions import SearchActions
 from rnn_tui.screens.ticker import Ticker
-from rnn_tui.selection import PAGES, PageName
+from rnn_tui.shown.look import Look
+from rnn_tui.shown.selection import PAGES, PageName
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ SWEEP = 0.6
 
 
 class MainScreen(SearchActions):
-    """Everything on one screen; see `rnn_tui.bindings` for what can be done."""
+    """Everything on one screen; see `rnn_tui.keys.bindings` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of((*ANSWERS, *COMMANDS))]
 
@@ -164,7 +164,7 @@ class MainScreen(SearchActions):
 
     def action_goto(self) -> None:
         """Asks where to go."""
-        from rnn_tui.screens.dialogs import GotoScreen
+        from rnn_tui.screens.dialogs.questions import GotoScreen
 
         self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.visit)
 
@@ -225,7 +225,7 @@ class MainScreen(SearchActions):
 
     def action_find(self) -> None:
         """Asks which quantity the flow shall show."""
-        from rnn_tui.screens.dialogs import FindScreen
+        from rnn_tui.screens.dialogs.questions import FindScreen
 
         self._open(FindScreen(self.debugger, self.controller.frame), self._found)
 
@@ -248,6 +248,6 @@ class MainScreen(SearchActions):
 
     def action_help(self) -> None:
         """The help screen."""
-        from rnn_tui.screens.dialogs import HelpScreen
+        from rnn_tui.screens.dialogs.questions import HelpScreen
 
         self._open(HelpScreen(self.commands))

@@ -16,16 +16,16 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from rnn_tui.keys import Command
-from rnn_tui.look import Look
+from rnn_tui.kept.settings import remapped
+from rnn_tui.keys.command import Command
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.ticker import Ticker
-from rnn_tui.settings import remapped
-from rnn_tui.targets import Press
+from rnn_tui.shown.look import Look
+from rnn_tui.shown.targets import Press
 from rnn_tui.widgets.pane import Columns, Draw, Pane, Rows
 
 if TYPE_CHECKING:
-    from rnn_tui.screens.dialog import Dialog, Result
+    from rnn_tui.screens.dialogs.dialog import Dialog, Result
 
 Panes = Mapping[str, Draw]
 """What draws each pane, by the pane's name."""

@@ -73,18 +73,18 @@ class SearchActions(EditActions):
 
     def action_breakpoints(self) -> None:
         """Lists, adds and removes breakpoints."""
-        from rnn_tui.screens.dialogs import BreakpointsScreen
+        from rnn_tui.screens.dialogs.questions import BreakpointsScreen
 
         self._open(BreakpointsScreen(self.controller.debugger))
 
     def action_logged(self) -> None:
         """What logpoints have printed."""
-        from rnn_tui.screens.dialogs import LogScreen
+        from rnn_tui.screens.dialogs.questions import LogScreen
 
         self._open(LogScreen(self.controller.logged))
 
     def action_watch(self) -> None:
         """Lists, adds and removes watched expressions."""
-        from rnn_tui.screens.dialogs import WatchScreen
+        from rnn_tui.screens.dialogs.questions import WatchScreen
 
         self._open(WatchScreen(self.controller.debugger))

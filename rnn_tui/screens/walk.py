@@ -13,25 +13,25 @@ from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
 from engine.text import clean
 from rnn_tui.control.walker import Walker
+from rnn_tui.keys.walk_bindings import WALK_COMMANDS
 from rnn_tui.lessons.examiner import Examiner
-from rnn_tui.lessons.keys import LessonKeys
-from rnn_tui.look import Look
-from rnn_tui.panes.header import draw_footer
-from rnn_tui.panes.lesson import draw_lesson, lesson_lines
-from rnn_tui.panes.walk import (
+from rnn_tui.panes.around.header import draw_footer
+from rnn_tui.panes.around.lesson import draw_lesson, lesson_lines
+from rnn_tui.panes.walk.run import (
     draw_walk_header,
     draw_walk_source,
     draw_walk_strip,
     draw_walk_told,
 )
-from rnn_tui.panes.walk_value import draw_walk_value
-from rnn_tui.panes.walk_why import draw_walk_why
-from rnn_tui.panes.walk_zoom import draw_walk_zoom
-from rnn_tui.screens.dialogs import HelpScreen
+from rnn_tui.panes.walk.value import draw_walk_value
+from rnn_tui.panes.walk.why import draw_walk_why
+from rnn_tui.panes.walk.zoom import draw_walk_zoom
+from rnn_tui.screens.dialogs.questions import HelpScreen
+from rnn_tui.screens.dialogs.walk_dialogs import WALK_WORDS, GotoLineScreen, WalkStopsScreen
 from rnn_tui.screens.layout import SMALLEST
+from rnn_tui.screens.lessons.keys import LessonKeys
 from rnn_tui.screens.paned import keys_of
-from rnn_tui.screens.walk_dialogs import WALK_WORDS, GotoLineScreen, WalkStopsScreen
-from rnn_tui.walk_bindings import WALK_COMMANDS
+from rnn_tui.shown.look import Look
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class WalkScreen(LessonKeys):
-    """Source and values of the user's own run; see `rnn_tui.bindings.WALK_COMMANDS` for what can be done."""
+    """Source and values of the user's own run; see `rnn_tui.keys.bindings.WALK_COMMANDS` for what can be done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keys_of(WALK_COMMANDS)]
 

@@ -24,12 +24,12 @@ from engine.notation import NOTATIONS
 from engine.session import Session, open_session
 from rnn_tui import terminal
 from rnn_tui.app import DebuggerApp
-from rnn_tui.bindings import COMMANDS, FOOTER_ORDER, MOVE, WITHOUT_KEY
 from rnn_tui.control.controller import SPEEDS, Controller
-from rnn_tui.screens.dialogs import FindScreen, GotoScreen, HelpScreen
+from rnn_tui.keys.bindings import COMMANDS, FOOTER_ORDER, MOVE, WITHOUT_KEY
+from rnn_tui.screens.dialogs.palette import PaletteEntry, PaletteScreen, found
+from rnn_tui.screens.dialogs.questions import FindScreen, GotoScreen, HelpScreen
 from rnn_tui.screens.main import MainScreen
-from rnn_tui.screens.palette import PaletteEntry, PaletteScreen, found
-from rnn_tui.targets import Press, ToCell, ToLine
+from rnn_tui.shown.targets import Press, ToCell, ToLine
 from rnn_tui.widgets.pane import Pane
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

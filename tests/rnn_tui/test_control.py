@@ -10,11 +10,11 @@ import pytest
 from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
-from rnn_tui.look import look
-from rnn_tui.panes.listing import draw_listing, mark_of
+from rnn_tui.panes.program.listing import draw_listing, mark_of
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
-from rnn_tui.selection import PAGES, PageName
-from rnn_tui.targets import ToCell, cell_at
+from rnn_tui.shown.look import look
+from rnn_tui.shown.selection import PAGES, PageName
+from rnn_tui.shown.targets import ToCell, cell_at
 
 
 def controller() -> tuple[Controller, list[str]]:

@@ -18,10 +18,10 @@ from engine.files.trace import is_trace
 from engine.session import open_session
 from rnn_tui.cli import main
 from rnn_tui.control.controller import Controller
-from rnn_tui.look import look
+from rnn_tui.kept.saving import KINDS, Shown, _sections, save, where_to
 from rnn_tui.render.numbers import number
-from rnn_tui.saving import KINDS, Shown, _sections, save, where_to
-from rnn_tui.screens.file_dialogs import OpenScreen, SaveScreen
+from rnn_tui.screens.dialogs.file_dialogs import OpenScreen, SaveScreen
+from rnn_tui.shown.look import look
 from tests.rnn_tui.test_app import Driven, running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

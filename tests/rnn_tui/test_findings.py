@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.session import open_session
-from rnn_tui.targets import ToFinding, ToWeight
+from rnn_tui.shown.targets import ToFinding, ToWeight
 from tests.rnn_tui.test_app import running
 
 

@@ -13,12 +13,12 @@ from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui import cli
 from rnn_tui.control.controller import Controller
-from rnn_tui.frame import Frame
-from rnn_tui.look import look
-from rnn_tui.panes.header import draw_header
-from rnn_tui.panes.inspector import draw_inspector
-from rnn_tui.panes.strip import BARS, draw_strip
-from rnn_tui.pointed import cell_of_part
+from rnn_tui.panes.around.header import draw_header
+from rnn_tui.panes.around.strip import BARS, draw_strip
+from rnn_tui.panes.program.inspector import draw_inspector
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import look
+from rnn_tui.shown.pointed import cell_of_part
 
 
 def controller(data: str | None = None, **options: Any) -> Controller:

@@ -11,13 +11,13 @@ from engine.debug.places import parse_place
 from engine.errors import InputError
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp
-from rnn_tui.bindings import COMMANDS
 from rnn_tui.cli import main
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import memory, recall
-from rnn_tui.look import look
-from rnn_tui.sessions import LARGEST, remember, remembered, session_file
-from rnn_tui.settings import Settings, read_settings, settings_path, settings_text
+from rnn_tui.kept.sessions import LARGEST, remember, remembered, session_file
+from rnn_tui.kept.settings import Settings, read_settings, settings_path, settings_text
+from rnn_tui.keys.bindings import COMMANDS
+from rnn_tui.shown.look import look
 from tests.rnn_tui.test_app import Driven, running
 from tests.tmux import tmux
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import InputError
-from rnn_tui.look import Colors, look
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import rgb
+from rnn_tui.shown.look import Colors, look
 from rnn_tui.themes import OWN, READ, SEEN, TEXT, THEMES, colors_of, contrast, theme_named
 
 

@@ -21,17 +21,17 @@ from rnn_tui.app import DebuggerApp, WalkApp
 from rnn_tui.arguments import parser_of
 from rnn_tui.commands.screen import opened_of
 from rnn_tui.control.walker import Walker
-from rnn_tui.look import look
-from rnn_tui.panes.walk import draw_walk_source, draw_walk_told
-from rnn_tui.panes.walk_value import draw_walk_value
-from rnn_tui.panes.walk_why import draw_walk_why
+from rnn_tui.keys.walk_bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.panes.walk.run import draw_walk_source, draw_walk_told
+from rnn_tui.panes.walk.value import draw_walk_value
+from rnn_tui.panes.walk.why import draw_walk_why
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.screens.dialogs import HelpScreen
+from rnn_tui.screens.dialogs.questions import HelpScreen
+from rnn_tui.screens.dialogs.walk_dialogs import WalkStopsScreen
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.walk import WalkScreen
-from rnn_tui.screens.walk_dialogs import WalkStopsScreen
-from rnn_tui.targets import ToCell, ToPosition, ToSource
-from rnn_tui.walk_bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.shown.look import look
+from rnn_tui.shown.targets import ToCell, ToPosition, ToSource
 from tests.engine.doctor.walk.programs import corrected_one, forward_only
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

@@ -9,10 +9,10 @@ from textual.widgets import Input, Static
 from engine.debug.whatif import Branch, what_if
 from engine.model.blocks import Point
 from engine.session import open_session
-from rnn_tui.bindings import WITHOUT_KEY
+from rnn_tui.keys.bindings import WITHOUT_KEY
 from rnn_tui.panes.flow import draw_flow
-from rnn_tui.screens.what_if import EditScreen
-from rnn_tui.targets import Press
+from rnn_tui.screens.dialogs.what_if import EditScreen
+from rnn_tui.shown.targets import Press
 from tests.rnn_tui.test_app import Driven, running
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

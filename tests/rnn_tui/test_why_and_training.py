@@ -14,9 +14,9 @@ from engine.recording.history import History
 from engine.session import open_session
 from rnn_tui.panes.training import draw_training
 from rnn_tui.render.numbers import number
-from rnn_tui.screens.dialogs import BreakpointsScreen, WatchScreen
-from rnn_tui.screens.palette import PaletteScreen
-from rnn_tui.targets import Press, ToCrumb, ToIteration, ToOperand
+from rnn_tui.screens.dialogs.palette import PaletteScreen
+from rnn_tui.screens.dialogs.questions import BreakpointsScreen, WatchScreen
+from rnn_tui.shown.targets import Press, ToCrumb, ToIteration, ToOperand
 from tests.rnn_tui.panes.scene import scene
 from tests.rnn_tui.test_app import running, until
 

@@ -18,10 +18,10 @@ from rnn_tui.app import DebuggerApp
 from rnn_tui.arguments import model_options, parser_of
 from rnn_tui.cli import main
 from rnn_tui.commands.screen import opened_of
-from rnn_tui.screens.examine import ExamineScreen
+from rnn_tui.screens.dialogs.examine import ExamineScreen
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.walk import WalkScreen
-from rnn_tui.targets import ToCell, ToSource
+from rnn_tui.shown.targets import ToCell, ToSource
 from tests.engine.doctor.reports import opened as examined
 from tests.rnn_tui.test_app import Driven, running, until
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from rnn_tui.bindings import COMMANDS, WITHOUT_KEY
-from rnn_tui.walk_bindings import WALK_COMMANDS
+from rnn_tui.keys.bindings import COMMANDS, WITHOUT_KEY
+from rnn_tui.keys.walk_bindings import WALK_COMMANDS
 
 KEYS = tuple(
     dict.fromkeys(

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.lessons.lesson import lesson_names, read_lesson
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp, ThemedApp, WalkApp
-from rnn_tui.lessons.opening import opened
+from rnn_tui.screens.lessons.opening import opened
 from tests.engine.doctor.reports import opened as examined
 from tests.engine.doctor.walk.programs import corrected_one, forward_only
 from tests.rnn_tui.combinations import Model, models

@@ -14,9 +14,9 @@ from engine.session import open_session
 from rnn_tui.lessons.examiner import Examiner
 from rnn_tui.lessons.language import WORDS, language
 from rnn_tui.lessons.tutor import Tutor
-from rnn_tui.look import look
-from rnn_tui.panes.lesson import folded, lesson_lines
+from rnn_tui.panes.around.lesson import folded, lesson_lines
 from rnn_tui.screens.walk import WalkScreen
+from rnn_tui.shown.look import look
 from tests.rnn_tui.test_app import Driven, running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")

@@ -8,19 +8,19 @@ from typing import Any
 from engine.explain.line_parts import writer_for
 from engine.model.blocks import Point
 from engine.session import Session, open_session
-from rnn_tui.bindings import COMMANDS, FOOTER_ORDER
-from rnn_tui.frame import Frame
-from rnn_tui.look import DARK, LIGHT, look
+from rnn_tui.keys.bindings import COMMANDS, FOOTER_ORDER
+from rnn_tui.panes.around.header import draw_footer, draw_header
+from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.flow import draw_flow
-from rnn_tui.panes.header import draw_footer, draw_header
-from rnn_tui.panes.inspector import draw_inspector
-from rnn_tui.panes.line import draw_line
-from rnn_tui.panes.listing import draw_listing
-from rnn_tui.panes.strip import draw_strip
+from rnn_tui.panes.program.inspector import draw_inspector
+from rnn_tui.panes.program.line import draw_line
+from rnn_tui.panes.program.listing import draw_listing
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.selection import PAGES, Selection
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import DARK, LIGHT, look
+from rnn_tui.shown.selection import PAGES, Selection
 
 PANES: dict[str, Callable[[Frame, int, int], Canvas]] = {
     "header": draw_header,

@@ -11,12 +11,12 @@ import pytest
 
 from engine.model.blocks import Point
 from engine.session import Session, open_session
-from rnn_tui.frame import Frame
 from rnn_tui.panes import flow
-from rnn_tui.panes.time_axis import TimeAxis, listing_width, time_axis
-from rnn_tui.panes.words import clipping_words, flow_meaning, flow_words, padding_words, truncation_words
+from rnn_tui.panes.shared.time_axis import TimeAxis, listing_width, time_axis
+from rnn_tui.panes.shared.words import clipping_words, flow_meaning, flow_words, padding_words, truncation_words
 from rnn_tui.render import numbered
 from rnn_tui.render.palette import ENDED, NOT_YET, PAD, ZERO
+from rnn_tui.shown.frame import Frame
 from tests.rnn_tui.panes.scene import PANES, SIZES, scene
 
 LENGTHS = np.array([6, 3, 5])

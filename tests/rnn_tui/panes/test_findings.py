@@ -9,11 +9,11 @@ import pytest
 
 from engine.explain.findings import Finding, findings
 from engine.session import open_session
-from rnn_tui.frame import Frame
+from rnn_tui.panes.around.header import draw_header
 from rnn_tui.panes.findings import draw_findings
-from rnn_tui.panes.header import draw_header
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.targets import Press, ToFinding
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import Press, ToFinding
 from tests.rnn_tui.panes.scene import scene
 
 

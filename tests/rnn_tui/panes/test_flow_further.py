@@ -12,18 +12,18 @@ from engine.explain.reach import reach
 from engine.explain.spectrum import spectra
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
-from rnn_tui.frame import Frame
-from rnn_tui.look import look
+from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.flow import draw_flow
-from rnn_tui.panes.inspector import draw_inspector
 from rnn_tui.panes.ledger import weight_cell
-from rnn_tui.panes.strip import draw_strip
-from rnn_tui.panes.time_axis import listing_width
+from rnn_tui.panes.program.inspector import draw_inspector
+from rnn_tui.panes.shared.time_axis import listing_width
 from rnn_tui.panes.weights import draw_weights
 from rnn_tui.panes.zoom import draw_zoom
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import exact
-from rnn_tui.targets import ToPosition, ToWeight
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import look
+from rnn_tui.shown.targets import ToPosition, ToWeight
 from tests.rnn_tui.panes.scene import scene
 
 

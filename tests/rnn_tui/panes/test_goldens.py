@@ -10,9 +10,9 @@ import pytest
 from engine.debug.places import parse_place
 from engine.model.blocks import Point
 from engine.session import Session, open_session
-from rnn_tui.frame import Frame
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.targets import ToLine
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import ToLine
 from tests.rnn_tui.panes.scene import PANES, POINTS, SIZES, scene
 
 Golden = Callable[[str, str], None]

@@ -16,14 +16,15 @@ from rich.cells import cell_len
 
 from engine.files.locate import sample_names
 from engine.session import Session, open_session
-from rnn_tui.frame import Frame
-from rnn_tui.panes import flow, strip, weights
-from rnn_tui.panes.time_axis import time_axis
+from rnn_tui.panes import flow, weights
+from rnn_tui.panes.around import strip
+from rnn_tui.panes.shared.time_axis import time_axis
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import NOT_YET, PAD
-from rnn_tui.selection import PAGES
-from rnn_tui.targets import ToPosition
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.selection import PAGES
+from rnn_tui.shown.targets import ToPosition
 from tests.examples import examples
 from tests.rnn_tui.panes.scene import PANES, SIZES, scene
 

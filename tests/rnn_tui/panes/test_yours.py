@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from engine.doctor.walk.lockstep import Lockstep
-from rnn_tui.frame import Frame
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.render.inks import ColorMode
+from rnn_tui.shown.frame import Frame
 from tests.engine.doctor.reports import opened
 from tests.rnn_tui.panes.scene import scene
 

@@ -8,12 +8,12 @@ import pytest
 from engine.debug.places import parse_place
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
-from rnn_tui.look import look
-from rnn_tui.panes.inspector import draw_inspector
+from rnn_tui.panes.program.inspector import draw_inspector
 from rnn_tui.panes.zoom import draw_zoom
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
-from rnn_tui.targets import ToCell, cell_at
+from rnn_tui.shown.look import look
+from rnn_tui.shown.targets import ToCell, cell_at
 
 
 def zoomed(times: int, page: str = "weights", cell: tuple[int, int] = (60, 85)) -> tuple[Controller, list[str]]:

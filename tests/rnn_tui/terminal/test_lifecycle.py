@@ -16,8 +16,8 @@ import pytest
 from textual import constants
 
 from engine.errors import InputError
-from rnn_tui.lifecycle import TerminalApp
-from rnn_tui.signals import ENDING
+from rnn_tui.terminal.lifecycle import TerminalApp
+from rnn_tui.terminal.signals import ENDING
 from tests.tmux import ROOT, Tmux, tmux
 
 __all__ = ["tmux"]  # the fixture

@@ -30,7 +30,7 @@ def make_app(text: str):
     from textual.containers import Vertical
     from textual.widgets import Label
 
-    from rnn_tui.lifecycle import TerminalApp
+    from rnn_tui.terminal.lifecycle import TerminalApp
 
     class Victim(TerminalApp):
         CSS = """

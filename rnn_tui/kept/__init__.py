@@ -1,0 +1,1 @@
+"""What outlives a run: settings, sessions, and what the app saves."""

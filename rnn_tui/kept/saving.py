@@ -1,0 +1,200 @@
+"""What the app saves and copies: the screen, an array, the program, a recording, a report; the ending of the file's name says what."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.segment import Segment, Segments
+
+from engine.debug.view import place_text
+from engine.debug.whatif import Branch
+from engine.errors import InputError
+from engine.explain.length import length
+from engine.files.writing import place_of, replaced
+from engine.language.derive import gradient
+from engine.language.functions import Array
+from engine.session import Session
+from engine.text import clean
+from rnn_tui.render.numbers import matrix_text, number
+from rnn_tui.show import explained
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.pointed import cell_of_part
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+KINDS = {
+    ".svg": "the screen, as a picture",
+    ".txt": "the screen, as text",
+    ".csv": "the picture at the cursor, as numbers",
+    ".npy": "the quantity at the cursor, all its steps",
+    ".npz": "the whole iteration, to be opened again",
+    ".py": "this model as a plain NumPy program",
+    ".html": "a report of this point, with picture and arithmetic",
+    ".md": "the same as Markdown",
+}
+FONTS = "Fira Code, DejaVu Sans Mono, Menlo"
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is on the screen: its rows, the frame they were drawn from, and the session behind it."""
+
+    rows: Sequence[Strip]
+    frame: Frame
+    session: Session
+
+
+def svg(rows: Sequence[Strip]) -> str:
+    """Rows of a screen as a picture, without fonts to be fetched."""
+    width = max(row.cell_length for row in rows)
+    console = Console(
+        width=width, height=len(rows), file=io.StringIO(), force_terminal=True, color_system="truecolor", record=True
+    )
+    console.print(Segments([segment for row in rows for segment in (*row, Segment.line())]), end="")
+    drawing = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="rnn-tui"), flags=re.DOTALL)
+    return drawing.replace("Fira Code", FONTS)
+
+
+def text(rows: Sequence[Strip]) -> str:
+    """Rows of a screen as text."""
+    return "".join(f"{row.text.rstrip()}\n" for row in rows)
+
+
+def where_to(name: str) -> Path:
+    """The file of a typed name; InputError for one that cannot be written, is there already or ends in nothing known."""
+    try:
+        path = Path(name.strip()).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise InputError(
+            f"{clean(name.strip(), 60)} begins with a user who is not there; give the folder itself"
+        ) from error
+    kind_of(path)
+    if place_of(path).exists():
+        raise InputError(f"{clean(path.name)} is there already; give another name")
+    return path
+
+
+def kind_of(path: Path) -> str:
+    """The ending of a file's name; InputError where it says nothing."""
+    if path.suffix.lower() not in KINDS:
+        raise InputError(f"{clean(path.name)} must end in one of {', '.join(KINDS)}")
+    return path.suffix.lower()
+
+
+def save(path: Path, shown: Shown) -> str:
+    """Writes a file of the kind that its name says; what was written, in words. Raises InputError."""
+    kind = kind_of(path)
+    if kind == ".npz":
+        from engine.files.trace import write_trace
+
+        iteration = shown.frame.view.point.iteration
+        meta = {"data": shown.session.data.name, "iteration": iteration, "classes": list(shown.session.data.classes)}
+        edits = {"what_if": [edit.text for edit in shown.frame.edits]} if shown.frame.edits else {}
+        write_trace(path, shown.frame.view.tape, meta={**meta, "options": dict(shown.session.options), **edits})
+    else:
+        content = _WRITERS[kind](shown)
+        with replaced(path) as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+    return f"wrote {clean(str(path))}: {KINDS[kind]}"
+
+
+def program(shown: Shown) -> str:
+    """The model as a NumPy program, in the notation on the screen."""
+    from engine.codegen import program_text
+
+    if isinstance(shown.session.debugger, Branch):
+        raise InputError("the program would not hold what was set; u undoes it")
+    options = {**shown.session.options, "notation": shown.frame.writer.spelling.notation.name}
+    return program_text(replace(shown.session, options=options))
+
+
+def _picture(shown: Shown) -> tuple[str, Array]:
+    """The label and the numbers of the picture at the cursor."""
+    frame = shown.frame
+    part = None if frame.inspected is None else frame.parts[frame.inspected]
+    if part is None or part.values is None:
+        raise InputError("there is no picture at the cursor; → runs the first line")
+    return part.text, part.values
+
+
+def _csv(shown: Shown) -> str:
+    label, values = _picture(shown)
+    return f"# {label}, {place_text(shown.frame.view.point)}\n{matrix_text(values, ',')}"
+
+
+def _npy(shown: Shown) -> bytes:
+    frame, (_, values) = shown.frame, _picture(shown)
+    name = frame.parts[frame.inspected or 0].name
+    if name is not None and name in frame.view.tape:
+        values = frame.view.tape[name]
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _sections(shown: Shown) -> list[tuple[str, str]]:
+    """A report's sections: headings with plain text."""
+    frame, session = shown.frame, shown.session
+    spell, tape = frame.writer.spelling.name, frame.view.tape
+    norms = "\n".join(
+        f"‖{spell(gradient(name))}‖ = {number(length(tape.gradients[name]), trim=True)}"
+        for name in frame.view.program.parameters
+    )
+    state = gradient(frame.output)
+    flow = "\n".join(
+        f"t = {t:<4} ‖{spell(state)}‖ = {number(float(norm), trim=True)}"
+        for t, norm in zip(frame.view.program.steps_of(state), tape.norms(state).tolist(), strict=True)
+    )
+    found = "\n".join(f"{'!' if one.serious else '·'} {one.kind}: {one.text}" for one in frame.findings or ())
+    cell = None if frame.view.position == 0 else cell_of_part(frame)
+    why = "" if cell is None else explained(session.debugger, cell, 10, frame.writer.spelling.notation.name)
+    loss = f"\nloss {number(float(tape.loss), trim=True)}"
+    what_if = "".join(f"\nwhat if: {edit.text}" for edit in frame.edits)
+    return [
+        ("Point", f"{place_text(frame.view.point)}{loss}{what_if}"),
+        ("The number at the cursor", why),
+        ("What is wrong", found),
+        ("Gradients of the iteration", norms),
+        ("Error by time step", flow),
+    ]
+
+
+def _markdown(shown: Shown) -> str:
+    parts = [f"# {_title(shown)}\n", f"```\n{text(shown.rows)}```\n"]
+    parts += [f"## {heading}\n\n```\n{body}\n```\n" for heading, body in _sections(shown) if body]
+    return "\n".join(parts)
+
+
+def _html(shown: Shown) -> str:
+    import html  # with all its entities
+
+    title = html.escape(_title(shown))
+    parts = [f"<h2>{heading}</h2>\n<pre>{html.escape(body)}</pre>" for heading, body in _sections(shown) if body]
+    style = "body{font-family:sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}svg{width:100%;height:auto}"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>\n'
+        f"<body><h1>{title}</h1>\n{svg(shown.rows)}\n" + "\n".join(parts) + "\n</body></html>\n"
+    )
+
+
+def _title(shown: Shown) -> str:
+    return f"{shown.session.data.name} · {shown.session.description}"
+
+
+_WRITERS: dict[str, Callable[[Shown], str | bytes]] = {
+    ".svg": lambda shown: svg(shown.rows),
+    ".txt": lambda shown: text(shown.rows),
+    ".csv": _csv,
+    ".npy": _npy,
+    ".py": program,
+    ".html": _html,
+    ".md": _markdown,
+}

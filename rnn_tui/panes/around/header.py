@@ -1,0 +1,126 @@
+"""The title line and the footer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from rnn_tui.panes.shared.words import clipping_words
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
+from rnn_tui.render.numbers import number, signed
+from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.targets import Press
+
+if TYPE_CHECKING:
+    from rnn_tui.shown.walk_frame import WalkFrame
+
+ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
+
+WRONG = "! "
+"""Before the number of serious findings."""
+
+
+def draw_header(frame: Frame, width: int, height: int) -> Canvas:
+    """On the left the session; on the right the present point, and the loss once it is computed."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    crowded = bool(frame.edits) and height == 1 and width < 100
+    place = _place(frame, roomy=width >= 100, short=crowded)
+    right = [(frame.busy, look.accent)] if frame.busy else [*_wrong(frame), *place]
+    length = sum(cell_len(text) for text, _ in right)
+    x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
+    if not crowded:
+        canvas.hit(1, 0, 7, 1, Press("app.palette"))
+    room = width - length - x - 3
+    after = _tabs(frame, canvas) if height > 1 else 0
+    if frame.edits:
+        _banner(frame, canvas, *((x, 0, room) if height == 1 else (after + 2, height - 1, width - after - 3)))
+    if not frame.edits or height > 1:
+        x = canvas.text(x, 0, shortened(frame.name, room), look.bold)
+        canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
+    x = width - length - 1
+    for text, style in right:
+        before, x = x, canvas.text(x, 0, text, style)
+        if text.startswith(WRONG):
+            canvas.hit(before, 0, x - before, 1, Press("page('findings')"))
+    return canvas
+
+
+def _tabs(frame: Frame, canvas: Canvas) -> int:
+    """The views by their keys, the present one marked; the column after them."""
+    look, x = frame.look, 1
+    serious = sum(finding.serious for finding in frame.findings or ())
+    for key, page in frame.tabs:
+        text = f" {key} {page}{f' !{serious}' if page == 'findings' and serious else ''} "
+        here = frame.selection.page == page
+        style = look.accent + Style(reverse=True) if here else look.error if "!" in text else look.dim
+        x = canvas.text(x, 1, text, style, Press(f"page({page!r})"))
+    return x
+
+
+def _wrong(frame: Frame) -> StyledText:
+    """How many serious things were found in this iteration."""
+    serious = sum(finding.serious for finding in frame.findings or ())
+    return [(f"{WRONG}{serious}", frame.look.error), ("   ", frame.look.dim)] if serious else []
+
+
+def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
+    """The edits in force, in a colour that cannot be overlooked; a click undoes the last one."""
+    last, *before = reversed([edit.text for edit in frame.edits])
+    end = f" + {len(before)} (u undoes) " if before else " (u undoes) "
+    text = shortened(f" what if: {last}", room - len(end)) + end
+    canvas.text(x, y, text, frame.look.accent + Style(reverse=True), Press("undo_edit"))
+
+
+def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
+    look, view = frame.look, frame.view
+    point = view.point
+    loss = view.value("loss")
+    shown = f"L {number(float(loss), 8, trim=True)}" if loss is not None else "L ·"
+    if point.line == "start":
+        return [("start", look.accent), (f"   {shown}", look.dim)]
+    color = look.phase(point.phase)
+    epoch = ""
+    if frame.batches > 1:
+        epoch = f"batch {point.iteration % frame.batches + 1}/{frame.batches}"
+        epoch = f"epoch {point.iteration // frame.batches} {epoch}  " if roomy else f"{epoch}  "
+    iteration = f"iteration {point.iteration}  " if roomy or not (epoch or short) else f"it. {point.iteration}  "
+    parts = [(iteration + epoch, look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
+    if point.t is not None:
+        parts.append((f"  t = {point.t}", look.accent))
+    if view.line is not None and point.parameter is None and (roomy or view.row != point.t):
+        name = frame.writer.spelling.name(view.line.name)
+        parts.append((f"  {name}", look.text) if view.row is None else (f"  {name}@{view.row}", look.accent))
+    clipped = clipping_words(frame) if roomy else ""
+    if point.parameter is not None:
+        parts.append((f"  {frame.writer.spelling.name(point.parameter)}", look.accent))
+    if clipped:
+        parts.append((f"  {clipped}", look.text))
+    parts.append((f"   {shown}", look.bold if loss is not None else look.dim))
+    if loss is not None and frame.loss_before is not None and roomy:
+        parts.append((f" ({signed(float(loss) - frame.loss_before, 8, 3, trim=True)})", look.dim))
+    return parts
+
+
+def draw_footer(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:
+    """The keys that work now; each can be clicked."""
+    look = frame.look
+    canvas = Canvas(width, height, look.canvas)
+    always = [key for key in frame.keys if key[2] in ("help", "quit")]
+    room = width - sum(_length(key) for key in always)
+    x = 1
+    for key in [*(k for k in frame.keys if k not in always), *always]:
+        if key not in always and x + _length(key) > room:
+            continue
+        start, (keys, label, action) = x, key
+        x = canvas.text(x, 0, keys, look.accent)
+        x = canvas.text(x + 1, 0, label, look.dim)
+        canvas.hit(start, 0, x - start, 1, Press(action))
+        x += 2
+    return canvas
+
+
+def _length(key: tuple[str, str, str]) -> int:
+    return cell_len(key[0]) + cell_len(key[1]) + 3

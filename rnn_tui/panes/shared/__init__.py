@@ -1,0 +1,1 @@
+"""What several panes draw alike: the time axis, gains, the legend, sentences."""

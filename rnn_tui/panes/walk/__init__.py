@@ -1,0 +1,1 @@
+"""The panes of the walk through the user's own run."""

@@ -1,0 +1,1 @@
+"""Dialogs, each of one of four kinds."""

@@ -1,0 +1,54 @@
+"""What is asked about files: where to save, what to open; and the model as a program, to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets.option_list import Option
+
+from engine.files.locate import resolve, seen
+from engine.files.project import samples
+from rnn_tui.kept.saving import KINDS, where_to
+from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ReadScreen
+
+
+class SaveScreen(AskScreen[Path]):
+    """Asks for a file's name, whose ending says what is saved."""
+
+    def __init__(self) -> None:
+        kinds = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in KINDS.items())
+        super().__init__("save", "name.svg", f"{kinds}\nenter saves, esc closes", where_to)
+
+
+class ProgramScreen(ReadScreen):
+    """The model as a NumPy program, to be read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("P", "close", "Close")]
+
+    def __init__(self, text: str) -> None:
+        more = "; x and a name.py saves it, N changes the names"
+        super().__init__("this model as a NumPy program", text, wide=True, more=more)
+
+
+def _examples(text: str) -> Iterator[Option]:
+    for sample in samples():
+        if sample.name.startswith(text):
+            yield Option(Content(f"{sample.name:<15} {sample.title}"), id=sample.name)
+
+
+def _file_or_example(typed: str, example: Option | None) -> str:
+    name = typed if example is None or seen(Path(typed).is_file) else example.id or typed
+    resolve(name)
+    return name
+
+
+class OpenScreen(ChooseScreen[str]):
+    """Asks for data, an example or a program of the user's own."""
+
+    def __init__(self) -> None:
+        example = "a file (CSV, NPZ, text, TOML; .py: your own), or an example below"
+        super().__init__("open", example, _examples, _file_or_example, "enter opens, esc closes")

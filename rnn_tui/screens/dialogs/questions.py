@@ -1,0 +1,246 @@
+"""Small screens over the main one: help, go to, breakpoints, watches, find a quantity."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+from textual.widgets.option_list import Option
+
+from engine.debug.breakpoints import CHANGES, Breakpoint
+from engine.debug.debugger import Debugger
+from engine.debug.places import Destination, first_where, parse_place
+from engine.debug.predicates import FUNCTIONS
+from engine.errors import InputError
+from engine.language.derive import NEXT, OUT, gradient, whole
+from engine.notation import Spelling
+from engine.tables.given import FLOW_CUT, MASK
+from engine.tables.heads import LOGITS, PROBABILITIES
+from rnn_tui.keys.bindings import COMMANDS
+from rnn_tui.keys.command import Command
+from rnn_tui.panes.shared.words import flow_words
+from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
+from rnn_tui.shown.frame import Frame
+
+CONCEPTS = """\
+program counter   (iteration, phase, t, line): the state just after a line ran
+locals            "this line": what the line reads and writes, as pictures
+call stack        the flow: how da got from the loss to here, and its gain per step
+breakpoint        on a line of the listing: b, then c and C
+
+Colours are signed: blue below zero, red above, dark is zero; one scale for all time steps.
+┈ is not computed yet, ! is NaN, ▲ ▼ is beyond the scale.
+Click a time step, a line, its gutter, a cell, or a key below."""
+
+GOTO_HELP = """\
+a time step, a phase, a row q@t, a number q@t[i,j], an iteration, or a condition: to where it holds next
+enter goes, esc closes"""
+
+BREAKPOINT_HELP = f"""\
+dz  dz@7  @7             on a line, at one time step, on a time step
+dz if norm(dz) < 1e-3    with a condition; if any(isnan(z)): at any line
+dz sample 3   dz hit 5   for one sample, the fifth time only
+dz log t, norm(dz)       prints and goes on
+watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
+enter adds · ↑ ↓ and delete (or a click) remove · esc closes"""
+
+WATCH_HELP = f"""\
+q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
+{", ".join(FUNCTIONS)}
+enter watches · delete (or a click) stops watching · esc closes"""
+
+TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
+"""The width of a screen from which on the help has two columns; how wide it is with one, and with two."""
+
+
+class HelpScreen(ReadScreen):
+    """All keys, by what they are for, and words that need explaining."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "Close")]
+
+    def __init__(self, commands: tuple[Command, ...] = COMMANDS, concepts: str = CONCEPTS) -> None:
+        super().__init__("rnn-tui: keys", "")
+        self._commands, self._concepts = commands, concepts
+
+    def compose(self) -> ComposeResult:
+        """One block a group; in two columns where each is wide enough to be read."""
+        columns = 2 if self.app.size.width >= TWO_COLUMNS else 1
+        wide = min(TWO_WIDE if columns == 2 else ONE_WIDE, self.app.size.width * 95 // 100)
+        room = (wide - 8 - 2 * columns) // columns
+        groups = dict.fromkeys(command.group for command in self._commands)
+        blocks = [self._block(group, self._lines(group), room) for group in groups]
+        blocks.append(self._block("Words and colours", self._concepts.split("\n"), room))
+        heights = list(accumulate(block.plain.count("\n") + 1 for block in blocks))
+        half = next(i for i, height in enumerate(heights, 1) if height * columns >= heights[-1])
+        with VerticalScroll(classes="dialog wide" if columns == 2 else "dialog") as box:
+            box.border_title = self._title
+            box.border_subtitle = "esc closes, ↑ ↓ scroll"
+            with Horizontal(classes="columns"):
+                yield Static(Content("\n").join(blocks[:half]))
+                if columns == 2:
+                    yield Static(Content("\n").join(blocks[half:]))
+
+    def _lines(self, group: str) -> list[str]:
+        return [
+            f"{command.footer_keys or command.shown:<9} {command.line or command.help}"
+            for command in self._commands
+            if command.group == group and not command.back
+        ]
+
+    def _block(self, heading: str, lines: list[str], room: int) -> Content:
+        """Lines under a heading; what is too long goes on below where it begins behind its key or word."""
+        wrapped: list[str] = []
+        for line in lines:
+            begins = re.match(r"\S.*?(?:  +)(?=\S)|\S{9} ", line)
+            wrapped += textwrap.wrap(line, room, subsequent_indent=" " * (begins.end() if begins else 0)) or [""]
+        return Content.assemble((f"{heading}\n", "bold"), "\n".join(wrapped), "\n")
+
+
+def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
+    """The place that was typed in the names and the layout on the screen, or where a condition holds next. Raises InputError."""
+    meant = spelling.in_engine_names(text)
+    return first_where(meant, debugger) if set(text) & set("<>(|") else parse_place(meant, debugger, spelling.layout)
+
+
+class GotoScreen(AskScreen[Destination]):
+    """Asks for a place."""
+
+    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
+        example = "7 · backward 7 · dz@7 · da@3[2,4] · loss · max|da| < 0.1"
+        super().__init__("go to", example, GOTO_HELP, lambda text: place_in(text, debugger, spelling))
+
+
+class BreakpointsScreen(ListScreen):
+    """The breakpoints of every kind."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self._debugger = debugger
+        example = "dz if norm(dz) < 1e-3"
+        super().__init__("breakpoints", example, BREAKPOINT_HELP, self._listed, self._add, self._delete)
+
+    def _stops(self) -> list[Breakpoint]:
+        return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
+
+    def _listed(self) -> list[str]:
+        program = self._debugger.program
+        several = {name for name in program.quantities if len(list(program.writers(name))) > 1}
+        lines = [(stop.text(program), stop.line(program)) for stop in self._stops()]
+        return [
+            f"{text}   ({'in the loop' if program.runs_at(line, 1) else 'read-out'})"
+            if line and line.name in several
+            else text
+            for text, line in lines
+        ]
+
+    def _add(self, text: str) -> None:
+        self._debugger.add(text)
+
+    def _delete(self, number: int) -> None:
+        self._debugger.remove(self._stops()[number])
+
+
+class LogScreen(ReadScreen):
+    """What logpoints have printed, the latest last."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("D", "close", "Close")]
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        lines = lines or ("Nothing has been printed: d, then for example dz log t, norm(dz), and c.",)
+        super().__init__("log", "\n".join(lines))
+
+    def on_mount(self) -> None:
+        """Begins at the latest."""
+        self.query_one(VerticalScroll).scroll_end(animate=False)
+
+
+class WatchScreen(ListScreen):
+    """The watched expressions with their values."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self._debugger = debugger
+        super().__init__("watch", "norm(da) / norm(da@(t+1))", WATCH_HELP, self._listed, self._add, self._delete)
+
+    def _listed(self) -> list[str]:
+        return [f"{watched.source} = {self._debugger.watched(watched)}" for watched in self._debugger.watches]
+
+    def _add(self, text: str) -> None:
+        self._debugger.watch(text)
+        self.answer()
+
+    def _delete(self, number: int) -> None:
+        watches = self._debugger.watches
+        self._debugger.watches = (*watches[:number], *watches[number + 1 :])
+
+
+MEANINGS = {
+    "x": "input",
+    "y": "target",
+    MASK: "1 where a sample has not ended",
+    FLOW_CUT: "1 where truncation cuts the flow",
+    LOGITS: "read-out",
+    PROBABILITIES: "what the read-out predicts",
+}
+
+
+class FindScreen(ChooseScreen[str | Destination]):
+    """Asks for a quantity in time; gives its name, "" for the one that follows the phase; for a row or a number, its place."""
+
+    def __init__(self, debugger: Debugger, frame: Frame) -> None:
+        example = "name of a quantity, or a number: da@3[2,4]"
+        super().__init__("show the flow of", example, self._fitting, self._chosen)
+        self._debugger = debugger
+        self._spelling = frame.writer.spelling
+        self._names = [("", "the state going forward, its gradient going back")]
+        flows = [gradient(state) + suffix for state in debugger.network.table.states for suffix in (OUT, NEXT)]
+        in_time = [name for name, quantity in debugger.program.quantities.items() if quantity.rows]
+        for name in dict.fromkeys((*in_time, *flows)):
+            self._names.append(
+                (name, f"{self._meaning(debugger, frame, name)}, {self._shape(debugger, name)} at each t")
+            )
+
+    _place: Destination | None = None
+    """The place of the row or the number that is typed."""
+
+    def _meaning(self, debugger: Debugger, frame: Frame, name: str) -> str:
+        known = {**MEANINGS, **debugger.network.meanings}
+        slope = f"dL/d{self._spelling.name(whole(name).removeprefix('d'))}"
+        return known.get(name) or f"{slope} {flow_words(frame, name)}".rstrip()
+
+    @staticmethod
+    def _shape(debugger: Debugger, name: str) -> str:
+        quantities = debugger.program.quantities
+        axes = quantities[name if name in quantities else whole(name)].axes
+        return "×".join(str(debugger.plan.sizes[axis]) for axis in axes)
+
+    def _number(self, text: str) -> Option:
+        """What Enter does with the name of a row or a number."""
+        try:
+            self._place = place_in(text, self._debugger, self._spelling)
+        except InputError as error:
+            return Option(Content(str(error)), disabled=True)
+        point = self._debugger.program.point(self._place.position)
+        when = "" if point.t is None else f", t = {point.t}"
+        return Option(Content(f"{text}   go there: {point.phase}{when}"))
+
+    def _chosen(self, _: str, option: Option | None) -> str | Destination | None:
+        if option is None or option.disabled:
+            return None
+        return self._place if self._place is not None else option.id or ""
+
+    def _fitting(self, text: str) -> Iterator[Option]:
+        self._place = None
+        if set(text) & set("@["):
+            yield self._number(text)
+            return
+        entries = [(self._spelling.name(name) if name else "", name, meaning) for name, meaning in self._names]
+        for shown, name, meaning in sorted(entries, key=lambda entry: not entry[0].startswith(text)):
+            if text in shown or not text:
+                yield Option(Content(f"{shown or '·':<8} {meaning}"), id=name or None)

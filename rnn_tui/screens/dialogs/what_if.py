@@ -1,0 +1,21 @@
+"""The what-if dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rnn_tui.screens.dialogs.dialog import AskScreen
+
+HELP = """\
+= a number, *= a factor, = flip
+cells da@3[0,5] · a sample da@3[0,:] · a row da@3 · all steps da
+weights Wa[2,3] · labels y[4] = flip · inputs x@2[0,0]
+flow@3 = 0: nothing flows back from step 3 · activation = relu
+enter runs on with it, esc closes; the original is kept, u undoes"""
+
+
+class EditScreen(AskScreen[None]):
+    """Asks for an edit and makes it: `apply` takes the text and raises InputError for an edit that does not fit."""
+
+    def __init__(self, text: str, apply: Callable[[str], None]) -> None:
+        super().__init__("what if", "da@3[0,5] = 0", HELP, apply, text)

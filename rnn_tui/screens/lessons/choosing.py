@@ -1,0 +1,50 @@
+"""The list of lessons to choose from."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.lessons.lesson import in_language, lesson_names, read_lesson
+from rnn_tui.lessons.language import WORDS
+from rnn_tui.screens.dialogs.dialog import Dialog
+
+
+class LessonsScreen(Dialog[str]):
+    """The lessons that come along, with an entry to leave the one that is open; gives the name, "" for leaving."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,L", "close", "Close")]
+
+    def __init__(self, language: str, now: str) -> None:
+        super().__init__()
+        self._language, self._words, self._now = language, WORDS[language], now
+
+    def compose(self) -> ComposeResult:
+        """A list to choose from."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self._words["lessons"]
+            yield OptionList()
+            yield Static(Content(self._words["opens"]), classes="note")
+
+    def on_mount(self) -> None:
+        """The lessons in their order."""
+        options = self.query_one(OptionList)
+        for number, (name, path) in enumerate(lesson_names().items(), 1):
+            lesson = read_lesson(path)
+            text = f"{number} {in_language(lesson.title, self._language)}   {lesson.minutes} {self._words['minutes']}"
+            options.add_option(Option(Content(text), id=name))
+        if self._now:
+            options.add_option(Option(Content(self._words["leave"]), id=""))
+        names = list(lesson_names())
+        options.highlighted = names.index(self._now) + 1 if self._now in names[:-1] else 0
+        options.focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Takes the lesson."""
+        self.answer(event.option.id or "")
