@@ -12,7 +12,6 @@ from engine.model.build import build
 from engine.model.layers import EMBEDDING
 from engine.model.network import Network
 from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
-from engine.notation.frameworks import framework_recipe
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NG, NOTATIONS, Notation
 from engine.tables.cells import BY_NAME, Cell
@@ -56,6 +55,8 @@ def recipe_in(notation: str, shapes: Shapes, cells: Sequence[Cell]) -> WeightsRe
     several cells are complete, the cell with most weights is taken. Raises InputError, one sentence about one array,
     when nothing fits.
     """
+    from engine.notation.frameworks import framework_recipe  # for files alone
+
     framework = framework_recipe(shapes, cells)
     if framework is not None:
         return framework

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from engine.debug.moves import time_step
 from engine.debug.view import View
@@ -16,13 +18,9 @@ from rnn_tui.control.desk import Desk
 from rnn_tui.control.edits import Edits
 from rnn_tui.control.findings import FindingsPage
 from rnn_tui.control.footer import footer, tabs
-from rnn_tui.control.pages import FlowPage, Page, ProgramPage
+from rnn_tui.control.pages import Page
 from rnn_tui.control.search import Search
 from rnn_tui.control.stops import Stops
-from rnn_tui.control.training import TrainingPage
-from rnn_tui.control.weights import WeightsPage
-from rnn_tui.control.why import WhyPage
-from rnn_tui.control.yours import YoursPage
 from rnn_tui.shown.card import LessonCard
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import Look
@@ -31,6 +29,18 @@ from rnn_tui.shown.targets import ToLine, ToPosition
 
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
+    from rnn_tui.control.training import TrainingPage
+    from rnn_tui.control.why import WhyPage
+
+PAGES: dict[PageName, str] = {
+    "program": "pages.ProgramPage",
+    "flow": "pages.FlowPage",
+    "weights": "weights.WeightsPage",
+    "training": "training.TrainingPage",
+    "findings": "findings.FindingsPage",
+    "yours": "yours.YoursPage",
+}
+"""Each page's class, loaded when the page is turned to."""
 
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 """Time steps (or lines) a second."""
@@ -51,16 +61,8 @@ class Controller(Desk):
         self.lesson: Callable[[], LessonCard | None] = lambda: None
         """Makes the card of the lesson that goes on."""
         self.stops, self.edits = Stops(self), Edits(self)
-        self.why = WhyPage(self, self.stops, lambda: self.page)
-        self.trainer, self.findings = TrainingPage(self, self.stops), FindingsPage(self, self.stops)
-        self.pages: dict[PageName, Page] = {
-            "program": ProgramPage(self, self.stops),
-            "flow": FlowPage(self, self.stops),
-            "weights": WeightsPage(self, self.stops),
-            "training": self.trainer,
-            "findings": self.findings,
-            "yours": YoursPage(self, self.stops),
-        }
+        self.findings = FindingsPage(self, self.stops)
+        self._pages: dict[PageName, Any] = {"findings": self.findings}
         if lockstep is not None:
             self.choose(page="yours")
             self.page.step(lockstep.first)
@@ -68,7 +70,25 @@ class Controller(Desk):
     @property
     def page(self) -> Page:
         """The chosen page."""
-        return self.pages[self.selection.page]
+        return self._page(self.selection.page)
+
+    def _page(self, name: PageName) -> Any:
+        if name not in self._pages:
+            module, kind = PAGES[name].split(".")
+            self._pages[name] = getattr(import_module(f"rnn_tui.control.{module}"), kind)(self, self.stops)
+        return self._pages[name]
+
+    @property
+    def trainer(self) -> TrainingPage:
+        """The page of training, which goes on behind other pages."""
+        return self._page("training")
+
+    @cached_property
+    def why(self) -> WhyPage:
+        """The page that lies over the chosen one while an explanation is open."""
+        from rnn_tui.control.why import WhyPage  # with the first question
+
+        return WhyPage(self, self.stops, lambda: self.page)
 
     @property
     def here(self) -> Page:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.language.functions import Array
-from rnn_tui.panes.ledger import at_weight
 from rnn_tui.panes.shared.time_axis import TimePart
 from rnn_tui.shown.exhibit import Exhibit
 from rnn_tui.shown.frame import Frame
@@ -59,6 +58,8 @@ def pictured(frame: Frame) -> Frame:
     user's program its values'."""
     match frame.selection.page:
         case "weights":
+            from rnn_tui.panes.ledger import at_weight  # with its page
+
             return at_weight(frame)
         case "flow":
             return at_flow(frame)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from rnn_tui.panes.program.line import draw_parts
+from rnn_tui.panes.program.equation import draw_parts
 from rnn_tui.panes.program.listing import DONE
 from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed
 from rnn_tui.panes.why import name_of

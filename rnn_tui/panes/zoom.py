@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.language.functions import Array
 from rnn_tui.panes.pictured import pictured
 from rnn_tui.panes.program.arrangement import SIZES, CellHeight
-from rnn_tui.panes.program.line import codes_of, palette_of
+from rnn_tui.panes.program.equation import codes_of, palette_of
 from rnn_tui.panes.shared.time_axis import TimePart
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.heatmap import heatmap

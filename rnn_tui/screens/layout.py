@@ -7,16 +7,12 @@ from typing import Any, NamedTuple
 
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.panes.around.header import draw_footer, draw_header
-from rnn_tui.panes.around.lesson import draw_lesson
-from rnn_tui.panes.around.notes import draw_notes
 from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.program.inspector import draw_inspector
 from rnn_tui.panes.program.line import draw_line
 from rnn_tui.panes.program.listing import draw_listing
 from rnn_tui.panes.shared.time_axis import listing_width
-from rnn_tui.panes.weights import draw_weights
-from rnn_tui.panes.why import draw_why
 from rnn_tui.render.canvas import Canvas
 from rnn_tui.terminal import SMALLEST
 from rnn_tui.widgets.pane import Draw
@@ -32,21 +28,25 @@ def _later(module: str, name: str) -> Draw:
 
 
 ABOVE: dict[str, Draw] = {"header": draw_header, "strip": draw_strip}
-LEFT: dict[str, Draw] = {"listing": draw_listing, "source": _later("yours", "draw_source"), "notes": draw_notes}
+LEFT: dict[str, Draw] = {
+    "listing": draw_listing,
+    "source": _later("yours", "draw_source"),
+    "notes": _later("around.notes", "draw_notes"),
+}
 RIGHT: dict[str, Draw] = {
     "beside": _later("yours", "draw_beside"),
     "line": draw_line,
     "flow": draw_flow,
-    "weights": draw_weights,
+    "weights": _later("weights", "draw_weights"),
     "training": _later("training", "draw_training"),
     "findings": _later("findings", "draw_findings"),
-    "why": draw_why,
+    "why": _later("why", "draw_why"),
     "zoom": _later("zoom", "draw_zoom"),
 }
 BELOW: dict[str, Draw] = {
     "inspector": draw_inspector,
     "told": _later("yours", "draw_told"),
-    "lesson": draw_lesson,
+    "lesson": _later("around.lesson", "draw_lesson"),
     "footer": draw_footer,
 }
 

@@ -19,7 +19,6 @@ from engine.session import Session
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import recall
 from rnn_tui.keys.bindings import ANSWERS, COMMANDS
-from rnn_tui.panes.around.lesson import lesson_lines
 from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layout
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.search_actions import SearchActions
@@ -100,7 +99,11 @@ class MainScreen(SearchActions):
     def _arrange(self) -> None:
         width, height = self.app.size
         frame = self.controller.frame
-        lesson = len(lesson_lines(frame.lesson, self._look, width - 4)) if frame.lesson else 0
+        lesson = 0
+        if frame.lesson:
+            from rnn_tui.panes.around.lesson import lesson_lines  # most sessions have none
+
+            lesson = len(lesson_lines(frame.lesson, self._look, width - 4))
         wanted = layout(self.controller.here, len(frame.notes), width, height, lesson)
         if wanted == self._layout:
             return

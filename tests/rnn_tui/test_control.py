@@ -68,8 +68,12 @@ def test_an_explanation_is_open_over_the_page_it_was_asked_from() -> None:
 @pytest.mark.parametrize("height", [18, 24, 36, 50])
 def test_every_page_shares_out_the_body_among_panes_that_there_are(height: int) -> None:
     control, _ = controller()
-    assert tuple(control.pages) == PAGES
-    for page in (*control.pages.values(), control.why):
+    pages = [control.page]
+    for name in PAGES:
+        control.turn_to(name)
+        pages.append(control.page)
+    assert len({type(page) for page in pages}) == len(PAGES)
+    for page in (*pages, control.why):
         for notes in (0, 1, 40):
             shown = layout(page, notes, 120, height)
             assert set(shown.body) <= {*LEFT, *RIGHT}
