@@ -20,8 +20,8 @@ from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.blocks import Line
 from engine.model.program import carries_losses
+from engine.recording.figures import row_norms
 from engine.recording.plan import Plan
-from engine.recording.segments import row_norms
 from engine.recording.tape import Tape
 from engine.remembered import remembered
 from engine.tables.heads import LOGITS

@@ -98,8 +98,7 @@ def refuse_too_large(prepared: Plan, limit: int | None) -> None:
         if prepared.batch == 1
         else "take fewer samples at a time with --batch-size, or raise the limit"
     )
-    whole = prepared.network.bidirectional or carries_losses(prepared.network)
-    if not prepared.checkpoints and not whole:
+    if not prepared.checkpoints and not carries_losses(prepared.network):
         sparse = replace(prepared, checkpoints=True).nbytes()
         if sparse <= limit:
             remedy = (

@@ -283,15 +283,11 @@ class Plan:
 def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:
     """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length.
 
-    Raises InputError for checkpoints together with two directions, or with a truncation window over a loss at every step.
+    Raises InputError for checkpoints together with a truncation window over a loss at every step.
     """
     if checkpoints and carries_losses(network):
         raise InputError(
             "checkpoints cannot be kept while each step's loss reaches its own window back; truncate by chunk instead"
-        )
-    if checkpoints and network.bidirectional:
-        raise InputError(
-            "checkpoints cannot be kept of two directions; leave --checkpoints away, or take fewer samples"
         )
     return Plan(network, build(network, steps, masked=masked), batch, checkpoints)
 

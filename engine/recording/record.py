@@ -68,7 +68,7 @@ def record_with(
     if prepared.network.dropout is not None:
         _draw_masks(prepared, prepared.network.dropout, arrays, updates)
     for name, value in (initial or {}).items():
-        arrays[name][prepared.initial_row(name)] = value
+        arrays[name][-1 if prepared.program.quantities[name].reverse else 0] = value
     values = dict(parameters or prepared.network.weights)
     with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
         if prepared.checkpoints:

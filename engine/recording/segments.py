@@ -5,85 +5,63 @@ backward, and each parameter's gradient as far as it is summed there; besides th
 small arrays, and the norms of every row that pictures over all steps need (Chen, Xu, Zhang, Guestrin 2016: Training
 deep nets with sublinear memory cost). A segment is a block of the plan, so its rows have the same bits whenever they
 are computed.
+
+The loops of a program run through the segments in sweeps. With one direction there are two, the forward and the backward pass;
+where the other direction begins, so does another sweep. For what a sweep reads, a segment goes through the earlier ones again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from itertools import groupby
+from typing import cast
 
 import numpy as np
 
 from engine.language.derive import NEXT
+from engine.language.expression import Name
 from engine.language.functions import Array
-from engine.model.blocks import Phase, Quantity
+from engine.model.blocks import Block, Loop, Quantity
+from engine.recording.figures import Figures
+from engine.recording.lazy import LazyArray
 from engine.recording.plan import Plan, Progress
+from engine.recording.schedule import carried
 
 SEGMENTS_KEPT = 4
 
 
-class LazyArray:
-    """Stands for an array, (rows, ...); its rows are computed again when they are read.
+@dataclass(frozen=True)
+class _Sweep:
+    """Loops over time that follow each other in the program and run through the steps in one order, so that a segment can go through all of
+    them at once; or the blocks between them, which run once.
 
-    Reading one row or a slice of rows computes just these; everything else that an array can do computes all of them.
+    `before` are the earlier sweeps that compute what it reads and what is not kept. `carried` is what a segment hands to the next.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], read: Callable[[int, int], Array]) -> None:
-        self.shape = shape
-        self.ndim = len(shape)
-        self.dtype = dtype
-        self._read = read
+    blocks: tuple[Block, ...]
+    before: tuple[_Sweep, ...]
 
-    def __len__(self) -> int:
-        return self.shape[0]
+    @property
+    def in_time(self) -> bool:
+        """Whether it goes through the segments."""
+        return self.blocks[0].in_time
 
-    def __getitem__(self, key: Any) -> Any:
-        keys = cast(tuple[Any, ...], key if isinstance(key, tuple) else (key,))
-        first, rest = (keys[0], keys[1:]) if keys else (None, ())
-        if isinstance(first, int):
-            row = range(len(self))[first]
-            return self._read(row, row + 1)[(0, *rest)]
-        if isinstance(first, slice):
-            low, high, stride = first.indices(len(self))
-            if stride == 1:
-                return self._read(low, max(low, high))[(slice(None), *rest)]
-        return np.asarray(self)[key]
+    @property
+    def up(self) -> bool:
+        """Whether it begins at the first step."""
+        return self.blocks[0].loop is Loop.UP
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        whole = self._read(0, len(self))
-        return whole if dtype is None else whole.astype(dtype)
+    @property
+    def carried(self) -> set[str]:
+        """What a segment hands to the one that runs after it."""
+        return {name for block in self.blocks for name in carried(block)}
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(np.asarray(self), name)
-
-
-@dataclass
-class _Figures:
-    """Figures of one quantity: the norm of every row, that of every sample's row (rows, B), whether a row is finite, the largest
-    magnitude, and that of the smallest row."""
-
-    norms: Array
-    by_sample: Array
-    finite: Array
-    largest: float = 0.0
-    smallest: float = np.inf
-
-    def add(self, rows: Array, low: int, high: int) -> None:
-        by_sample = row_norms(rows.reshape(-1, *rows.shape[2:])).reshape(high - low, -1)
-        self.by_sample[low:high] = by_sample
-        self.norms[low:high] = by_sample[:, 0] if by_sample.shape[1] == 1 else row_norms(rows)
-        largest = np.abs(rows).reshape(len(rows), -1).max(axis=1, initial=0.0)
-        self.finite[low:high] = np.isfinite(largest)
-        if not self.finite[low:high].all():
-            magnitude = np.abs(rows[np.isfinite(rows)])
-            self.largest = max(self.largest, float(magnitude.max(initial=0.0)))
-            largest = largest[np.isfinite(largest)]
-        self.largest = max(self.largest, float(largest.max(initial=0.0)))
-        self.smallest = min(self.smallest, float(largest[largest > 0].min(initial=np.inf)))
+    @property
+    def written(self) -> set[str]:
+        """What its lines write."""
+        return {line.name for block in self.blocks for line in block.lines}
 
 
 class Segments(Mapping[str, Array]):
@@ -94,13 +72,13 @@ class Segments(Mapping[str, Array]):
         self.kept = arrays
         self.parameters = parameters
         self.sums: dict[str, Array] = {}
-        self._figures: dict[str, _Figures] = {}
+        self._figures: dict[str, Figures] = {}
         self._segments: OrderedDict[int, dict[str, Array]] = OrderedDict()
         quantities = plan.program.quantities
         self._lazy = {name: q for name, q in quantities.items() if not plan.whole(q)}
-        self._up, self._down = plan.carried("forward"), plan.carried("backward")
-        self._late = {name: plan.writes_step(name) == 0 for name in self._lazy}
-        self._flows = [name for name in quantities if name.endswith(NEXT)]
+        # A row at a bound belongs to the segment after it where it is that of the step that its line runs at.
+        self._late = {name: (plan.writes_step(name) == 0) != q.reverse for name, q in self._lazy.items()}
+        self._sweeps = self._in_order()
 
     def __getitem__(self, name: str) -> Array:
         quantity = self._lazy.get(name)
@@ -147,104 +125,107 @@ class Segments(Mapping[str, Array]):
         return figures.smallest / (figures.largest or 1.0) if np.isfinite(figures.smallest) else 1.0
 
     def partial(self, name: str, t: int) -> Array:
-        """A gradient summed over steps T down to t: what is kept of the segments after, and this one's terms."""
+        """A gradient as far as it is summed when step t is done: what is kept of the segments that ran before, and this one's terms."""
         number = (t - 1) // self.plan.block_steps
         low, high = self.plan.bounds[number]
-        result = self.sums[name][number + 1].copy()
+        block = self.plan.program.blocks[next(self.plan.program.writers(name)).block]
+        rows = self.plan.reached(block, (low, high), t)
+        result = self.sums[name][number if block.loop is Loop.UP else number + 1].copy()
         with np.errstate(all="ignore"):
-            self.plan.add_terms({**self._segment(number), name: result}, name, t - 1 - low, high - low)
+            self.plan.add_terms({**self._segment(number), name: result}, name, rows.start - low, rows.stop - low)
         result.flags.writeable = False
         return result
 
     def record(self, progress: Progress | None = None) -> None:
         """Runs forward, loss and backward, two segments in memory at a time; what is to be kept is written into `kept` and `sums`."""
-        plan, segments = self.plan, len(self.plan.bounds)
-        gradients = plan.summed
-        for name in gradients:
+        plan, segments = self.plan, range(len(self.plan.bounds))
+        for name in plan.summed:
             self.kept[name][...] = 0
-            self.sums[name] = np.zeros((segments + 1, *self.kept[name].shape), plan.network.dtype)
+            self.sums[name] = np.zeros((len(segments) + 1, *self.kept[name].shape), plan.network.dtype)
         self._figures = {
-            name: _Figures(np.zeros(rows), np.zeros((rows, plan.batch)), np.ones(rows, bool))
+            name: Figures(np.zeros(rows), np.zeros((rows, plan.batch)), np.ones(rows, bool))
             for name, rows in ((name, plan.shape(q)[0]) for name, q in self._lazy.items())
         }
-        values = self._forward(progress)
-        for number in reversed(range(segments)):
-            if number < segments - 1:
-                values = self._values(number)
-                self._through("forward", values, number)
-            self._backward(number, values)
-            for name in gradients:
-                self.sums[name][number] = self.kept[name]
-            for name, quantity in self._lazy.items():
-                low, high = self._owned(quantity, number)
-                self._figures[name].add(self._local(values, quantity, number, low, high), low, high)
-            if progress is not None:
-                progress(1 - 2 * number / (3 * segments))
-        self._once(values, 0, 1, after="backward")
+        done, whole = 0, len(segments) * sum(1 + len(sweep.before) for sweep in self._sweeps if sweep.in_time)
+        for sweep in self._sweeps:
+            if not sweep.in_time:
+                self._once(sweep)
+                continue
+            for number in segments if sweep.up else reversed(segments):
+                self._record(sweep, number)
+                done += 1 + len(sweep.before)
+                if progress is not None:
+                    progress(done / whole)
         for array in (*self.kept.values(), *self.sums.values()):
             array.flags.writeable = False
 
-    def _forward(self, progress: Progress | None) -> dict[str, Array]:
-        """All segments forward, and what runs once before and after them; the last segment's values."""
-        plan, segments, values = self.plan, len(self.plan.bounds), dict[str, Array]()
-        every = plan.network.predict == "every"
-        self.kept["loss"][...] = 0
-        begun = self._values(0)
-        self._once(begun, 0, 1, until="forward")
-        for name in self._up:  # initial states may be learned
-            self.kept[name][0] = begun[name][0]
-        for number in range(segments):
-            values = self._values(number)
-            self._through("forward", values, number)
-            if every:
-                self._once(values, *self._span(number), after="forward", until="backward")
-            for name in self._up:
-                self.kept[name][number + 1] = values[name][-1]
-            if progress is not None:
-                progress((number + 1) / (3 * segments))
-        if not every:
-            last = self._span(segments - 1)[1]
-            self._once(values, last - 1, last, after="forward", until="backward")
-        for name in self._down:
-            self.kept[name][segments] = values[name][-1]
-        return values
+    def _in_order(self) -> list[_Sweep]:
+        """The blocks of the program but the update's, those together that can be."""
+        sweeps: list[_Sweep] = []
+        blocks = (block for block in self.plan.program.blocks if block.phase != "update")
+        for _, group in groupby(blocks, lambda block: block.loop if block.in_time else None):
+            together = tuple(group)
+            sweeps.append(_Sweep(together, self._before(together, sweeps)))
+        return sweeps
 
-    def _once(
-        self, values: dict[str, Array], low: int, high: int, *, after: Phase | None = None, until: Phase | None = None
-    ) -> None:
-        """Runs the blocks between two loops through time, the update's left out."""
-        program = self.plan.program
-        first = program.blocks.index(program.looped(after)[-1]) + 1 if after else 0
-        last = program.blocks.index(program.looped(until)[0]) if until else None
-        for block in program.blocks[first:last]:
-            if block.phase != "update":
-                self.plan.run_block(block, values, low, high)
+    def _before(self, blocks: Sequence[Block], sweeps: Sequence[_Sweep]) -> tuple[_Sweep, ...]:
+        """The sweeps through which a segment must have gone before these blocks can run on it."""
+        wanted, needed = self._read(blocks), list[_Sweep]()
+        for sweep in reversed(sweeps):
+            if sweep.in_time and sweep.written & wanted:
+                needed.append(sweep)
+                wanted |= self._read(sweep.blocks)
+        return tuple(reversed(needed))
 
-    def _through(self, phase: Phase, values: dict[str, Array], number: int) -> None:
-        """Runs all layers through the steps of a segment."""
-        for block in self.plan.program.looped(phase):
-            self.plan.run_block(block, values, *self._span(number))
+    def _read(self, blocks: Sequence[Block]) -> set[str]:
+        """What blocks read that is not kept whole."""
+        lines = (line for block in blocks for line in block.lines)
+        return {name.name for line in lines for name in line.equation.reads} & {*self._lazy}
 
-    def _backward(self, number: int, values: dict[str, Array]) -> None:
-        for name in self._down:
-            values[name][-1] = self.kept[name][number + 1]
-        self._through("backward", values, number)
-        for name in self._down:
-            self.kept[name][number] = values[name][0]
-        self._first_rows(number, values)
+    def _record(self, sweep: _Sweep, number: int) -> None:
+        """Runs a sweep through one segment, and keeps what it hands on, the sums so far, and the figures of what it wrote."""
+        values = self._after(sweep.before, number)
+        self._through(sweep, values, number)
+        row, bound = (-1, number + 1) if sweep.up else (0, number)
+        for name in sweep.carried:
+            self.kept[name][bound] = values[name][row]
+        for name in sweep.written & {*self.sums}:
+            self.sums[name][bound] = self.kept[name]
+        for name in sweep.written & {*self._lazy}:
+            low, high = self._owned(self._lazy[name], number)
+            self._figures[name].add(self._local(values, self._lazy[name], number, low, high), low, high)
 
-    def _first_rows(self, number: int, values: dict[str, Array]) -> None:
-        for flow in self._flows if number == 0 else ():
-            values[flow.removesuffix(NEXT)][0] = values[flow][0]
+    def _once(self, sweep: _Sweep) -> None:
+        """Runs the blocks between two loops through time. Where each step has a loss, it adds up over the segments."""
+        plan, values = self.plan, {**self.parameters, **self.kept}
+        for block in sweep.blocks:
+            if block.phase == "loss" and plan.network.predict == "every":
+                self.kept["loss"][...] = 0
+                for low, high in plan.bounds:
+                    plan.run_block(block, values, low, high)
+                continue
+            t = block.step(0, plan.steps) or plan.steps
+            rows: dict[str, Array] = {}
+            for line in block.lines:
+                for name in (*line.equation.reads, Name(line.name, line.equation.step)):
+                    if (quantity := self._lazy.get(name.name)) is not None:
+                        rows[name.name] = self._at_an_end(quantity, t + name.step, sweep)
+            plan.run_block(
+                block, values | {name: _repeated(row, plan.steps + 1) for name, row in rows.items()}, t - 1, t
+            )
 
-    def _span(self, number: int) -> tuple[int, int]:
+    def _at_an_end(self, quantity: Quantity, t: int, sweep: _Sweep) -> Array:
+        """The row of the first step or the last one, or of an initial state, after the sweeps before this one."""
+        row = quantity.row(t)
+        if quantity.name in self.kept:
+            return self.kept[quantity.name][-1 if row else 0]
+        number = min(row, self.plan.steps - 1) // self.plan.block_steps
+        return self._after(sweep.before, number)[quantity.name][row - self.plan.bounds[number][0]]
+
+    def _after(self, sweeps: Sequence[_Sweep], number: int) -> dict[str, Array]:
+        """The values of a segment when it has gone through some sweeps again."""
         low, high = self.plan.bounds[number]
-        return 0, high - low
-
-    def _values(self, number: int, *, again: bool = False) -> dict[str, Array]:
-        """The arrays of a segment with its initial rows filled; with `again` what is kept already is not written a second time."""
-        low, high = self.plan.bounds[number]
-        values = dict(self.parameters)
+        values, again = dict(self.parameters), {name for sweep in sweeps for name in sweep.written}
         for name, quantity in self.plan.program.quantities.items():
             kept = self.kept.get(name)
             if name in self._lazy:
@@ -252,24 +233,33 @@ class Segments(Mapping[str, Array]):
                 values[name] = array = np.empty((rows, *self.plan.shape(quantity)[1:]), self.plan.network.dtype)
                 if quantity.rows == "T+1":
                     array[0] = array[-1] = 0
-                if name in self._up and kept is not None:
-                    array[0] = kept[number]
             elif kept is not None:
-                values[name] = kept[low:high] if quantity.rows else kept
-                once = quantity.given or name in self.plan.program.written_once
-                if again and not once and (quantity.rows or name in self.sums):
-                    values[name] = np.zeros_like(values[name])
+                part = kept[low:high] if quantity.rows else kept
+                values[name] = (
+                    np.zeros_like(part) if name in again else part
+                )  # what is kept is not written a second time
+        for sweep in sweeps:
+            self._through(sweep, values, number)
         return values
+
+    def _through(self, sweep: _Sweep, values: dict[str, Array], number: int) -> None:
+        """Runs a sweep through one segment, from what the segment before handed on."""
+        low, high = self.plan.bounds[number]
+        row, bound = (0, number) if sweep.up else (-1, number + 1)
+        for name in sweep.carried:
+            values[name][row] = self.kept[name][bound]
+        for block in sweep.blocks:
+            self.plan.run_block(block, values, 0, high - low)
+        if high == self.plan.steps if sweep.up else low == 0:
+            for flow in [name for name in sweep.written if name.endswith(NEXT)]:
+                values[flow.removesuffix(NEXT)][-1 - row] = values[flow][
+                    -1 - row
+                ]  # an initial state has this flow alone
 
     def _segment(self, number: int) -> dict[str, Array]:
         if number not in self._segments:
-            values = self._values(number, again=True)
             with np.errstate(all="ignore"):
-                self._through("forward", values, number)
-                for name in self._down:
-                    values[name][-1] = self.kept[name][number + 1]
-                self._through("backward", values, number)
-                self._first_rows(number, values)
+                values = self._after([sweep for sweep in self._sweeps if sweep.in_time], number)
             for name in self._lazy:
                 values[name].flags.writeable = False
             self._segments[number] = values
@@ -283,9 +273,8 @@ class Segments(Mapping[str, Array]):
         low, high = self.plan.bounds[number]
         if quantity.rows == "T":
             return low, high
-        late = self._late[quantity.name]
         first, last = number == 0, high == self.plan.steps
-        return (low + 1 - first, high + 1) if late else (low, high + last)
+        return (low + 1 - first, high + 1) if self._late[quantity.name] else (low, high + last)
 
     def _local(self, values: Mapping[str, Array], quantity: Quantity, number: int, low: int, high: int) -> Array:
         base = self.plan.bounds[number][0]
@@ -309,12 +298,6 @@ class Segments(Mapping[str, Array]):
         return joined
 
 
-def row_norms(rows: Array) -> Array:
-    """‖row‖ over all but the first axis, for each row."""
-    flat = np.abs(rows.reshape(len(rows), -1)).astype(np.float64, copy=False)
-    largest = flat.max(axis=1, initial=0.0)
-    # Squares of large numbers overflow and those of small ones vanish: each row is divided by its largest magnitude first.
-    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
-    with np.errstate(all="ignore"):
-        scaled = flat / unit[:, None]
-        return unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+def _repeated(row: Array, rows: int) -> Array:
+    """An array all of whose rows are one and the same, which is written where it is."""
+    return np.lib.stride_tricks.as_strided(row, (rows, *row.shape), (0, *row.strides))

@@ -16,9 +16,10 @@ from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.blocks import Line
 from engine.model.program import carried_over
+from engine.recording.figures import row_norms
 from engine.recording.plan import Plan
 from engine.recording.pooling import Pooled
-from engine.recording.segments import Segments, row_norms
+from engine.recording.segments import Segments
 from engine.remembered import remembered
 from engine.tables.given import GIVEN, MASK
 from engine.tables.optimizers import UPDATE_NUMBER

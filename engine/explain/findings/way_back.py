@@ -15,7 +15,7 @@ from engine.language.expression import Call, Expression, Name, addends, factors,
 from engine.language.functions import Array
 from engine.model.layers import Layer
 from engine.model.program import carries_losses
-from engine.recording.segments import row_norms
+from engine.recording.figures import row_norms
 
 GATE = "sigmoid"
 

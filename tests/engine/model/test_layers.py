@@ -19,7 +19,6 @@ from engine.explain.spectrum import spectra
 from engine.files.trace import read_trace, write_trace
 from engine.files.trace_model import initial_of, network_of, start_of
 from engine.model.build import build
-from engine.recording.plan import plan
 from engine.session import Session, open_session
 from engine.tables.cells import CELLS
 from engine.tables.cells.rnn import RNN
@@ -100,8 +99,6 @@ def test_what_two_directions_cannot_do_is_refused() -> None:
         Network(inputs=1, outputs=2, bidirectional=True, predict="every", truncate=2)
     with pytest.raises(InputError, match="a loss has no window of its own"):
         Network(inputs=1, outputs=2, bidirectional=True, hidden=(2, 3), truncate=2)
-    with pytest.raises(InputError, match="checkpoints cannot be kept of two directions"):
-        plan(Network(inputs=1, outputs=2, bidirectional=True), 2, 3, checkpoints=True)
 
 
 @pytest.mark.parametrize("hidden", [5, (5,)])

@@ -11,7 +11,6 @@ import pytest
 import engine.recording.plan
 from engine import Debugger, InputError, Network, Tape
 from engine.language.derive import OUT
-from engine.model.blocks import Loop
 from engine.recording.checks import refuse_too_large
 from engine.recording.plan import plan
 from engine.recording.pooling import Pooled
@@ -33,6 +32,23 @@ MODELS: dict[str, dict[str, Any]] = {
     "layers": {"cell": "lstm", "hidden": (5, 3)},
     "residual": {"hidden": (5, 5), "residual": True},
     "layers, every": {"hidden": (3, 5), "predict": "every", "truncate": 4, "truncate_by": "chunk"},
+    "two directions": {"bidirectional": True, "cell": "lstm"},
+    "two directions, every": {
+        "bidirectional": True,
+        "cell": "gru",
+        "predict": "every",
+        "truncate": 4,
+        "truncate_by": "chunk",
+    },
+    "two directions, window": {"bidirectional": True, "truncate": 4},
+    "two directions, layers": {"bidirectional": True, "cell": "lstm", "hidden": (5, 3), "predict": "every"},
+    "two directions, residual": {
+        "bidirectional": True,
+        "hidden": (5, 5),
+        "residual": True,
+        "dropout": 0.5,
+        "learn_initial": True,
+    },
     "learned initial states": {
         "cell": "lstm",
         "hidden": (3, 5),
@@ -79,7 +95,7 @@ def test_every_row_of_every_quantity(
         assert np.asarray(sparse[name]).tobytes() == full[name].tobytes(), name
         assert sparse[name].shape == full[name].shape
         if quantity.rows:
-            for t in order.permutation(np.arange(quantity.rows == "T", steps + 1)):
+            for t in order.permutation(np.array(quantity.steps(steps))):
                 row = sparse.at(name, int(t))
                 assert row.tobytes() == full.at(name, int(t)).tobytes(), (name, t)
                 assert not row.flags.writeable
@@ -92,7 +108,7 @@ def test_partial_gradients_terms_and_updates(monkeypatch: pytest.MonkeyPatch, mo
         assert sparse["d" + name].tobytes() == full["d" + name].tobytes(), name
         assert sparse.updates[name].tobytes() == full.updates[name].tobytes(), name
         (line,) = full.plan.program.writers("d" + name)
-        looped = full.plan.program.blocks[line.block].loop is Loop.DOWN
+        looped = full.plan.program.blocks[line.block].in_time
         for t in range(1, 12):
             assert sparse.partial("d" + name, t).tobytes() == full.partial("d" + name, t).tobytes(), (name, t)
             if looped:

@@ -1,0 +1,45 @@
+"""Figures of the rows of a quantity: norms, magnitudes, whether they are finite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.language.functions import Array
+
+
+@dataclass
+class Figures:
+    """Figures of one quantity: the norm of every row, that of every sample's row (rows, B), whether a row is finite, the largest
+    magnitude, and that of the smallest row."""
+
+    norms: Array
+    by_sample: Array
+    finite: Array
+    largest: float = 0.0
+    smallest: float = np.inf
+
+    def add(self, rows: Array, low: int, high: int) -> None:
+        by_sample = row_norms(rows.reshape(-1, *rows.shape[2:])).reshape(high - low, -1)
+        self.by_sample[low:high] = by_sample
+        self.norms[low:high] = by_sample[:, 0] if by_sample.shape[1] == 1 else row_norms(rows)
+        largest = np.abs(rows).reshape(len(rows), -1).max(axis=1, initial=0.0)
+        self.finite[low:high] = np.isfinite(largest)
+        if not self.finite[low:high].all():
+            magnitude = np.abs(rows[np.isfinite(rows)])
+            self.largest = max(self.largest, float(magnitude.max(initial=0.0)))
+            largest = largest[np.isfinite(largest)]
+        self.largest = max(self.largest, float(largest.max(initial=0.0)))
+        self.smallest = min(self.smallest, float(largest[largest > 0].min(initial=np.inf)))
+
+
+def row_norms(rows: Array) -> Array:
+    """‖row‖ over all but the first axis, for each row."""
+    flat = np.abs(rows.reshape(len(rows), -1)).astype(np.float64, copy=False)
+    largest = flat.max(axis=1, initial=0.0)
+    # Squares of large numbers overflow and those of small ones vanish: each row is divided by its largest magnitude first.
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    with np.errstate(all="ignore"):
+        scaled = flat / unit[:, None]
+        return unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
