@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 
 from engine.codegen.source import Source, Style, indented
-from engine.language.derive import CUT, FULL, whole
+from engine.language.derive import CUT, FULL, NEXT, gradient, whole
 from engine.language.equation import Equation
-from engine.language.expression import Binary, Call, Name, walk
+from engine.language.expression import Name
 from engine.model.blocks import Block, Line, Loop
 from engine.model.program import carried_over
+from engine.recording.schedule import is_carried
+from engine.tables.heads import LOGITS
 
 _NOTES = {
     "loss": "one number for the whole batch",
@@ -103,57 +106,61 @@ def _notes(block: Block) -> list[str]:
 def beyond_window(style: Style) -> list[str]:
     """A function for what truncation by a window takes away, where every step has a loss; nothing for any other model.
 
-    It carries the gradient of one loss alone back through the same lines.
+    It carries the gradient of one loss alone back through the same lines, as far as it may go and one step further.
     """
-    cut = next((node for block in style.plan.program.blocks for node in _carried(block)), None)
-    if cut is None:
+    program, window = style.plan.program, style.plan.network.truncate
+    loops = program.looped("backward")
+    if not any(is_carried(line.equation) for block in loops for line in block.lines):
         return []
-    backward = [line for block in style.plan.program.looped("backward") for line in block.lines]
-    loss = cut.arguments[0]
-    assert isinstance(loss, Name)
-    arrives = {line.name: line.equation.expression for line in backward if _hands_back(line)}
-    lines = [line for line in backward if _on_the_way(line, backward)]
-    local = {name: f"{style.spelling.name(name)}_k" for name in (*arrives, *(line.name for line in lines))}
+    backward = [line for block in loops for line in block.lines]
+    lines = {line for line in backward if _on_the_way(line, backward)}
+    flows = {line.name: line.name.removesuffix(NEXT) + FULL for line in backward if _hands_back(line)}
+    logits = gradient(LOGITS)
+    local = {
+        name: f"{style.spelling.name(name)}_k" for name in (*flows, *(line.name for line in backward if line in lines))
+    }
     source = style.source("k", local=local)
-    first, recorded = local[loss.name], style.source("k").name(Name(loss.name))
-    body = [f"{first} = {recorded} if k == t + {loss.step} else 0 * {recorded}"]
-    for line in lines:
-        if line.name != loss.name:
-            body.append(f"{local[line.name]} = {style.right(line.equation, source)}")
-    whole: dict[str, str] = {}
-    for flow, expression in arrives.items():
-        assert isinstance(expression, Binary) and isinstance(expression.left, Name)
-        body.append(f"{local[flow]} = {local[expression.left.name]}")
-        whole[style.spelling.name(expression.left.name.removesuffix(FULL))] = local[expression.left.name]
-    result = ", ".join(f'"{name}": {variable}' for name, variable in whole.items())
+    body: list[str] = []
+    for of in dict.fromkeys(whole(name).removeprefix("d") for name in local):
+        alike = [variable for name, variable in local.items() if whole(name).removeprefix("d") == of]
+        zeros = f"np.zeros_like({style.spelling.kept(of)})"
+        several = f"({zeros} for _ in range({len(alike)}))"
+        body.append(f"{', '.join(alike)} = {zeros if len(alike) == 1 else several}")
+    body.append(f"{local[logits]}[t] = {style.spelling.kept(logits)}[t]")
+    first = last = "t"
+    for loop, group in groupby(loops, lambda block: block.loop):
+        if loop is Loop.UP:
+            last = f"min(t + {window}, T)"
+            body.append(f"for k in range({first}, {last} + 1):")
+        else:
+            first = f"max(t - {window}, 1)"
+            body.append(f"for k in range({last}, {first} - 1, -1):")
+        equations = [line.equation for block in group for line in block.lines if line in lines and line.name != logits]
+        body += [f"    {_written(style, equation, source)}" for equation in equations]
+        for flow, full in flows.items():
+            step = next((equation.step for equation in equations if equation.target == full), 0)
+            if step:
+                body.append(f"    {source.name(Name(flow, step))} = {source.name(Name(full, step))}")
+    result = ", ".join(f'"{style.spelling.name(full.removesuffix(FULL))}": {local[full]}' for full in flows.values())
     return [
         "",
         "def beyond_window(t):",
-        f"    # the loss at t + {loss.step} alone, carried back to t - 1: further than it may reach",
-        f"    {' = '.join(local[flow] for flow in arrives)} = 0",
-        f"    for k in range(t + {loss.step}, t - 1, -1):",
-        *indented(body, "        "),
+        f"    # the loss at step t alone, carried back as far as it may go, {window} step{'s' * (window != 1)}, and one further",
+        *indented(body),
         f"    return {{{result}}}",
         "",
         "",
     ]
 
 
-def _carried(block: Block) -> Iterator[Call]:
-    for line in block.lines:
-        for node in walk(line.equation.expression):
-            if isinstance(node, Call) and node.function == "carried":
-                yield node
-
-
 def _hands_back(line: Line) -> bool:
     """Whether a line writes what a state's gradient receives from this step, after truncation."""
-    return line.equation.step < 0 and not line.name.endswith((FULL, CUT))
+    return line.equation.step != 0 and not line.name.endswith((FULL, CUT))
 
 
 def _on_the_way(line: Line, lines: Sequence[Line]) -> bool:
     """Whether what flows to the step before depends on a line, what truncation does to it left out."""
-    wanted = {other.name for other in lines if other.equation.step < 0 and other.name.endswith(FULL)}
+    wanted = {other.name for other in lines if other.equation.step and other.name.endswith(FULL)}
     step_lines = [other for other in lines if other.equation.step == 0 and not other.equation.accumulate]
     while True:
         reads = {name.name for other in lines if other.name in wanted for name in other.equation.reads}

@@ -34,11 +34,11 @@ class Source(NumpySyntax):
     time: str = "t"
     dtype: str = ""
     local: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Quantities that are plain variables here, and the variable's name."""
+    """Quantities that have another variable here, and its name."""
 
     def name(self, name: Name) -> str:
-        if name.name in self.local or name.name in self.values:
-            return self.local.get(name.name) or self.values[name.name]
+        if name.name in self.values:
+            return self.values[name.name]
         quantity = self.quantities.get(name.name)
         if quantity is None or not quantity.rows:
             return self.spelling.name(name.name)
@@ -47,7 +47,9 @@ class Source(NumpySyntax):
             step = "1"
         elif self.time.isdigit():
             step = str(int(self.time) + name.step)
-        return given(self.spelling, quantity, step) if quantity.given else f"{self.spelling.kept(name.name)}[{step}]"
+        if quantity.given:
+            return given(self.spelling, quantity, step)
+        return f"{self.local.get(name.name) or self.spelling.kept(name.name)}[{step}]"
 
     def call(self, node: Call, arguments: list[str]) -> str:
         if node.function == COLUMN:
@@ -69,8 +71,10 @@ class Source(NumpySyntax):
         """What the loss just beyond the window adds, see `beyond_window`; nothing where there is no such loss."""
         loss, cut = node.arguments
         assert isinstance(loss, Name) and isinstance(cut, Name)
-        whole = cut.name.removesuffix(CUT)
-        return f'beyond_window(t)["{self.spelling.name(whole)}"] if t + {loss.step} <= T else 0'
+        whole = self.spelling.name(cut.name.removesuffix(CUT))
+        there = f"t - {-loss.step} >= 1" if loss.step < 0 else f"t + {loss.step} <= T"
+        sign, beyond = ("-", "t + 1") if loss.step < 0 else ("+", "t - 1")
+        return f'(beyond_window(t {sign} {abs(loss.step)})["{whole}"][{beyond}] if {there} else 0)'
 
 
 def given(spelling: Spelling, quantity: Quantity, step: str) -> str:

@@ -18,11 +18,12 @@ from engine.debug.edits import FLOW, Edit
 from engine.errors import InputError
 from engine.language.derive import NEXT, OUT, gradient
 from engine.language.evaluate import evaluate
-from engine.language.expression import Call, Name
+from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.blocks import Block, Line
 from engine.model.program import Program, carries_losses
 from engine.recording.plan import Plan
+from engine.recording.schedule import is_carried
 from engine.recording.tape import Tape
 from engine.text import clean, listed
 
@@ -175,7 +176,7 @@ class _Replay:
             self._carry()
         for t in [block.step(run, self.plan.steps) for run in range(block.runs(self.plan.steps, 0))]:
             for line in block.lines:
-                if not line.equation.accumulate and not _is_carried(line):
+                if not line.equation.accumulate and not is_carried(line.equation):
                     self._line(line, t)
         if block.in_time and block.phase == "backward":
             for flow in [line.name for line in block.lines if line.name.endswith(NEXT)]:
@@ -221,7 +222,7 @@ class _Replay:
         if self.changed:
             self.plan.carry_losses({**self.arrays, **self.tape.parameters})
             for line in self.plan.program.lines:
-                if _is_carried(line):
+                if is_carried(line.equation):
                     for row, values in enumerate(self.arrays[line.name]):
                         self._written((line.name, row), values)
 
@@ -248,8 +249,3 @@ class _Replay:
 def same(left: Array, right: Array) -> npt.NDArray[np.bool_]:
     """Where two arrays hold equal numbers, NaN being equal to NaN."""
     return np.asarray((left == right) | ((left != left) & (right != right)))
-
-
-def _is_carried(line: Line) -> bool:
-    expression = line.equation.expression
-    return isinstance(expression, Call) and expression.function == "carried"

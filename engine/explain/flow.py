@@ -118,18 +118,13 @@ class Cut:
 
 
 def cuts(tape: Tape, sample: int | None = None, *, reverse: bool = False) -> list[Cut]:
-    """The steps at which a flow that is still there is cut off; empty without truncation, and where each loss has its own place."""
+    """The steps at which the flow is cut off; empty without truncation, and where each loss has its own place."""
     name = FLOW_CUT_REVERSE if reverse else FLOW_CUT
     if name not in tape:
         return []
-    cut = tape[name] > 0
     chosen = slice(None) if sample is None else slice(sample, sample + 1)
-    cut_here = cut[:, chosen]
+    cut_here = tape[name][:, chosen] > 0
     ended = np.zeros_like(cut_here) if tape.padding is None else tape.padding[1:, chosen]
-    if tape.plan.network.truncate_by == "window":  # samples that were cut at a later step have no flow left
-        nothing = np.zeros_like(cut_here[:1])
-        further = [nothing, cut_here[:-1]] if reverse else [cut_here[1:], nothing]
-        cut_here = cut_here & ~np.concatenate(further)
     return [
         Cut(t, bool((row | over).all()))
         for t, (row, over) in enumerate(zip(cut_here, ended, strict=True), 1)

@@ -19,11 +19,13 @@ from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.blocks import Line
-from engine.model.program import carries_losses
+from engine.model.build import build
+from engine.model.program import Program, carries_losses
 from engine.recording.figures import row_norms
 from engine.recording.plan import Plan
 from engine.recording.tape import Tape
 from engine.remembered import remembered
+from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE, MASK
 from engine.tables.heads import LOGITS
 
 LIMIT = 100_000_000
@@ -94,38 +96,43 @@ def _norms_of_runs(tape: Tape, sample: int | None) -> dict[str, Array]:
 def one_loss(tape: Tape, loss: int, sample: int | None = None) -> dict[str, Array]:
     """‖∂L_s/∂state_t‖ for the loss of one step s, t = 0..T, by the gradient's name: one run of the backward pass."""
     plan = tape.plan
-    alone = _without_losses(tape)
+    alone = _without_losses(plan)
     result = {gradient(state): np.zeros(plan.steps + 1) for state in plan.network.table.states}
     handed_on: dict[str, Array] = {}
     for low, high in [(0, plan.steps)] if plan.network.bidirectional else plan.bounds[::-1]:
-        values = _of_window(tape, alone, low, high)
+        values = _of_window(tape, alone, loss, low, high)
         for name, row in handed_on.items():
             values[name][-1] = row
         if low < loss <= high:
             values[gradient(LOGITS)][loss - 1 - low] = tape.at(gradient(LOGITS), loss)
         with np.errstate(all="ignore"):
             _run_back(alone, values, high - low)
-        handed_on = {name: values[name][0] for name in plan.carried("backward")}
+        handed_on = {name: values[name][0] for name in alone.carried("backward")}
         for name, norms in result.items():
             norms[low : high + 1] = row_norms(values[name] if sample is None else values[name][:, sample : sample + 1])
-    if carries_losses(plan.network) and plan.network.truncate is not None:
-        for norms in result.values():
-            norms[: max(0, loss - plan.network.truncate)] = 0
     return result
 
 
-def _without_losses(tape: Tape) -> Plan:
-    """The plan of the backward loops alone, from the logits' gradient, which is given, to the step before."""
-    lines, program = _lines(tape), tape.plan.program
+@remembered
+def _without_losses(plan: Plan) -> Plan:
+    """The plan of the backward loops alone, from the logits' gradient, which is given, to the step before.
+
+    The window of the one loss that there is then cuts whole flows, at one step in each direction.
+    """
+    network, program = plan.network, plan.program
+    if carries_losses(network):
+        network = replace(network, truncate_by="chunk")
+        program = build(network, plan.steps, masked=MASK in program.quantities)
+    lines = _lines(program)
     blocks = tuple(
         replace(block, lines=tuple(line for line in block.lines if line in lines and line.name != gradient(LOGITS)))
         for block in program.looped("backward")
     )
-    return replace(tape.plan, program=replace(program, blocks=blocks))
+    return replace(plan, network=network, program=replace(program, blocks=blocks))
 
 
-def _of_window(tape: Tape, alone: Plan, low: int, high: int) -> dict[str, Array]:
-    """What these lines read in rows [low, high), and zeros where they write and for what is cut off, which is counted elsewhere."""
+def _of_window(tape: Tape, alone: Plan, loss: int, low: int, high: int) -> dict[str, Array]:
+    """What these lines read in rows [low, high), with the window of a loss, and zeros where they write."""
     lines = [line for block in alone.program.blocks for line in block.lines]
     written, read = {line.name for line in lines}, {name.name for line in lines for name in line.equation.reads}
     values = dict(tape.parameters)
@@ -134,11 +141,21 @@ def _of_window(tape: Tape, alone: Plan, low: int, high: int) -> dict[str, Array]
         if quantity is None:  # a size of the network
             continue
         beyond = quantity.rows == "T+1"
-        if name in written or name == gradient(LOGITS) or name.endswith(CUT):
+        if name in (FLOW_CUT, FLOW_CUT_REVERSE) and name not in tape:
+            values[name] = _window(tape, loss, ahead=name == FLOW_CUT_REVERSE)[low:high]
+        elif name in written or name == gradient(LOGITS):
             values[name] = np.zeros((high - low + beyond, *alone.shape(quantity)[1:]), alone.network.dtype)
         else:
             values[name] = np.asarray(tape[name][low : high + beyond] if quantity.rows else tape[name])
     return values
+
+
+def _window(tape: Tape, loss: int, *, ahead: bool) -> Array:
+    """(T, B) 1 where the flow of a step's loss ends: K steps back, or ahead in the reverse direction."""
+    network, steps = tape.plan.network, np.arange(1, tape.plan.steps + 1)[:, None]
+    reach = network.truncate or 0
+    ends = (steps == (loss + reach if ahead else loss - reach)) & np.ones((1, tape.plan.batch), bool)
+    return (ends if tape.padding is None else ends & ~tape.padding[1:]).astype(network.dtype)
 
 
 def _run_back(alone: Plan, values: dict[str, Array], steps: int) -> None:
@@ -155,7 +172,7 @@ def _run_back(alone: Plan, values: dict[str, Array], steps: int) -> None:
 def _carried(tape: Tape) -> Iterator[LossRows]:
     """For each distance 0, 1, ... T the gradients of every loss, that many steps back."""
     plan = tape.plan
-    lines = _lines(tape)
+    lines = _lines(plan.program, cut_elsewhere=carries_losses(plan.network))
     flows = [line.name for line in lines if line.equation.step]
     arrived: LossRows = {
         name: np.zeros((plan.steps, *plan.shape(plan.program.quantities[name])[1:]), plan.network.dtype)
@@ -188,15 +205,14 @@ def _whole(tape: Tape, here: LossRows, initial: LossRows) -> LossRows:
     return result
 
 
-def _lines(tape: Tape) -> list[Line]:
-    """The lines of the backward loops on the way from the logits to the step before."""
-    lines = [line for block in tape.plan.program.looped("backward") for line in block.lines]
-    carried = carries_losses(tape.plan.network)
+def _lines(program: Program, *, cut_elsewhere: bool = False) -> list[Line]:
+    """The lines of the backward loops on the way from the logits to the step before, without those of what is cut off where the window is
+    counted elsewhere."""
+    lines = [line for block in program.looped("backward") for line in block.lines]
     needed = {line.name for line in lines if line.equation.step}
     result: list[Line] = []
     for line in reversed(lines):
-        cut_elsewhere = carried and line.name.endswith(CUT)  # the window is counted here
-        if line.name in needed and not line.equation.accumulate and not cut_elsewhere:
+        if line.name in needed and not line.equation.accumulate and not (cut_elsewhere and line.name.endswith(CUT)):
             result.append(line)
             needed |= {name.name for name in line.equation.reads}
     return result[::-1]

@@ -46,7 +46,7 @@ def build(network: Network, steps: int, *, masked: bool = False) -> Program:
     written = {line.target for line in lines}
     outer = [name.name for line in read_out for name in line.reads if name.name in written]
     back_out = [] if every else backward([[*read_out, loss]], known, parameters=parameters, outer=outer, root="loss")
-    back_of = [_backward(loop, loops, network, known, made, [] if every else outer) for loop in loops]
+    back_of = [_backward(loop, loops, network, known, made, [] if every else outer, masked=masked) for loop in loops]
     begun = {line.target for equations in back_of for line in equations}
     ahead = {name: STEPS for name in known if gradient(name) in begun and name not in cell.states}
     back_made = backward([made], known, parameters=parameters, begun=ahead)
@@ -142,6 +142,8 @@ def _backward(
     known: Mapping[str, Axes],
     made: Sequence[Equation],
     read_out: Sequence[str],
+    *,
+    masked: bool,
 ) -> list[Equation]:
     """The backward lines of a layer and direction.
 
@@ -169,7 +171,7 @@ def _backward(
         parameters=parameters,
         root="loss" if loop.head else None,
         accumulate=True,
-        cut=cut_off(network, reverse=loop.layer.reverse),
+        cut=cut_off(network, masked=masked, reverse=loop.layer.reverse),
         begun=dict.fromkeys({*later, *read_out} - {*loop.layer.table.states}, REVERSE),
         fed=(outputs,) if outputs in later else (),
     )

@@ -135,10 +135,13 @@ def given_quantities(network: Network, *, masked: bool) -> dict[str, Quantity]:
     return {quantity.name: quantity for quantity in given}
 
 
-def cut_off(network: Network, *, reverse: bool) -> Expression | None:
+def cut_off(network: Network, *, masked: bool, reverse: bool) -> Expression | None:
     """The part of a flow that truncation removes; in this expression the flow is `flow_prev` and that part `cut_off_prev`."""
     if network.truncate is None:
         return None
     if cuts_flow(network):
         return Binary("*", Name(FLOW_CUT_REVERSE if reverse else FLOW_CUT), Name("flow", -1))
-    return Call("carried", (Name(gradient(LOGITS), network.truncate), Name("cut_off", -1)))
+    away = -network.truncate if reverse else network.truncate
+    beyond = Call("carried", (Name(gradient(LOGITS), away), Name("cut_off", -1)))
+    # Padded steps, which the reverse direction runs first, hand everything on.
+    return Binary("*", Name(MASK), beyond) if masked and reverse else beyond

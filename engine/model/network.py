@@ -43,10 +43,10 @@ class Network:
     `inputs`, `hidden` and `outputs` are D, H and C; several numbers as `hidden` make as many layers, from the input up, when it is
     `bidirectional` each in two directions. `weights` may give initial weights by name (shapes as in the tables); those not given are
     drawn by `initial_parameters`. `truncate` cuts the flow back through time: with `truncate_by` "window" each loss reaches that many
-    steps back, with "chunk" nothing flows from one run of that many steps into the one before. With `learn_initial` initial states are
-    parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is embedded; `dropout` is the share of each
-    layer's output that is not handed on, drawn anew in each iteration; with `residual` layers of one size add what the layer below hands
-    on. Raises InputError for an option that does not exist.
+    steps back (in the reverse direction ahead), with "chunk" nothing flows from one run of that many steps into the one before. With
+    `learn_initial` initial states are parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is
+    embedded; `dropout` is the share of each layer's output that is not handed on, drawn anew in each iteration; with `residual` layers
+    of one size add what the layer below hands on. Raises InputError for an option that does not exist.
     """
 
     inputs: int
@@ -102,11 +102,6 @@ class Network:
             wanted = "one output" if self.head.outputs == 1 else f"{self.head.outputs} outputs"
             raise InputError(
                 f"the loss {self.loss} needs {wanted}, not {self.outputs}; leave the number of outputs away"
-            )
-        windows = self.truncate is not None and self.truncate_by == "window"
-        if self.bidirectional and windows and (self.predict == "every" or len(self.units) > 1):
-            raise InputError(
-                "with two directions a loss has no window of its own, for it flows both ways; truncate by chunk instead"
             )
         if self.truncate is not None and self.truncate < 1:
             raise InputError(f"truncate must be at least 1 step, not {self.truncate}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from engine.language.derive import FULL, gradient
 from engine.language.equation import Equation
@@ -13,7 +14,7 @@ from engine.model.blocks import Block, Loop
 from engine.model.network import Network
 from engine.model.program import Program
 from engine.recording.emit import Emitter, Runner
-from engine.recording.schedule import Parts, carried, closure, step_by_step, take_apart
+from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
 from engine.tables.heads import LOGITS
 
 
@@ -30,6 +31,36 @@ class CompiledBlock:
         self.before(values, low, high)
         self.inside(values, low, high)
         self.after(values, low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class Carrier:
+    """Loops of the backward pass as functions that carry gradients by one step, over many steps at once: `first` also from the logits of
+    each step, `onward` from what has arrived alone."""
+
+    blocks: tuple[Block, ...]
+    first: Runner
+    onward: Runner
+
+    @property
+    def up(self) -> bool:
+        """Whether they begin at the first step."""
+        return self.blocks[0].loop is Loop.UP
+
+    @property
+    def reads(self) -> set[str]:
+        """What they read."""
+        return {name.name for block in self.blocks for line in block.lines for name in line.equation.reads}
+
+    @property
+    def written(self) -> set[str]:
+        """What they write step by step, and the flows that they read."""
+        return {name for block in self.blocks for name in adjoints(block)}
+
+    @property
+    def handed_on(self) -> set[str]:
+        """What a step hands to the one that runs after it."""
+        return {name for block in self.blocks for name in carried(block)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +88,25 @@ class CompiledProgram:
         return {line.name: self._over_rows([line.equation]) for line in summed}
 
     @cached_property
-    def carriers(self) -> tuple[Runner, Runner]:
-        """Functions that carry gradients back by one step, for all steps at once: first from the logits of each step,
-        then from what arrived."""
+    def carriers(self) -> list[Carrier]:
+        """How gradients are carried back by one step, for all steps at once: by the loops that follow each other in one order of the
+        steps."""
         blocks = self.program.looped("backward")
         every = [line for block in blocks for line in block.lines]
         needed = closure({name for block in blocks for name in carried(block)}, every, forward=False)
+        return [self._carrier(tuple(group), needed) for _, group in groupby(blocks, lambda block: block.loop)]
+
+    def _carrier(self, blocks: tuple[Block, ...], needed: set[str]) -> Carrier:
         lines = [
             line.equation
-            for line in every
+            for block in blocks
+            for line in block.lines
             if line.name in needed
             and not line.equation.accumulate
             and (not line.equation.step or line.name.endswith(FULL))
         ]
-        return self._over_rows(lines), self._over_rows([e for e in lines if e.target != gradient(LOGITS)])
+        onward = self._over_rows([e for e in lines if e.target != gradient(LOGITS)])
+        return Carrier(blocks, self._over_rows(lines), onward)
 
     def _compile(self, block: Block) -> CompiledBlock:
         if block.in_time:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine.errors import InputError
-from engine.language.derive import CUT, FULL, NEXT, gradient
+from engine.language.derive import NEXT
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
 from engine.language.functions import Array, Axes, axis_kind, is_joined
@@ -27,9 +27,9 @@ from engine.model.network import Network
 from engine.model.program import Program, carries_losses
 from engine.recording.compiled import CompiledBlock, CompiledProgram
 from engine.recording.memory import RowPlace, allocated
-from engine.recording.schedule import adjoints, carried
+from engine.recording.schedule import carried
 from engine.recording.threads import through
-from engine.tables.heads import LOGITS
+from engine.recording.windows import carry_losses
 from engine.tables.optimizers import UPDATE_NUMBER
 
 BLOCK_VALUES = 1 << 18
@@ -216,28 +216,8 @@ class Plan:
         return result
 
     def carry_losses(self, values: dict[str, Array]) -> None:
-        """Records what each flow would receive from the loss just beyond the window: that loss's gradient alone, carried back.
-
-        Because this is linear, one pass over all steps carries the gradient of every loss back by one step.
-        """
-        first, onward = self._compiled.carriers
-        blocks = self.program.looped("backward")
-        lines = [line for block in blocks for line in block.lines]
-        carried = {line.name for line in lines if line.equation.step or line.name == gradient(LOGITS)}
-        zeros = {name for block in blocks for name in adjoints(block)}
-        alone = {**values, **{name: np.zeros_like(values[name]) for name in zeros}}
-        # From beyond all steps nothing arrives, however long the window is.
-        for distance in range(min(self.network.truncate or 0, self.steps + 1) + 1):
-            for low, high in self.bounds:
-                (onward if distance else first)(alone, low, high)
-            for name in carried:
-                base = name.removesuffix(FULL)
-                if base != name:
-                    arrives = alone[base + NEXT] if base + NEXT in alone else alone[base]
-                    arrives[...] = alone[name]
-            alone[gradient(LOGITS)][...] = 0
-        for name in [name for name in carried if name.endswith(CUT)]:
-            values[name][...] = alone[name.removesuffix(CUT) + FULL]
+        """`windows.carry_losses`: what truncation cuts off each flow where each loss has a window of its own."""
+        carry_losses(self.program, self._compiled.carriers, self.bounds, self.network.truncate or 0, values)
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int | None = None) -> Array:
         """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them (None) the recorded bits."""

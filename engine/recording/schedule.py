@@ -27,6 +27,7 @@ from engine.language.expression import (
     product,
     rewrite,
     total,
+    walk,
 )
 from engine.model.blocks import Block, Line
 
@@ -48,7 +49,7 @@ def take_apart(block: Block) -> Parts:
     parts = Parts()
     for line in block.lines:
         equation = line.equation
-        if isinstance(equation.expression, Call) and equation.expression.function == "carried":
+        if is_carried(equation):
             continue  # recorded before the loop
         if equation.accumulate or line.name not in needed:
             parts.after.append(equation)
@@ -60,6 +61,11 @@ def take_apart(block: Block) -> Parts:
                 parts.before.append(hoisted)
             parts.inside.append((rest, operator))
     return parts
+
+
+def is_carried(line: Equation) -> bool:
+    """Whether a line writes what a truncation window cuts off, which is computed before the loop (`Plan.carry_losses`)."""
+    return any(isinstance(node, Call) and node.function == "carried" for node in walk(line.expression))
 
 
 def carried(block: Block) -> set[str]:

@@ -263,8 +263,8 @@ class Tape:
             return self.plan.network.hyperparameters[name.name]
         step = t + name.step if t is not None else name.step or None
         steps = self.plan.program.steps_of(name.name)
-        if step is not None and steps and step >= steps.stop:
-            return np.zeros_like(self.at(name.name, self.plan.steps))  # beyond the last step there is nothing
+        if step is not None and steps and step not in steps:
+            return np.zeros_like(self.at(name.name, steps[-1]))  # beyond the first and the last step there is nothing
         value = self.at(name.name, step)
         if sample is not None and self.plan.axes[name.name][:1] == ("B",):
             return value[sample : sample + 1]

@@ -27,13 +27,13 @@ _EQUATIONS: dict[str, str] = {
 }
 _CUTS: dict[str, str] = {
     # K steps before the one loss there is, at the sample's end. Padded steps only hand the state on to it, so nothing is cut there.
-    "window": "t <= ends - K",
+    "window": "t == ends - K",
     # Between runs of K steps.
     "chunk": "((t - 1) % K == 0) & (t > 1) & (t <= ends)",
 }
 _CUTS_REVERSE: dict[str, str] = {
     # The one loss reads the state of step 1, and the gradient flows on to the sample's end.
-    "window": "(t > K) & (t <= ends)",
+    "window": "(t == K + 1) & (t <= ends)",
     "chunk": "(t % K == 0) & (ends > t)",
 }
 

@@ -237,7 +237,7 @@ def passes(case: Case) -> Iterator[tuple[Cuts, Array]]:
         yield (t == mask.sum(axis=0) - K, mask & (t == K + 1)), weight
     else:
         for s in range(1, len(mask) + 1):
-            yield (mask & (t == s - K), np.zeros_like(mask)), np.where(t == s, weight, 0)
+            yield (mask & (t == s - K), mask & (t == s + K)), np.where(t == s, weight, 0)
 
 
 def state_widths(case: Case) -> dict[str, int]:

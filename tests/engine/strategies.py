@@ -198,8 +198,4 @@ def all_cases(draw: st.DrawFn, **fixed: Any) -> Case:
     if isinstance(options["hidden"], tuple):
         options["residual"] = draw(st.booleans(), "residual")
         options["hidden"] = options["hidden"][:1] * len(options["hidden"]) if options["residual"] else options["hidden"]
-    options = {**options, **fixed}
-    windows = options["truncate"] is not None and options["truncate_by"] == "window"
-    if windows and (options["predict"] == "every" or not isinstance(options["hidden"], int)):
-        options["bidirectional"] = False  # refused: a loss flows both ways
-    return draw(cases(**options))
+    return draw(cases(**{**options, **fixed}))

@@ -185,10 +185,10 @@ def _cuts(frame: Frame) -> list[Cut]:
     network, point = view.tape.plan.network, view.point
     reverse = view.program.quantities[frame.output].reverse
     places = cuts(view.tape, frame.sample, reverse=reverse)
-    if reverse:  # between t and t+1
-        return [Cut(cut.t + 1, cut.all) for cut in places if cut.t < view.program.steps]
     if network.truncate is not None and carries_losses(network) and point.phase == "backward" and point.t:
-        places = [Cut(point.t + network.truncate, True)]
+        places = [Cut(point.t - network.truncate if reverse else point.t + network.truncate, True)]
+    if reverse:  # between t and t+1
+        places = [Cut(cut.t + 1, cut.all) for cut in places]
     return [cut for cut in places if 1 < cut.t <= view.program.steps]
 
 

@@ -25,7 +25,7 @@ def arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -
     look = frame.look
     count = len(explanation.values)
     first, _, _ = explanation.largest(MOST)
-    if count == 1 and first[0].factors[0].name == CARRIED:
+    if count == 1 and first[0].factors[-1].name == CARRIED and all(f.value == 1 for f in first[0].factors[:-1]):
         return [[(carried_words(frame), look.text)]]
     if count == 1:
         factors = first[0].factors

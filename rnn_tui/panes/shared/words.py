@@ -98,11 +98,11 @@ def truncation_words(frame: Frame) -> str:
 
 def carried_words(frame: Frame) -> str:
     """Which loss a flow is cut off of, where each loss reaches a number of steps back; "" where whole flows are cut."""
-    network, t = frame.view.tape.plan.network, frame.view.point.t
-    if not carries_losses(network) or network.truncate is None or t is None:
+    network, line, t = frame.view.tape.plan.network, frame.view.line, frame.view.point.t
+    if not carries_losses(network) or network.truncate is None or line is None or t is None:
         return ""
-    loss = t + network.truncate
-    if loss > frame.view.program.steps:
+    loss = t - line.equation.step * network.truncate
+    if not 1 <= loss <= frame.view.program.steps:
         return f"no loss is more than {network.truncate} steps away yet"
     return f"it is what the loss of t = {loss} alone sends back; it has come {network.truncate} steps"
 

@@ -153,9 +153,6 @@ def test_any_model_in_any_notation(notation: str, file: tuple[dict[str, Any], di
         arrays["X"] = np.floor(3 * np.abs(arrays["X"]))  # classes
     if model.get("hidden") != (2, 2, 3):
         model.pop("residual", None)  # refused: no two layers of one size
-    windows = "truncate" in model and model.get("truncate-by", "window") == "window"
-    if windows and (asked["predict"] == "every" or "hidden" in model):
-        model.pop("bidirectional", None)  # refused: a loss flows both ways
     if "h0" in arrays and "bidirectional" in model:
         arrays["h0"] = np.stack([arrays["h0"], -arrays["h0"]])
     with tempfile.TemporaryDirectory() as folder:
@@ -280,6 +277,15 @@ def test_arrays_with_initial_states_of_layers(tmp_path: Path) -> None:
     states = {"h01": rng.normal(size=(5, 3)), "h0_2r": rng.normal(size=(5, 4)), "c02": rng.normal(size=(5, 4))}
     np.savez(tmp_path / "data.npz", X=rng.normal(size=(5, 4, 3)), y=np.array([0, 1, 1, 0, 1]), **states)
     assert_same(open_session(tmp_path / "data.npz", {"cell": "lstm", "hidden": (3, 4), "bidirectional": True}))
+
+
+@pytest.mark.parametrize("notation", ["ng", "karpathy"])
+def test_a_window_for_each_loss_in_two_directions(tmp_path: Path, notation: str) -> None:
+    rng = np.random.default_rng(1)
+    arrays = {"X": rng.normal(size=(3, 7, 2)), "y": rng.integers(2, size=(3, 7)), "lengths": np.array([7, 3, 5])}
+    np.savez(tmp_path / "data.npz", **arrays)
+    options = {"cell": "lstm", "hidden": (3, 4), "bidirectional": True, "truncate": 2, "predict": "every"}
+    assert_same(open_session(tmp_path / "data.npz", {**options, "notation": notation}))
 
 
 def test_a_trace(tmp_path: Path) -> None:

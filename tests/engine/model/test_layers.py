@@ -94,13 +94,6 @@ def test_the_reverse_direction_begins_at_each_samples_own_end() -> None:
     np.testing.assert_allclose(whole["both1"][1], short["both1"][0], rtol=1e-14)
 
 
-def test_what_two_directions_cannot_do_is_refused() -> None:
-    with pytest.raises(InputError, match="a loss has no window of its own"):
-        Network(inputs=1, outputs=2, bidirectional=True, predict="every", truncate=2)
-    with pytest.raises(InputError, match="a loss has no window of its own"):
-        Network(inputs=1, outputs=2, bidirectional=True, hidden=(2, 3), truncate=2)
-
-
 @pytest.mark.parametrize("hidden", [5, (5,)])
 def test_one_layer_keeps_the_cells_names(hidden: int | tuple[int, ...]) -> None:
     network = Network(inputs=2, outputs=4, hidden=hidden)

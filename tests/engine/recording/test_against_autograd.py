@@ -69,6 +69,19 @@ def test_windows_of_many_losses_are_those_of_each_loss_alone(case: Case) -> None
         check(case)
 
 
+@pytest.mark.parametrize("predict", ["every", "last"])
+@pytest.mark.parametrize(("cell", "hidden", "window"), [("rnn", 4, 3), ("lstm", (3, 2), 2), ("gru", (2, 3, 2), 1)])
+def test_a_window_ends_each_direction_on_its_own_way(
+    cell: str, hidden: int | tuple[int, ...], window: int, predict: str
+) -> None:
+    """Cut at one place in every layer: K steps before the loss in the forward direction, K steps after it in the reverse one."""
+    options: dict[str, Any] = {"bidirectional": True, "truncate": window, "predict": predict}
+    one = case(batch=3, steps=8, hidden=hidden, cell=cell, ragged=True, **options)
+    tape = record(one.network, one.X, one.y, initial=one.initial, lengths=one.lengths)
+    assert_close(tape, reference(one), 1e-10, 1e-14)
+    assert all(np.any(tape[f"d{state}_cut"] != 0) for state in one.network.table.states)
+
+
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
 @pytest.mark.parametrize("given", [True, False])
 def test_a_case_in_which_nothing_is_alike_or_zero(activation: str, given: bool) -> None:

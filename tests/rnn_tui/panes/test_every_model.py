@@ -226,6 +226,17 @@ def test_a_window_for_each_loss_is_marked_from_where_losses_no_longer_reach(tmp_
     assert "it is what the loss of t = 5 alone sends back; it has come 2 steps" in text(frame, "inspector")
 
 
+def test_in_the_reverse_direction_a_window_ends_ahead(tmp_path: Path) -> None:
+    session = opened(tmp_path, lengths=False, truncate=2, bidirectional=True)
+    frame = at(session, "dz1r", 3)
+    rows = PANES["strip"](frame, 120, 3).plain().splitlines()
+    assert rows[2].index("│") == axis_of(frame, 120).x(2) - 1  # between 1 and 2: those of 2 and 3 flow on into a1r_4
+    frame = at(session, "da1r_cut", 3)
+    assert "it is what the loss of t = 1 alone sends back; it has come 2 steps" in text(frame, "inspector")
+    frame = at(session, "da1r_cut", 2)
+    assert "no loss is more than 2 steps away yet" in text(frame, "inspector")
+
+
 # Clipping, optimizers, mini-batches
 
 
