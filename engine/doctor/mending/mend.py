@@ -22,6 +22,7 @@ from engine.doctor.mending.around.unshown import (
     handed_on,
     inserted,
     looped,
+    rebound,
     scaled,
     stored_elsewhere,
     through_softmax,
@@ -125,6 +126,7 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed
     texts = trial.texts
     return (
         _found(trial, accumulations(every))
+        or _found(trial, rebound(texts, trial.verdict), 8)
         or _found(trial, stored_elsewhere(every))
         or _found(trial, carried(texts, trial.verdict, prober.is_right))
         or _found(trial, looped(texts, every))

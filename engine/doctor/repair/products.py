@@ -41,7 +41,7 @@ def misfit(seen: SeenRun) -> Iterator[Slip]:
         if operands is None or not isinstance(node, ast.expr):
             continue
         m, n = (seen.shape(operand) or () for operand in operands)
-        if len(m) != 2 or len(n) != 2 or m[1] == n[0]:
+        if not m or not n or m[-1] == n[-2:][0]:
             continue
         for left, right, how in _orders(seen, *operands, m, n):
             text = f"np.dot({left}, {right})" if isinstance(node, ast.Call) else f"{left} @ {right}"
@@ -50,8 +50,14 @@ def misfit(seen: SeenRun) -> Iterator[Slip]:
 
 
 def _orders(seen: SeenRun, a: ast.expr, b: ast.expr, m: Shape, n: Shape) -> Iterator[tuple[str, str, str]]:
-    """The ways in which two factors fit, the likeliest first."""
+    """The ways in which two factors fit, the likeliest first: of a matrix and another than that the matrix is the one that is turned."""
     one, other, transposed, both = ast.unparse(a), ast.unparse(b), "with one transposed", "exchanged and transposed"
+    if (len(m), len(n)) != (2, 2):
+        if len(n) == 2 and m[-1] == n[1]:
+            yield one, turned(b), transposed
+        if len(m) == 2 and m[0] == n[-2:][0]:
+            yield turned(a), other, transposed
+        return
     if m[0] == n[0]:
         ways = [(turned(a), other, transposed), (turned(b), one, both)]
         yield from reversed(ways) if _is_of_errors(seen, a) else ways

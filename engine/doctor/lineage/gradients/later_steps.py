@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedOperation
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
 NOT_SEEN = "the loss was made from what line {} made before: arrays were stepped by it in a way that was not seen"
 REUSED = "line {} steps it once more by what was computed before its last update"
-IN_PLACE = (1,)
+BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
 
 ArrayKey = tuple[int, int]
 """An array by its first number and its size."""
@@ -75,6 +76,22 @@ def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
         if known and (record.makers(by.ids().ravel()) < 0).all():
             told.setdefault(versions[own.first], REUSED.format(record.lines[operation.line].number))
     return [f"{name}: {why}" for name, why in told.items()]
+
+
+def by_a_number(record: Record, loss: ChosenLoss) -> list[str]:
+    """A sentence on each array of several numbers that moves the loss and is changed by one number as a whole, as `W -= rate` does."""
+    forward, names, told = forward_of(record, loss), ArrayNames(record), dict[int, str]()
+    for operation in record.operations:
+        if operation.name not in ("add", "subtract") or operation.size < 2 or forward[operation.start]:
+            continue
+        own, by = operation.operands
+        if own.size != operation.size or by.size != 1 or not forward[own.first] or own.first in told:
+            continue
+        levels = levels_of(record, own)
+        is_step = operation.parameters == IN_PLACE or names.bound_again(levels, operation)
+        if levels and is_step and adjoint_of(record, loss)[own.ids()].any():
+            told[own.first] = f"{names.of(own.ids())}: {BY_A_NUMBER.format(record.lines[operation.line].number)}"
+    return list(told.values())
 
 
 def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:

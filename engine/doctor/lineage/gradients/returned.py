@@ -21,7 +21,7 @@ from engine.doctor.lineage.record.called_names import UPSTREAM
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedEvent
-from engine.doctor.lineage.record.updates import ArrayNames, levels_of
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
 from engine.doctor.lineage.the_loss.right_values import known as looked_up
@@ -228,8 +228,10 @@ def _of_numbers(
 
 def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:
     """The last version of each named value that was made, in part, from forward values, and is none itself."""
-    back = np.array(forward)
+    back, added_to = np.array(forward), np.zeros(len(record.pool), bool)
     for operation in record.operations:
+        if operation.parameters == IN_PLACE and operation.operands:
+            added_to[operation.operands[0].ids()] = True
         if not forward[operation.start : operation.stop].any() and any(touched(back, r) for r in operation.operands):
             back[operation.start : operation.stop] = True
     groups: dict[tuple[str, str, int], list[RecordedEvent]] = {}
@@ -241,7 +243,7 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
         if value.size and event.site.kind != "increment":
             ids = value.ids()
             nothing = record.maker(value.first) < 0 and not record.pool[ids].any()
-            if nothing and (event.site.function, event.name) in filled:
+            if nothing and (added_to[ids].any() or (event.site.function, event.name) in filled):
                 continue  # zeros that are filled step by step are no gradient yet
             if not forward[ids].any() and (nothing or back[ids].any()):
                 group = groups.setdefault((event.site.function, event.name or str(event.site.line), value.size), [])

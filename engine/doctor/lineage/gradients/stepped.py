@@ -14,7 +14,7 @@ from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import Target, Walk
 from engine.doctor.lineage.record.matching import Agreement, compared
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
-from engine.doctor.lineage.record.updates import NAMELESS, ArrayNames, Step, Update, joined
+from engine.doctor.lineage.record.updates import IN_PLACE, NAMELESS, ArrayNames, Step, Update, joined
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 
 ROUNDING = 1e-13
@@ -151,7 +151,7 @@ class SteppedRows:
         """What speaks for an addition being the update itself: it is written in place, or sure, or the last one."""
         assert row.update is not None
         made = row.update.made[-1]
-        return self.record.operations[made].parameters == (1,), row.update.sure, made
+        return self.record.operations[made].parameters == IN_PLACE, row.update.sure, made
 
 
 def _at_best(rows: Sequence[ComparedGradient]) -> tuple[int, int, int]:

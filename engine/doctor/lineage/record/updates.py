@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.record.derivatives import UNARY
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
 
+IN_PLACE = (1,)
+"""What an operation's parameters are that puts its result in the place of its first operand."""
 _DEEPEST = 4
 NAMELESS = ("the array made in", "an array")
 """How arrays without a name are called."""
@@ -74,7 +76,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             continue
         if by.size == 1 and record.maker(by.first) < 0:
             continue
-        in_place = sure or operation.parameters == (1,)
+        in_place = sure or operation.parameters == IN_PLACE
         levels = levels_of(record, stepped) or (levels_of(record, stepped, by_vectors=True) if in_place else [])
         if not levels or (not sure and names.renamed(levels)):
             continue
@@ -82,7 +84,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         if (record.makers(added) < 0).all():
             continue
         sign = 1.0 if operation.name == "add" else -1.0
-        known = sure or operation.parameters == (1,) or names.bound_again(levels, operation)
+        known = sure or operation.parameters == IN_PLACE or names.bound_again(levels, operation)
         owners = record.leaf_starts.searchsorted(levels[-1], "right")
         for owner in np.unique(owners):
             own = owners == owner

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import Ids, RecordedOperation, UserLine
-from engine.doctor.lineage.record.updates import ArrayNames
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of
 
@@ -66,7 +66,7 @@ def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
             steps = [r for r in operation.operands if r is not reference and r.shape == operation.shape]
             if not steps or not reached(whole, steps)[row.gradient].any():
                 continue
-            if operation.parameters == (1,) or ArrayNames(whole).bound_again([reference.ids().ravel()], operation):
+            if operation.parameters == IN_PLACE or ArrayNames(whole).bound_again([reference.ids().ravel()], operation):
                 says = f"{row.name} is stepped by its gradient a second time, after line {seen.place(before).number}"
                 yield Remark("stepped-twice", whole.lines[operation.line], says)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients import gradients, returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.gradients.later_steps import dropped, not_seen, reused
+from engine.doctor.lineage.gradients.later_steps import by_a_number, dropped, not_seen, reused
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.stepped import ONE, MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
@@ -83,6 +83,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         return replace(whole, verdict="undecided", compared=(), reason=why)
     if whole.verdict == "right" and made[0].record is not None:
         left += dropped(record, made[0].record, made[0].compared)
+        left += by_a_number(made[0].record, made[0].loss) if made[0].loss is not None else []
     if whole.verdict == "right" and left:
         whole = replace(whole, verdict="undecided", not_compared=(*whole.not_compared, *left))
     if whole.verdict == "right":

@@ -18,7 +18,7 @@ from engine.doctor.mending.edits import edits, entries, multiples
 from engine.doctor.mending.edits.atoms import atoms_in, text_of
 from engine.doctor.mending.edits.wholes import SOFTMAX_JACOBIANS
 from engine.doctor.mending.naming import names
-from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.mending.trials.places import EditPlace, statements
 from engine.doctor.mending.trials.proposal import Blamed, Proposal, instead, of_edit
 
 CARRIES, TRIALS = 6, 16
@@ -177,6 +177,22 @@ def accumulations(places: Sequence[EditPlace]) -> list[Proposal]:
     made = [of_edit(p, e) for p in written for e in edits.accumulation(p.statement)]
     repeated = [of_edit(p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]
     return [*made[:8], *repeated][:12]
+
+
+def rebound(texts: Mapping[str, str], verdict: RunVerdict) -> Iterator[Proposal]:
+    """`+=` for `=` where another array is put each time in the place of one that is a part of a larger array, which stays as it was: its
+    gradient is zero."""
+    record = verdict.record
+    sizes = {len(row.own) for row in verdict.compared if row.status == "zero"}
+    stored = [e.site for e in record.events if e.site.kind == "assign" and e.value.size in sizes] if record else []
+    often = [(site.file, site.line) for site in dict.fromkeys(stored) if stored.count(site) > 1]
+    for file, text in texts.items():
+        for place in statements(file, ast.parse(text)) if any(of == file for of, _ in often) else ():
+            match place.statement:
+                case ast.Assign(targets=[ast.Subscript() | ast.Attribute()]) if (file, place.line.number) in often:
+                    yield from (of_edit(place, edit) for edit in edits.accumulation(place.statement))
+                case _:
+                    pass
 
 
 def scaled(texts: Mapping[str, str], verdict: RunVerdict, places: Sequence[EditPlace]) -> Iterator[Proposal]:

@@ -191,9 +191,12 @@ Made = tuple[str, ast.expr, "tuple[str, str] | None"]
 
 
 def _of_expression(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    comparisons = [n for n in ast.walk(expression) if isinstance(n, ast.Compare)]
+    in_comparisons = {id(n) for comparison in comparisons for n in ast.walk(comparison)}
     for path, node in _walk(expression):
         for kind, made, same in _of_node(node, around):
-            yield kind, _with(expression, path, made), same
+            if kind != "complement" or id(node) not in in_comparisons:  # 1 - h > 0 is no factor of anything
+                yield kind, _with(expression, path, made), same
     yield from _at_root(expression, around)
 
 

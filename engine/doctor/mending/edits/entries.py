@@ -15,8 +15,8 @@ def around(atoms: Sequence[str], statement: ast.stmt, most: int = 80) -> list[st
 
 
 def _other_entries(own: Sequence[str], atoms: Sequence[str]) -> Iterator[str]:
-    """The other lists and arrays that entries are read from, at the indices of the statement, then at those beside them; and what is left
-    without the last entry of what is read without its first, and the other way round."""
+    """The other lists and arrays that entries are read from, at the indices of the statement, then at those beside them; what is left
+    without the last entry of what is read without its first, and the other way round; and the entries beside those nearby."""
     entries = [node for a in (*own, *atoms) if isinstance(node := parsed(a), ast.Subscript)]
     own_entries = [node for a in own if isinstance(node := parsed(a), ast.Subscript)]
     at = [node.slice for node in own_entries] + [e.slice for node in own_entries for e in at_another_index(node, ())]
@@ -24,6 +24,7 @@ def _other_entries(own: Sequence[str], atoms: Sequence[str]) -> Iterator[str]:
     for index in [one for one in at if not _is_key(one)]:
         yield from (text_of(ast.Subscript(base, index)) for base, rank in bases.values() if rank == _rank(index))
     yield from (text_of(ast.Subscript(node.value, other)) for node in entries for other in _other_end(node.slice))
+    yield from (text_of(other) for node in entries for other in at_another_index(node, ()))
 
 
 def _rank(index: ast.expr) -> int:

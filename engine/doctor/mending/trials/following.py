@@ -17,30 +17,46 @@ Path = tuple[str | int, ...]
 ExpressionRow = tuple[str, str, bool]
 """An expression, the name under which later ones read what it makes ("" for none), and whether that can be looked up."""
 
-MADE = "__rt_made__"
+MADE, PUT = "__rt_made__", "__rt_0__"
+"""What a statement's expression makes, and what is put somewhere of that."""
 FURTHEST = 16
 """So many statements are looked at."""
 
 
 def following(place: EditPlace) -> tuple[list[Path], list[list[ExpressionRow]]]:
     """Where in a statement expressions stand whose values it puts somewhere, and what the rest of the block makes of each."""
-    rest = place.body[place.body.index(place.statement) + 1 :]
     put = list(_put(place.statement))
-    return [path for path, _, _ in put], [list(_rows(target, value, rest)) for _, target, value in put]
+    return [path for path, _, _ in put], [_rest_of_block(place, target, value)[0] for _, target, value in put]
 
 
 def in_next_round(place: EditPlace, begin: EditPlace) -> list[tuple[list[ExpressionRow], list[str]]]:
-    """What the next round of a loop makes of what the statement puts somewhere, from another statement of its block on; and, where that is
-    an entry, of what and at which index: another round reads it at another one."""
-    rest = place.body[place.body.index(begin.statement) :]
+    """What the next round of a loop makes, from another statement of its block on, of what the statement puts somewhere and of what the
+    rest of this round makes of that; and, where it is put into an entry, of what and at which index: another round reads it at another
+    one."""
+    again = place.body[place.body.index(begin.statement) :]
     made: list[tuple[list[ExpressionRow], list[str]]] = []
     for _, target, value in _put(place.statement):
+        _, known = _rest_of_block(place, target, value)
+        whole: list[str] = []
         if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
-            rows = list(_rows(target.value, value, rest))
-            made.append((rows, [text_of(target.value), text_of(target.slice)]))
-        else:
-            made.append((list(_rows(target, value, rest)), []))
+            whole = [text_of(target.value), text_of(target.slice)]
+            known = {text: name for text, name in known.items() if text != text_of(target)}
+            known[whole[0]] = PUT
+        rows = [_first(value), *(row for statement in again[:FURTHEST] for row in _statement(statement, known))]
+        made.append((rows, whole))
     return made
+
+
+def _rest_of_block(place: EditPlace, target: ast.expr, value: ast.expr) -> tuple[list[ExpressionRow], dict[str, str]]:
+    """What is put where later statements read it, then these, one after the other; and the names of what they have made, by the texts
+    under which it is read."""
+    known = {text_of(target): PUT}
+    rest = place.body[place.body.index(place.statement) + 1 :][:FURTHEST]
+    return [_first(value), *(row for statement in rest for row in _statement(statement, known))], known
+
+
+def _first(value: ast.expr) -> ExpressionRow:
+    return text_of(value), PUT, False
 
 
 def _put(statement: ast.stmt) -> Iterator[tuple[Path, ast.expr, ast.expr]]:
@@ -56,14 +72,6 @@ def _put(statement: ast.stmt) -> Iterator[tuple[Path, ast.expr, ast.expr]]:
             yield ("value",), target, ast.BinOp(_read(target), op, made)
         case _:
             return
-
-
-def _rows(target: ast.expr, value: ast.expr, rest: list[ast.stmt]) -> Iterator[ExpressionRow]:
-    """The value put where later statements read it, then these, one after the other."""
-    known = {text_of(target): "__rt_0__"}
-    yield text_of(value), "__rt_0__", False
-    for statement in rest[:FURTHEST]:
-        yield from _statement(statement, known)
 
 
 def _statement(statement: ast.stmt, known: dict[str, str]) -> Iterator[ExpressionRow]:

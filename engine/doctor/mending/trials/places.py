@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedOperation, UserLine
@@ -32,6 +33,8 @@ class EditPlace:
     moves: bool = False
     repeats: bool = False
     """Whether its block is a loop's."""
+    lost: bool = False
+    """Whether nothing of what comes back from the loss goes into what it makes, though a gradient comes of it."""
     apart: bool = False
     """Whether no right gradient was made by it."""
     arguments: tuple[str, ...] = ()
@@ -46,10 +49,10 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     """The statements that the wrong gradients were made by."""
     part = verdict.record
     assert part is not None
-    made, moved = slice_lines(part, verdict)
+    made, moved = _slice_lines(part, verdict, [r for r in verdict.compared if r.status in ("wrong", "zero")])
     own, moving = {*made, *moved}, set(moved)
-    right = set(slice_lines(part, verdict, ("right",))[0])
-    given, mistaken = _given_lines(part, verdict), _mistaken(verdict)
+    right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
+    (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
     places: list[EditPlace] = []
     for file, text in texts.items():
         numbers = sorted(line.number for line in own if line.file == file)
@@ -58,6 +61,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
             if any(first <= n <= last for n in numbers):
                 _count(record, part, place)
                 place.given, place.moves = place.line in given, place.line in moving
+                place.lost = place.line in lost
                 place.mistaken, place.apart = place.line in mistaken, place.line not in right
                 places.append(place)
     return [p for p in places if p.total > p.before]
@@ -89,8 +93,9 @@ def _mistaken(verdict: RunVerdict) -> set[UserLine]:
     return found
 
 
-def _given_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
-    """Lines that only compute forward values again: nothing that comes back from the loss goes into them."""
+def _given_lines(record: Record, verdict: RunVerdict) -> tuple[set[UserLine], set[UserLine]]:
+    """Lines into which nothing goes that comes back from the loss: those that only compute forward values again, and those from which a
+    gradient is made all the same."""
     assert verdict.loss is not None
     forward = forward_of(record, verdict.loss)
     adjoint = adjoint_of(record, verdict.loss)
@@ -106,9 +111,13 @@ def _given_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
         moved = _is_difference(operation) or any(touched(back, r) for r in operation.operands)
         back[operation.start : operation.stop] = moved
         lines[operation.line] = lines.get(operation.line, False) or moved
-    if not any(back[row.gradient].any() for row in verdict.compared if row.status == "wrong"):
-        return set()  # the backward pass begins with no difference: nothing tells where
-    return {record.lines[n] for n, moved in lines.items() if not moved}
+    reached = [row for row in verdict.compared if back[row.gradient].any()]
+    if not reached:
+        return set(), set()  # the backward pass begins with no difference: nothing tells where
+    cut_off = [row for row in verdict.compared if row.status in ("wrong", "zero") and row not in reached]
+    lost = set(_slice_lines(record, verdict, cut_off)[0])
+    given = {record.lines[n] for n, moved in lines.items() if not moved}
+    return given - lost, given & lost
 
 
 def _is_difference(operation: RecordedOperation) -> bool:
@@ -116,20 +125,18 @@ def _is_difference(operation: RecordedOperation) -> bool:
     return operation.name == "subtract" and (operation.operands[0].size > 1 or operation.result.size == 1)
 
 
-def slice_lines(
-    record: Record, verdict: RunVerdict, of: Sequence[str] = ("wrong", "zero")
+def _slice_lines(
+    record: Record, verdict: RunVerdict, rows: Sequence[ComparedGradient]
 ) -> tuple[list[UserLine], list[UserLine]]:
-    """The lines that made the wrong gradients, or those `of` another status, from the update back to forward values, and those that only
-    handed values on."""
+    """The lines that made these gradients, from the update back to forward values, and those that only handed values on."""
     assert verdict.loss is not None
     forward = forward_of(record, verdict.loss)
     marked = np.zeros(len(record.pool), bool)
     lines: dict[int, None] = {}
-    for row in verdict.compared:
-        if row.status in of:
-            marked[row.gradient] = True
-            if row.update is not None:
-                lines.update({record.operations[k].line: None for k in row.update.made})
+    for row in rows:
+        marked[row.gradient] = True
+        if row.update is not None:
+            lines.update({record.operations[k].line: None for k in row.update.made})
     for operation in reversed(record.operations):
         if marked[operation.start : operation.stop].any() and not forward[operation.start : operation.stop].any():
             lines[operation.line] = None

@@ -117,6 +117,7 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
         "file": place.file,
         "line": statement.lineno,
         "column": statement.col_offset,
+        "lost": place.lost,
         "before": place.before,
         "total": place.total,
         "value": text_of(value) if value is not None else "",

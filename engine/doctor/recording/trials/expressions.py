@@ -67,20 +67,22 @@ class Consequences:
             return None, None
 
     def rights(self, stored, has, spaces, variables):
-        """How many of the statements would make what is right if this had been put there."""
+        """How many of the statements would make what is right if this had been put there, and all that they would make, by its names."""
         value = self._read(stored, spaces, variables)
         if value is None:
-            return 0
-        variables = dict(variables, **{self.name: value})
+            return 0, {}
+        made = {self.name: value}
+        variables = dict(variables, **made)
         count = 0
         for code, name, checked in self.rows:
             value = None if code is None else evaluated(code, spaces, variables)
             if name and value is not None:
-                variables[name] = value
+                variables[name] = made[name] = value
             elif name:
-                variables.pop(name, None)
+                for space in (variables, made):
+                    space.pop(name, None)
             count += bool(checked and value is not None and has(value))
-        return count
+        return count, made
 
     def _read(self, stored, spaces, variables):
         """What others read: what was put there, or a copy of the whole with that in it."""
@@ -105,25 +107,30 @@ class Gains:
 
     def of(self, edit, value, original, line, frame):
         """Tells an edit what it gains here; what follows in the next round is told then."""
-        for which, rest in enumerate((line.following, line.again)):
-            following = rest[edit.makes] if rest and edit.makes >= 0 else None
-            if following is None or not following.checks:
-                continue
-            old, new = [
-                (None, None) if v is None else following.stored(v, frame.f_globals, frame.f_locals)
-                for v in (original, value)
-            ]
-            line.left -= len(following.rows)
-            if which:
-                self.waiting.setdefault(line.begins, []).append((edit, following, old, new))
-            else:
-                self.add(edit, following, old, new, frame)
+        if edit.makes < 0 or not line.following:
+            return
+        here = line.following[edit.makes]
+        again = line.again[edit.makes] if line.again else None
+        told = [self._made(v, here, again, line, frame) for v in (original, value)]
+        if here.checks:
+            edit.gain = (edit.gain or 0) + told[1][0] - told[0][0]
+        if again is not None and again.checks:
+            self.waiting.setdefault(line.begins, []).append((edit, again, [rest for _, *rest in told]))
+
+    def _made(self, value, here, again, line, frame):
+        """How much is right in the rest of the block with this value, what is made there, and what is put somewhere for later rounds."""
+        if value is None:
+            return 0, {}, (None, None)
+        spaces = frame.f_globals, frame.f_locals
+        line.left -= len(here.rows)
+        count, made = here.rights(here.stored(value, *spaces), self.has, *spaces)
+        return count, made, again.stored(value, *spaces) if again is not None else (None, None)
 
     def begun(self, number, frame):
         """At the first line of a round: what was made in the one before."""
-        for edit, following, old, new in self.waiting.pop(number, ()):
-            self.add(edit, following, old, new, frame)
-
-    def add(self, edit, following, old, new, frame):
-        right, before = [following.rights(v, self.has, frame.f_globals, frame.f_locals) for v in (new, old)]
-        edit.gain = (edit.gain or 0) + right - before
+        for edit, again, told in self.waiting.pop(number, ()):
+            before, right = [
+                again.rights(stored, self.has, frame.f_globals, dict(frame.f_locals, **made))[0]
+                for made, stored in told
+            ]
+            edit.gain = (edit.gain or 0) + right - before

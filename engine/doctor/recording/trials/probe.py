@@ -54,6 +54,7 @@ class ProbedLine:
 
     def __init__(self, row, limit):
         self.before, self.total = row["before"], row["total"]
+        self.lost = row["lost"]  # nothing that comes back goes into it: what it makes is not what it should be
         self.prefix, self.multiplies = row["prefix"], row["multiplies"]
         self.seen = 0
         self.edits = None
@@ -119,14 +120,14 @@ class Probes:
         right = None
         if line.original is not None:
             value = evaluated(line.original, values.spaces, values.variables)
-            right = None if value is None else self.has(line, value)
+            right = None if value is None else self.has(line, value) and not line.lost
             line.counts[{True: 0, False: 1, None: 2}[right]] += 1
             if right is False:
                 line.first = self.order
         if line.edits is None:
             line.edits = self.begun(line)
         originals = [values.value(text) for text in line.slots]
-        rights = [None if v is None else self.has(line, v) for v in originals]
+        rights = [None if v is None else self.has(line, v) and not line.lost for v in originals]
         line.rights = [n + (known is True) for n, known in zip(line.rights, rights)]
         alive = []
         for edit in line.edits:

@@ -36,3 +36,15 @@ def test_a_gradient_that_is_used_again_in_the_next_round_is_not_that_round_s(tmp
     assert verdict.verdict == "undecided"
     assert all("computed before its last update" in left for left in verdict.not_compared)
     assert len(verdict.not_compared) == 5
+
+
+def test_a_weight_that_is_changed_by_one_number_is_not_stepped_by_its_gradient(tmp_path: Path) -> None:
+    one_left_out = UPDATE.replace(
+        "(U, W, V, b, c), grads)", "(U, V, b, c), [g for k, g in enumerate(grads) if k != 1])"
+    )
+    for step in ("    W -= 0.1\n", "    W = W - 0.1\n"):
+        text = changed(TAGGER, (UPDATE, one_left_out + step))
+        verdict = verdict_on(tmp_path, text, rounds=2)
+        assert verdict.verdict == "undecided"
+        told = f"W: line {line_of(text, step.strip())} changes all of it by the same number, which is no gradient"
+        assert verdict.not_compared == (told,)

@@ -43,6 +43,20 @@ def test_statements_that_read_it_are_expressions_in_what_was_made() -> None:
     assert f"up[t] + {again[0][1]}" in [text for text, _, _ in again]
 
 
+def test_the_next_round_reads_what_the_rest_of_this_one_has_made_of_it() -> None:
+    text = "for t in steps:\n    dz = dh * s[t]\n    dh = dz * f\n    dh += dz @ W\n"
+    begin, middle, _ = statements("mine.py", ast.parse(text))
+    (here,), ((again, _),) = following(middle)[1], in_next_round(middle, begin)
+    (added,) = [name for text, name, _ in here if "dz @ W" in text]
+    assert f"{added} * s[t]" in [text for text, _, _ in again]
+    s, f, W, dz = np.ones(1), 3 * np.ones((1, 2)), np.eye(2), np.ones((1, 2))
+    known = {"dz": dz, "W": W, "s": s, "f": f, "t": 0}
+    rest, next_round = Consequences(here), Consequences(again)
+    stored = rest.stored(dz * f, {}, known)
+    _, made = rest.rights(stored, lambda _: False, {}, known)
+    assert next_round.rights(stored, lambda v: bool((v == 4).all()), {}, {**known, **made})[0] == 2
+
+
 def test_an_entry_is_read_at_another_index_in_the_next_round() -> None:
     text = "for t in steps:\n    d = U @ z[t + 1]\n    z[t] = d * s[t]\n"
     first, second = statements("mine.py", ast.parse(text))
@@ -50,7 +64,7 @@ def test_an_entry_is_read_at_another_index_in_the_next_round() -> None:
     made = Consequences(rows, whole)
     s, z, U, t = np.ones(3), np.zeros((3, 2)), 2 * np.eye(2), 1
     stored = made.stored(np.ones(2), {}, {"s": s, "z": z, "t": t})
-    assert made.rights(stored, lambda v: bool((v == 2).all()), {}, {"s": s, "z": z, "U": U, "t": t - 1}) == 2
+    assert made.rights(stored, lambda v: bool((v == 2).all()), {}, {"s": s, "z": z, "U": U, "t": t - 1})[0] == 2
     assert not z.any()
 
 

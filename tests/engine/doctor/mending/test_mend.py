@@ -33,6 +33,76 @@ def test_one_line(tmp_path: Path, right: str, wrong: str, kind: str) -> None:
     assert found[0].id == kind
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "fix"),
+    [
+        ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = 1 - hs[t + 1] ** 2", "dz = (1 - hs[t + 1] ** 2) * dh"),
+        ("later = W.T @ dz", "later = W.T @ dz * (hs[t + 1] > 0)", "later = W.T @ dz"),
+    ],
+)
+def test_what_came_back_from_the_loss_is_left_out_of_a_line(tmp_path: Path, right: str, wrong: str, fix: str) -> None:
+    """The first makes what the derivative alone is, and no error of it."""
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, (right, wrong)))
+    (found,) = diagnose(path).diagnoses
+    assert found.fix == fix
+
+
+def test_an_entry_that_stands_nowhere_nearby_may_be_meant(tmp_path: Path) -> None:
+    """The backward loop reads the states at t - 1 only, once the derivative, which reads them at t, is gone."""
+    text = changed(
+        TAGGER,
+        ("later = np.zeros(H)\n", "hs, later = hs[1:] + hs[:1], np.zeros(H)\n"),
+        ("np.outer(dy, hs[t + 1])", "np.outer(dy, forward(xs, labels)[0][t + 1])"),
+        ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh"),
+        ("np.outer(dz, hs[t])", "np.outer(dz, hs[t - 1])"),
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    (found,) = diagnose(path).diagnoses
+    assert found.id == "activation-derivative-missing"
+    assert "(1 - hs[t] ** 2)" in found.fix
+
+
+VIEWS = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(6, 5, 2)), rng.normal(size=(5, 3))
+flat = rng.normal(size=8 + 16 + 12) * 0.5
+
+
+def views(flat):
+    return {"V": flat[:8].reshape(2, 4), "W": flat[8:24].reshape(4, 4), "O": flat[24:].reshape(4, 3)}
+
+
+for epoch in range(20):
+    p = views(flat)
+    h = [np.zeros((5, 4))]
+    for t in range(6):
+        h.append(np.tanh(x[t] @ p["V"] + h[t] @ p["W"]))
+    error = h[6] @ p["O"] - y
+    loss = 0.5 * np.sum(error ** 2)
+    dflat = np.zeros_like(flat)
+    g = views(dflat)
+    g["O"] += h[6].T @ error
+    dh = error @ p["O"].T
+    for t in reversed(range(6)):
+        dz = dh * (1 - h[t + 1] ** 2)
+        g["V"] += x[t].T @ dz
+        g["W"] = h[t].T @ dz
+        dh = dz @ p["W"].T
+    flat -= 0.01 * dflat
+"""
+
+
+def test_a_gradient_that_is_put_in_the_place_of_a_view_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(VIEWS)
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == ("overwritten-not-accumulated", "g['W'] += h[t].T @ dz")
+
+
 NO_READ_OUT = """
 import numpy as np
 

@@ -68,6 +68,20 @@ def test_a_slip_in_the_mathematics_is_wrong(tmp_path: Path) -> None:
     assert report.verdict == "wrong"
 
 
+def test_the_matrix_is_turned_where_the_other_factor_is_none(tmp_path: Path) -> None:
+    """A vector on either side, and three axes in front of it."""
+    for wrong, fix in (("v @ W", "v @ W.T"), ("W @ u", "W.T @ u"), ("many @ W", "many @ W.T")):
+        program = f"""
+import numpy as np
+W, u, v, many = np.ones((4, 3)), np.ones(4), np.ones(3), np.ones((5, 2, 3))
+made = {wrong}
+print(made)
+"""
+        followed = followed_on(written(tmp_path, program))
+        assert followed is not None
+        assert [slip.fix for slip in followed.slips] == [f"made = {fix}"]
+
+
 def test_what_cannot_be_repaired_is_left_alone(tmp_path: Path) -> None:
     program = TRANSPOSED + "raise ValueError('no more')\n"
     runs = written(tmp_path, program)
