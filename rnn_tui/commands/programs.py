@@ -68,6 +68,14 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     elif arguments.output and derived.repairs:
         lines = ", ".join(str(one.line) for one in derived.repairs)
         raise InputError(f"{derived.file}: it does not run yet; derive without -o says what to write in line {lines}")
+    elif arguments.output and derived.is_there:
+        raise InputError(
+            f"{derived.file}: its own backward pass makes every gradient, and right; nothing is to be added"
+        )
+    elif arguments.output and derived.stands_aside:
+        raise InputError(
+            f"{derived.file}: its own backward pass leaves no place for the derived lines; derive without -o gives them"
+        )
     elif arguments.output and not derived.program:
         raise InputError(f"{derived.file}: its loss is not computed in it; derive without -o gives the lines")
     elif arguments.output:

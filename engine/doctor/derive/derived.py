@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -90,19 +90,23 @@ class OwnGradient:
     line: int
     is_right: bool
     factor: float = 1.0
+    is_anew: bool = False
+    """Whether it is made anew though it is right: where a call that makes others wrong is left out."""
 
     @property
     def is_used(self) -> bool:
         """Whether it is used as it is."""
-        return self.is_right and abs(self.factor - 1) < 1e-9
+        return self.is_right and abs(self.factor - 1) < 1e-9 and not self.is_anew
 
     def said(self) -> str:
         """In a sentence."""
         what = f"the gradient of {self.name}, line {self.line}"
         if self.is_used:
             return f"Right already, and used as it is: {what}."
+        if self.is_anew and self.is_right:
+            return f"{what[0].upper()}{what[1:]}, is right, and made below with the others."
         times = f"is {self.factor:.4g} times that of this loss" if self.is_right else "is not right"
-        return f"{what[0].upper()}{what[1:]}, {times}; the one below is to be used there."
+        return f"{what[0].upper()}{what[1:]}, {times}; the one below takes its place."
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +138,14 @@ class Derived:
     """What stands in its place then: calls of these functions, and what is around them. `lines` are all in one block."""
     steps: tuple[str, ...] = ()
     """The lines of which some value is no dL/d(a value of the run), nor a share of one or a sum of shares: steps on the way."""
+    left_out: tuple[int, ...] = ()
+    """The lines of the program that make only what it makes anew."""
+    then: int = 0
+    """The line after which its updates stand, where they do not stand with it: after the program's own."""
+    is_there: bool = False
+    """Whether the program makes every gradient already, and right."""
+    stands_aside: bool = False
+    """Whether it has no place in the program, whose own backward pass is in its way."""
     made_up: bool = False
     """Whether a function was called with arguments that were made up."""
 
@@ -147,7 +159,7 @@ class Derived:
         said += [f"#   line {repair.line}:  {repair.text}" for repair in self.repairs]
         said += [f"# The backward pass of {self.file}, from {self.loss}."]
         said += ["# Nothing runs it: it was called with arguments that were made up."] if self.made_up else []
-        said += [f"# It stands after line {self.after}."] if self.after and (self.body or not self.functions) else []
+        said += [f"# {self._place()}"] if self.after and (self.body or not self.functions) else []
         said += [f"# {self.header}"] if self.added else []
         said += map(_kept, self.added)
         said += [f"# {one.said()}" for one in self.own]
@@ -159,6 +171,28 @@ class Derived:
         said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
         shown = [line for one in self.functions for line in _function(one)]
         return "\n".join([*said, "", *shown, *map(_commented, self.body if self.functions else self.lines)]) + "\n"
+
+    def _place(self) -> str:
+        if self.is_there:
+            return "The program makes every gradient already, and right; these lines make the same."
+        if self.stands_aside:
+            return f"It goes back from line {self.after}; the program's own backward pass leaves no place for it: put it there by hand."
+        place = f"It stands after line {self.after}"
+        if self.left_out:
+            place += f", in the place of {_ranges(self.left_out)}"
+        return f"{place}, its updates after line {self.then}." if self.then else f"{place}."
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """`line 7`, `line 7 to line 9 and line 12`: each line by itself, for a notebook tells it by its cell."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"line {run[0]} to line {run[-1]}" if len(run) > 1 else f"line {run[0]}" for run in runs]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
 def _function(one: BackwardFunction) -> list[str]:

@@ -40,13 +40,15 @@ PassPlace = tuple[ast.FunctionDef, ast.stmt]
 
 
 def _place(chain: Chain) -> PassPlace | None:
-    """Where a loss stays in the function that computes it: the backward pass stands there too."""
+    """Where a loss stays in the function that computes it, or that goes on to step weights: the backward pass stands there too."""
     inside = [k for k, (one, _) in enumerate(chain) if isinstance(one, ast.FunctionDef)]
     function = chain[inside[-1]][0] if inside else None
     if not isinstance(function, ast.FunctionDef) or inside[-1] + 1 == len(chain):
         return None
+    last = chain[inside[-1] + 1][0]
     gives = any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(function))
-    return None if gives else (function, chain[inside[-1] + 1][0])
+    steps = (s for s in all_statements(function.body) if s.lineno > last.lineno and isinstance(s, ast.AugAssign))
+    return None if gives and not any(isinstance(s.target, ast.Attribute) for s in steps) else (function, last)
 
 
 def _passed(
@@ -73,7 +75,7 @@ def _passed(
         loss = target.id if isinstance(target, ast.Name) else "loss"
         if call is not None and target is None:
             end = _named(loss, call, last)
-    elif (put := appended(last)) is not None:
+    elif place is None and (put := appended(last)) is not None:
         loss = "loss"
         end = _named(loss, put, last)
     flat = flattened(tree, [*before, end], end, shapes, helpers, None if place is None else place[1])

@@ -52,7 +52,7 @@ def agreement(
     ]
     runs = program.runs
     every = [*(line.text for line in lines), *(line for two in shown for line in two), "raise SystemExit"]
-    text = run_text(program, forward, keeps, every, functions)
+    text = in_double(run_text(program, forward, keeps, every, functions))
     outcome, record = runs.with_texts({runs.name: text}).followed()
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
@@ -78,6 +78,11 @@ def agreement(
         errors[name] = off / size if size else 0.0 if not off else float("inf")
     parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
     return ProvenGradients(errors, tuple(_data(kept, adjoint, np.concatenate(parameters))), lookup.steps(adjoint))
+
+
+def in_double(text: str) -> str:
+    """A program's text, computed in double precision where it asks for single: rounding would hide what does not agree."""
+    return re.sub(r"(?<=[.'\"])float32\b", "float64", text)
 
 
 class _Seen:

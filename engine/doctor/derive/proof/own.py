@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from engine.doctor.derive.derived import OwnGradient
 from engine.doctor.derive.program.ready import ReadyProgram
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.lineage.verdict.verdict import judged
 
 
-def own_gradients(program: ReadyProgram, parameters: Collection[str]) -> tuple[OwnGradient, ...]:
-    """For each parameter of which the program has a gradient whether it is right, and where it is used or seen."""
-    verdict = judged(program.record, program.loss)
-    agrees = any(row.status == "right" for row in verdict.compared)
+def own_rows(program: ReadyProgram, parameters: Collection[str]) -> dict[str, ComparedGradient]:
+    """For each parameter of which the program has a gradient what is said of it."""
+    return rows_of(program.record, program.loss, parameters)
+
+
+def rows_of(record: Record, loss: ChosenLoss, parameters: Collection[str]) -> dict[str, ComparedGradient]:
+    """The same of a run and its loss."""
+    verdict = judged(record, loss)
+    agrees = verdict.verdict == "wrong" or any(row.status == "right" for row in verdict.compared)
     last = {name.rpartition(".")[2]: name for name in parameters}
-    found: dict[str, OwnGradient] = {}
+    of_ids = {
+        e.value.ids().tobytes(): last[e.name.rpartition(".")[2]]
+        for e in record.events
+        if e.name.rpartition(".")[2] in last
+    }
+    found: dict[str, ComparedGradient] = {}
     for row in verdict.compared:
         name = row.name if row.name in parameters else last.get(row.name.rpartition(".")[2])
+        name = name or of_ids.get(row.own.tobytes())
         if name is not None and (row.status == "right" or (agrees and row.status in ("wrong", "zero"))):
-            match = row.bare or row.match
-            factor = 1.0 if match is None else abs(match.factor)
-            found.setdefault(name, OwnGradient(name, row.line, row.status == "right", factor))
-    return tuple(found.values())
+            found.setdefault(name, row)
+    return found
+
+
+def own_gradients(rows: Mapping[str, ComparedGradient], *, anew: bool) -> tuple[OwnGradient, ...]:
+    """Whether each is right, and where it is used or seen; `anew` where all are made anew if one of them is not right."""
+    right = {name: row.status == "right" for name, row in rows.items()}
+    anew = anew and not all(right.values())
+    return tuple(OwnGradient(name, row.line, right[name], factor_of(row), anew) for name, row in rows.items())
+
+
+def factor_of(row: ComparedGradient) -> float:
+    """How many times dL/d(it) a gradient is."""
+    match = row.bare or row.match
+    return 1.0 if match is None else abs(match.factor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.derive.derived import BackwardFunction, Keep
@@ -28,32 +28,38 @@ def run_text(
     """The text that is run: what stands behind an added loss comes after the lines."""
     end, rest = forward.last.end_lineno or forward.last.lineno, rest_of_line(program, forward)
     if not rest:
-        return placed(program.source, forward, keeps, lines, end, functions)
+        return placed(program.source, forward, keeps, {end: lines}, functions)
     text = program.source.lines
     text[end - 1] = text[end - 1].removesuffix(rest).rstrip("; ")
-    return placed(replace(program.source, text="\n".join(text)), forward, keeps, [*lines, rest], end, functions)
+    return placed(replace(program.source, text="\n".join(text)), forward, keeps, {end: [*lines, rest]}, functions)
 
 
 def placed(
     source: SourceFile,
     forward: ForwardPass,
     keeps: Sequence[Keep],
-    lines: Sequence[str],
-    end: int,
+    blocks: Mapping[int, Sequence[str]],
     functions: Sequence[BackwardFunction],
+    left_out: Collection[int] = (),
 ) -> str:
-    """The program's text with what is to be kept, lines after the line where the forward pass ends, and functions beside its own."""
+    """The program's text with what is to be kept, blocks of lines after the lines whose numbers they have, and functions beside its own;
+    without the lines that are left out."""
     text = source.text.split("\n")
     added: dict[int, list[str]] = {}
     for keep in keeps:
         if not keep.replaces:
             added.setdefault(keep.after, []).append(keep.text)
-    instead = {keep.after: keep.text for keep in keeps if keep.replaces}
+    instead = {keep.after: [keep.text] for keep in keeps if keep.replaces} | {
+        number: list[str]() for number in left_out
+    }
     indent = forward.indent(forward.last)
-    added.setdefault(end, []).extend(["", *(f"{indent}{line}" if line else "" for line in lines)] if lines else [])
+    for after, lines in blocks.items():
+        added.setdefault(after, []).extend(
+            ["", *(f"{indent}{line}" if line else "" for line in lines)] if lines else []
+        )
     for one in functions:
         added.setdefault(one.after, []).extend([*([] if one.indent else [""]), "", one.text()])
     result = list(added.get(0, []))
     for number, line in enumerate(text, 1):
-        result += [instead.get(number, line), *added.get(number, [])]
+        result += [*instead.get(number, [line]), *added.get(number, [])]
     return "\n".join(result)

@@ -12,49 +12,21 @@ from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep, Refuse
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.derive.proof.agreement import agreement
+from engine.doctor.derive.proof.finished import finished
 from engine.doctor.derive.proof.folded import folded, whole
-from engine.doctor.derive.proof.own import own_gradients
-from engine.doctor.derive.proof.placed import placed, rest_of_line
+from engine.doctor.derive.proof.in_place import OwnPass
+from engine.doctor.derive.proof.own import own_gradients, own_rows
 from engine.doctor.derive.proof.reach import reached
-from engine.doctor.derive.tree.syntax_of import names, path
 from engine.doctor.derive.values.values import ForwardValues
 from engine.doctor.read.source import SourceFile
-from engine.doctor.vocabulary.roles import role
 from engine.errors import InputError
 from engine.text import clean
 
 CLOSE = 1e-9
 BLOCKS = ("loop", "branch")
 """The kinds of lines that others are indented below."""
-RATE = "learning_rate"
 _MADE = re.compile(r"([A-Za-z_]\w*)(?: = |\.append\()")
 """What a line that keeps something gives a value."""
-
-
-def _rate(forward: ForwardPass, tree: ast.Module) -> str:
-    assigned = [path(t) for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets if path(t)]
-    around = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _is_in(forward.last, n)]
-    arguments = [a.arg for function in around for a in function.args.args]
-    found = next((name for name in (*arguments, *assigned) if role(name.rpartition(".")[2]) == "lr"), RATE)
-    if not found.startswith("self.") or "self" in arguments:
-        return found
-    receiver = next((one.receiver for one in forward.flat.calls if one.receiver), "")
-    return found.replace("self", receiver, 1) if receiver else RATE
-
-
-def _is_in(statement: ast.stmt, function: ast.FunctionDef) -> bool:
-    return function.lineno < statement.lineno <= (function.end_lineno or 0)
-
-
-def _updates(forward: ForwardPass, made: Mapping[str, str], rate: str) -> list[DerivedLine]:
-    pairs = [(name, made[name]) for name in forward.parameters if name in made]
-    if forward.function is not None and len(pairs) > 1:
-        parameters, gradients = ", ".join(n for n, _ in pairs), ", ".join(g for _, g in pairs)
-        return [
-            DerivedLine(f"for W, dW in zip([{parameters}], [{gradients}]):", kind="update"),
-            DerivedLine(f"    W -= {rate} * dW", "in place", kind="update"),
-        ]
-    return [DerivedLine(f"{name} -= {rate} * {gradient}", makes=name, kind="update") for name, gradient in pairs]
 
 
 def proved(
@@ -70,7 +42,8 @@ def proved(
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
     if not proven:
         raise _nothing(file, gaps)
-    own = own_gradients(program, proven)
+    own_pass = OwnPass(program, forward, own_rows(program, proven))
+    own = own_gradients(own_pass.rows, anew=own_pass.alone is not None)
     right = {one.name for one in own if one.is_used}
     if len(right) < len(proven):
         proven = {name: pairs[name] for name in proven if name not in right}
@@ -94,9 +67,9 @@ def proved(
         own=own,
         steps=found.steps,
     )
-    if is_all:
+    if is_all and not own:
         bare = _in_functions(bare, program, forward, proven)
-    return _with_updates(bare, program, shown, forward, proven)
+    return finished(bare, program, shown, forward, proven, own_pass)
 
 
 def _in_functions(bare: Derived, program: ReadyProgram, forward: ForwardPass, pairs: Mapping[str, str]) -> Derived:
@@ -147,33 +120,6 @@ def _gaps(
 
 def _nothing(file: str, gaps: Sequence[Gap]) -> InputError:
     return InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
-
-
-def _with_updates(
-    bare: Derived, program: ReadyProgram, shown: SourceFile, forward: ForwardPass, proven: Mapping[str, str]
-) -> Derived:
-    """The derived pass with the updates that the program would make, and the program's text with all of it in its place."""
-    tree = program.source.tree()
-    rate = _rate(forward, tree)
-    stepped = {*proven} if program.given else {one.name for one in bare.own}
-    updates = _updates(forward, {name: d for name, d in proven.items() if name not in stepped}, rate)
-    known = [f"{RATE} = 0.1"] if updates and rate == RATE and RATE not in names(tree) else []
-    again = {keep.after for keep in bare.keeps if keep.replaces}
-    added = [replace(keep, file=bare.file) for keep in program.added if not (keep.replaces and keep.after in again)]
-    after = (forward.last.end_lineno or forward.last.lineno) - bool(rest_of_line(program, forward))
-    shown_lines = bare.body if bare.functions else bare.lines
-    every = [*(line.text for line in shown_lines), *known, *(u.text for u in updates)]
-    text = placed(shown, forward, [*added, *bare.keeps], every, after, bare.functions)
-    return replace(
-        bare,
-        lines=(*bare.lines, *updates),
-        body=(*bare.body, *updates) if bare.functions else (),
-        program="" if (program.given and not bare.functions) or program.repairs else text,
-        repairs=program.repairs,
-        added=tuple(added),
-        after=after,
-        header=program.header,
-    )
 
 
 def _is_only_put(forward: ForwardPass, name: str) -> bool:

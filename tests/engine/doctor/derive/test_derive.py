@@ -119,6 +119,7 @@ def test_the_backward_pass_reads_as_one_writes_it() -> None:
         "    dWhh += np.dot(dz, hs[t - 1].T)",
         "    dbh += dz",
         "    dh = np.dot(Whh.T, dz)",
+        "learning_rate = 0.1",  # to be chosen: the program has none
         "for W, dW in zip([Wxh, Whh, bh, Why, by], [dWxh, dWhh, dbh, dWhy, dby]):",
         "    W -= learning_rate * dW",
     ]
