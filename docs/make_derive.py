@@ -46,7 +46,14 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
 * Of a file that only defines functions, or with `--function NAME`, a function is called with arguments that are made up. Where it computes
   no loss, its backward function is given dL/d of what it returns; what it returns without a name is to get one, and what its backward
   function must know is returned too, or kept on the object.
-* Gradients that the program has already and that are right are used as they are; those that are not are named, and written anew.
+* Gradients that the program has already and that are right are used as they are. Those that are not are named, and the derived lines stand
+  in their place: lines that make nothing else are left out, and where one call or loop makes and uses all gradients it gives way to the
+  lines and their updates. The program with them is run, and each of its steps compared. Where the own backward pass leaves no place, `-o`
+  says so.
+* The updates take the program's own learning rate, by its name or as its own updates write it; where it has none, a line says so.
+* Of a notebook `-o NEW.ipynb` writes a notebook: its cells with the lines in their place, told by cell and line; what changed cells had
+  printed is left out.
+* A program in single precision is proved in double: rounding would hide what does not agree.
 * As a lesson: `--outline` gives the order of steps with shapes and no code. `--hint 1` says which quantity is the first that is wrong or
   missing, `--hint 2` what feeds it, `--hint 3` asks for its rule, `--hint 4` gives its line. In the app `m` shows below each forward line
   what carries its gradient back, and runs the program with the pass in its place: one steps into it, and enter takes its numbers apart. `m`

@@ -6,12 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.files.locate import seen
 from engine.text import clean
 from rnn_tui.commands.wishes import wishes_of
+
+if TYPE_CHECKING:
+    from engine.doctor.read.source import SourceFile
 
 
 def doctor(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
@@ -49,6 +52,7 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.derive.lesson.outline import outline
     from engine.doctor.diagnose import diagnose
     from engine.doctor.lineage.record.running import Runs
+    from engine.doctor.read.notebook import with_lines
     from engine.doctor.read.source import Unreadable, read_source
     from engine.doctor.run.program import ProgramFile
 
@@ -61,10 +65,10 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
     derived = derive(runs, source, arguments.taken_loss, arguments.function or "")
     if arguments.outline:
-        sys.stdout.write(outline(derived, source.text))
+        sys.stdout.write(source.in_cells(outline(derived, source.text)))
     elif arguments.hint:
         report = diagnose(path, wishes=wishes)
-        sys.stdout.write(hint(derived, source.text, arguments.hint, report))
+        sys.stdout.write(source.in_cells(hint(derived, source.text, arguments.hint, report)))
     elif arguments.output and derived.repairs:
         lines = ", ".join(str(one.line) for one in derived.repairs)
         raise InputError(f"{derived.file}: it does not run yet; derive without -o says what to write in line {lines}")
@@ -79,10 +83,18 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     elif arguments.output and not derived.program:
         raise InputError(f"{derived.file}: its loss is not computed in it; derive without -o gives the lines")
     elif arguments.output:
-        _write_new(Path(arguments.output), derived.program)
+        is_notebook = Path(arguments.output).suffix.lower() == ".ipynb"
+        lines = derived.program.split("\n")
+        text = with_lines(path, source.cells, lines, derived.numbers) if is_notebook else derived.program
+        _write_new(Path(arguments.output), text)
     else:
-        sys.stdout.write(derived.text())
+        sys.stdout.write("".join(_told(line, source) for line in derived.text().splitlines(keepends=True)))
     return 1 if derived.gaps else 0
+
+
+def _told(line: str, source: SourceFile) -> str:
+    """A line of what is printed, those of a notebook told by their cells."""
+    return source.in_cells(line) if line.startswith("#") else line
 
 
 def _refuse_to_replace(parsed: argparse.Namespace) -> None:
@@ -91,6 +103,8 @@ def _refuse_to_replace(parsed: argparse.Namespace) -> None:
         return
     if parsed.outline or parsed.hint:
         raise InputError("-o writes the whole program; it goes without --outline and --hint")
+    if parsed.output.lower().endswith(".ipynb") and not parsed.file.lower().endswith(".ipynb"):
+        raise InputError(f"{clean(parsed.file)} is no notebook; give -o a name that ends in .py")
     if seen(Path(parsed.output).exists):
         raise InputError(f"{clean(parsed.output)} is there already; give -o a new name")
 

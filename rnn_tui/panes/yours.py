@@ -62,7 +62,8 @@ def draw_beside(frame: Frame, width: int, height: int) -> Canvas:
         return canvas
     made = frame.made
     judged, style = _judged(made, frame) if made is not None else ("", look.dim)
-    title = f"line {execution.line}: {frame.lockstep.source.line(execution.line)}"
+    source = frame.lockstep.source
+    title = f"{source.place(execution.line)}: {source.line(execution.line)}"
     canvas.frame(0, 0, width, height, shortened(title, width - 8 - len(judged)), look.border, look.bold)
     if judged:
         canvas.text(width - 4 - len(judged), 0, f" {judged} ", style)
@@ -182,7 +183,7 @@ def _operands(frame: Frame) -> StyledText:
     for n, operand in enumerate(operands):
         wrong = operand.state == "wrong"
         mark = {"right": f"{DONE} ", "wrong": f"{DIFFERS} ", "own": ""}[operand.state]
-        made = "" if operand.line is None else f" of line {operand.line}"
+        made = "" if operand.line is None else f" of {lockstep.source.place(operand.line)}"
         line.append((f"{'   ' if n else ''}{mark}{operand.name}", look.error if wrong else look.text))
         line.append((f"{_meaning(frame, operand)}{made}", look.dim))
     return line
@@ -210,7 +211,7 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
         return [[("The backward pass is right: ", look.forward), (right, look.text)], *remarks]
     lines: list[StyledText] = []
     for finding in report.diagnoses:
-        place = f"line {finding.place.line}: " if finding.place else ""
+        place = f"{lockstep.source.place(finding.place.line)}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
     if report.verdict == "wrong" and not report.diagnoses:
         lines.append([(f"{WRONG} wrong", look.error), (": no correction was found", look.dim)])

@@ -210,7 +210,7 @@ class WalkScreen(LessonKeys):
             below, whole = below_lines(derived), completed(derived, walk.source)
             again = None
             if whole is not None:
-                again = walk_of(whole, walk.wishes, mend=False), moved_lines(walk.source, whole)
+                again = walk_of(whole, walk.wishes, mend=False), moved_lines(derived)
         except InputError as error:
             self.app.call_from_thread(self._derived, walker, None, None, str(error))
         else:

@@ -111,6 +111,7 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("derive", "mine.py", "--hint", "5"), ("--hint", "5")),
     (("derive", "mine.py", "--outline", "--hint", "1"), ("--outline",)),
     (("derive", "mine.py", "--outline", "-o", "new.py"), ("-o", "--outline")),
+    (("derive", "mine.py", "-o", "new.ipynb"), ("mine.py is no notebook; give -o a name that ends in .py",)),
     (("derive", "mine.py", "-o", "README.md"), ("README.md is there already; give -o a new name",)),
     (("trace",), ("-o",)),
     (("--hidden",), ("--hidden", "expected one argument")),

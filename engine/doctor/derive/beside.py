@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import SequenceMatcher
 
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived, shape_text
@@ -38,14 +37,13 @@ def below_lines(derived: Derived) -> LinesBelow:
 
 def completed(derived: Derived, source: SourceFile) -> SourceFile | None:
     """The program with the derived pass in its place; None where it cannot be put there, or nothing runs it."""
-    is_whole = derived.program and not derived.made_up and not source.cells and not source.from_python_2
-    return replace(source, text=derived.program) if is_whole else None
+    if not derived.program or derived.made_up or source.from_python_2:
+        return None
+    numbers = [max(derived.numbers[:k], default=1) for k in range(1, len(derived.numbers) + 1)]
+    cells = tuple(next(k for k, number in enumerate(numbers, 1) if number >= first) for first in source.cells)
+    return replace(source, text=derived.program, cells=cells)
 
 
-def moved_lines(before: SourceFile, after: SourceFile) -> dict[int, int]:
-    """Where the lines of a program are in a text with further lines in it."""
-    moved: dict[int, int] = {}
-    for kind, low, high, to, end in SequenceMatcher(None, before.lines, after.lines, autojunk=False).get_opcodes():
-        if kind == "equal" or (kind == "replace" and high - low == end - to):
-            moved |= {low + k + 1: to + k + 1 for k in range(high - low)}
-    return moved
+def moved_lines(derived: Derived) -> dict[int, int]:
+    """Where the lines of a program are in the text with the derived pass in its place."""
+    return {number: k for k, number in enumerate(derived.numbers, 1) if number}

@@ -35,6 +35,13 @@ def derive(runs: Runs, source: SourceFile, loss: str = "", function: str = "") -
     """The backward pass of a program's forward pass, or of a function that is named and called with arguments that are made up, as those of
     a file are that only defines functions. `loss` is what the loss is to be, where it computes none or another is meant. Raises InputError
     where it cannot be run, has no loss, or nothing of it can be derived."""
+    try:
+        return _derived_of(runs, source, loss, function)
+    except InputError as error:
+        raise type(error)(source.in_cells(str(error))) from None
+
+
+def _derived_of(runs: Runs, source: SourceFile, loss: str, function: str) -> Derived:
     if not function and statically_runs(source.tree()):
         try:
             return _derived(ready(runs, source, loss), source)

@@ -124,6 +124,8 @@ class Derived:
     gaps: tuple[Gap, ...] = ()
     agreement: Mapping[str, float] = field(default_factory=dict[str, float])
     program: str = ""
+    numbers: tuple[int, ...] = ()
+    """What number each line of it has in the program as it is; 0 of a new one."""
     data: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     added: tuple[Keep, ...] = ()

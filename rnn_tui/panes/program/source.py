@@ -113,7 +113,7 @@ def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceR
             state, (" ", look.dim)
         )
     )
-    canvas.text(1, y, f"{row.line:>4}", (look.error if blamed else look.dim) + under)
+    canvas.text(1, y, f"{_number(listed.source, row.line):>4}", (look.error if blamed else look.dim) + under)
     if row.line in listed.stops:
         canvas.text(5, y, BREAK, look.error + under)
     canvas.text(6, y, mark, style + under)
@@ -122,3 +122,12 @@ def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceR
     plain = look.dim if row.text.lstrip().startswith("#") else look.text
     canvas.text(9, y, shortened(row.text, width - 10), (look.accent if here else plain) + under)
     canvas.hit(1, y, width - 2, 1, ToSource(row.line))
+
+
+def _number(source: SourceFile, line: int) -> str:
+    """A line's number; of a notebook in its cell, with the cell where one begins: `3:1`."""
+    starts = [k for k, first in enumerate(source.cells) if first <= line]
+    if not starts:
+        return str(line)
+    number = line - source.cells[starts[-1]] + 1
+    return f"{starts[-1] + 1}:1" if number == 1 else str(number)

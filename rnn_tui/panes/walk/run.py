@@ -64,7 +64,7 @@ def draw_walk_header(frame: WalkFrame, width: int, height: int) -> Canvas:
     canvas.hit(1, 0, 7, 1, Press("app.palette"))
     room = width - length - x - 2
     x = canvas.text(x, 0, shortened(walk.report.file, room), look.bold)
-    said = f" · L is {walk.loss.name} of line {walk.loss.line}"
+    said = f" · L is {walk.loss.name} of {walk.source.place(walk.loss.line)}"
     if walk.loss.is_given:
         said = " · called with arguments that were made up"
     if not walk.loss.assumed and cell_len(said) <= width - length - x - 2:
@@ -219,7 +219,7 @@ def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
     look, report = frame.look, frame.walk.report
     lines: list[StyledText] = []
     for finding in report.diagnoses:
-        place = f"line {finding.place.line}: " if finding.place else ""
+        place = f"{frame.walk.source.place(finding.place.line)}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
     if report.candidates:
         places = ", ".join(str(place.line) for place in report.candidates[:6])

@@ -30,9 +30,10 @@ def draw_walk_value(frame: WalkFrame, width: int, height: int) -> Canvas:
     look, line = frame.look, frame.line
     canvas = Canvas(width, height, look.canvas)
     text = frame.source.line(line.line) if frame.file == line.file else clean(frame.event.site.text, 160)
+    place = frame.walk.source.place(line.line) if frame.is_own else f"line {line.line}"
     state, style = _state(frame)
     canvas.frame(
-        0, 0, width, height, shortened(f"line {line.line}: {text}", width - 8 - cell_len(state)), look.border, look.bold
+        0, 0, width, height, shortened(f"{place}: {text}", width - 8 - cell_len(state)), look.border, look.bold
     )
     if state:
         canvas.text(width - 4 - cell_len(state), 0, f" {state} ", style)

@@ -11,7 +11,7 @@ from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.derive.proof.in_place import OwnPass
 from engine.doctor.derive.proof.own import factor_of, rows_of
-from engine.doctor.derive.proof.placed import placed, rest_of_line
+from engine.doctor.derive.proof.placed import placed, rest_of_line, text_of
 from engine.doctor.derive.tree.statements import all_statements
 from engine.doctor.derive.tree.syntax_of import path
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
@@ -61,10 +61,12 @@ def finished(
         texts: dict[int, list[str]] = {at: [line.text for line in renamed]}
         texts.setdefault(then, []).extend(line.text for line in updates)
         text = placed(shown, forward, [*added, *bare.keeps], texts, bare.functions, place.left_out)
-        if not own.rows or _is_right(program, text, {*own.rows, *proven}):
+        if not own.rows or _is_right(program, text_of(text), {*own.rows, *proven}):
             if own.rows:
                 made = replace(made, lines=(*renamed, *updates), after=at, left_out=place.left_out)
-            return replace(made, program=text, then=then if then != at and updates else 0)
+            numbers = tuple(number for number, _ in text)
+            then = then if then != at and updates else 0
+            return replace(made, program=text_of(text), numbers=numbers, then=then)
     return replace(made, stands_aside=True)
 
 

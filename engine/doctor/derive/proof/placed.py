@@ -28,10 +28,16 @@ def run_text(
     """The text that is run: what stands behind an added loss comes after the lines."""
     end, rest = forward.last.end_lineno or forward.last.lineno, rest_of_line(program, forward)
     if not rest:
-        return placed(program.source, forward, keeps, {end: lines}, functions)
+        return text_of(placed(program.source, forward, keeps, {end: lines}, functions))
     text = program.source.lines
     text[end - 1] = text[end - 1].removesuffix(rest).rstrip("; ")
-    return placed(replace(program.source, text="\n".join(text)), forward, keeps, {end: [*lines, rest]}, functions)
+    changed = replace(program.source, text="\n".join(text))
+    return text_of(placed(changed, forward, keeps, {end: [*lines, rest]}, functions))
+
+
+def text_of(lines: Sequence[tuple[int, str]]) -> str:
+    """The text of a program's lines."""
+    return "\n".join(line for _, line in lines)
 
 
 def placed(
@@ -41,9 +47,9 @@ def placed(
     blocks: Mapping[int, Sequence[str]],
     functions: Sequence[BackwardFunction],
     left_out: Collection[int] = (),
-) -> str:
-    """The program's text with what is to be kept, blocks of lines after the lines whose numbers they have, and functions beside its own;
-    without the lines that are left out."""
+) -> list[tuple[int, str]]:
+    """The lines of the program, each with its number there (0: a new one), with what is to be kept, blocks of lines after the lines whose
+    numbers they have, and functions beside its own; without the lines that are left out."""
     text = source.text.split("\n")
     added: dict[int, list[str]] = {}
     for keep in keeps:
@@ -59,7 +65,8 @@ def placed(
         )
     for one in functions:
         added.setdefault(one.after, []).extend([*([] if one.indent else [""]), "", one.text()])
-    result = list(added.get(0, []))
+    result = [(0, line) for line in added.get(0, [])]
     for number, line in enumerate(text, 1):
-        result += [*instead.get(number, [line]), *added.get(number, [])]
-    return "\n".join(result)
+        result += [(0, one) for one in instead[number]] if number in instead else [(number, line)]
+        result += [(0, one) for one in added.get(number, [])]
+    return [(number, one) for number, line in result for one in line.split("\n")]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
+from engine.doctor.derive.beside import completed
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.read.notebook import with_lines
 from engine.doctor.read.source import read_source
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
@@ -82,7 +85,8 @@ def test_what_is_wrong_from_the_output_on_leaves_nothing_of_the_own_backward_pas
 
 def test_what_is_missing_is_added_beside_what_is_right_with_the_rate_of_the_own_updates(tmp_path: Path) -> None:
     text = PROGRAM.replace("        dWh += np.dot(h[t - 1].T, dz)\n", "")
-XX
+    text = text.replace("[Wx, Wh, Wy], [dWx, dWh, dWy]", "[Wx, Wy], [dWx, dWy]")
+    text = text.replace("dWx, dWh = np.zeros_like(Wx), np.zeros_like(Wh)", "dWx = np.zeros_like(Wx)")
     made = made_of(tmp_path, text)
     assert [line.text for line in made.lines if line.kind == "update"] == ["Wh -= 0.05 * dWh"]
     assert are_same(made.program, PROGRAM)
@@ -147,3 +151,29 @@ def test_a_program_in_single_precision_is_proved_in_double(tmp_path: Path) -> No
     made = made_of(tmp_path, text)
     assert (made.gaps, set(made.agreement)) == ((), {"Wx", "Wh", "Wy"})
     assert max(made.agreement.values()) < 1e-9
+
+
+def notebook(path: Path, text: str) -> None:
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": "# A network"}]
+    for part in ("%matplotlib inline\n" + BEGIN, text.removeprefix(BEGIN).strip("\n"), "print(loss)"):
+        outputs = [{"output_type": "stream", "name": "stdout", "text": "1.1"}]
+        cells.append({"cell_type": "code", "execution_count": 3, "metadata": {}, "outputs": outputs, "source": part})
+    path.write_text(json.dumps({"cells": cells, "metadata": {"kernel": "p"}, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def test_of_a_notebook_a_notebook_is_made_with_the_lines_in_their_cell(tmp_path: Path) -> None:
+    path = tmp_path / "mine.ipynb"
+    notebook(path, WRONG)
+    source = read_source(path)
+    made = derive(Runs(ProgramFile(path, source.text, source.cells), Wishes()), source)
+    before = json.loads(path.read_text())
+    after = json.loads(with_lines(path, source.cells, made.program.split("\n"), made.numbers))
+    assert [k for k in range(4) if before["cells"][k] != after["cells"][k]] == [2]
+    assert (after["metadata"], after["nbformat"]) == (before["metadata"], 4)
+    assert (after["cells"][2]["outputs"], after["cells"][2]["execution_count"]) == ([], None)
+    code = "\n".join("".join(cell["source"]) for cell in after["cells"][1:])
+    assert are_same(code.replace("%matplotlib inline", ""), PROGRAM)
+    whole = completed(made, source)
+    assert whole is not None
+    (line,) = (k for k, text in enumerate(whole.lines, 1) if text == "print(loss)")
+    assert (whole.place(line), source.in_cells(made.loss)) == ("cell 3, line 1", "loss, cell 2, line 7")
