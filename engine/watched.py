@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.in_memory import session_of
+from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
@@ -93,15 +94,18 @@ def _with_read_out(kept: Watched, were: TorchParts, inputs: Any, options: Mappin
 def _alone(kept: Watched, were: TorchParts, inputs: Any, options: Mapping[str, Any]) -> Session:
     """The recurrent layer without what comes after it."""
     y, said = _came_back(kept, were.recurrent)
+    states = {**options.get("initial", {}), **_into_last_states(kept, were.recurrent)}
     if unpacked(kept.inputs) is None and not getattr(were.recurrent, "batch_first", True):
         y = y.swapaxes(0, 1)  # in the order of the layer's inputs
-    options = {**options, "loss": "given", "reduction": "sum", "predict": "every"}
+    options = {**options, "loss": "given", "reduction": "sum", "predict": "every", "initial": states}
     session = session_of(replace(were, linear=None), inputs, y, name=f"iteration {kept.number}", **options)
     return replace(session, data=replace(session.data, said=(*session.data.said, said)))
 
 
 def _comes_back(session: Session, kept: Watched, recurrent: Any) -> bool:
     """Whether what comes back to the layer in a recording, from its read-out, is what came back to it."""
+    if any(flow.any() for flow in _into_last_states(kept, recurrent).values()):
+        return False
     tape, (y, _) = session.debugger.tape(0), _came_back(kept, recurrent)
     recorded = np.asarray(tape["dlogits"]) @ tape.parameters["Wy"].T
     wanted = y.sum(axis=1) if recorded.ndim == 2 else np.moveaxis(y, 1, 0)
@@ -121,16 +125,27 @@ def _came_back(kept: Watched, recurrent: Any) -> tuple[Array, str]:
         total += rows[0] if rows else back["output"].swapaxes(0, 1) if time_first else back["output"]
     ends = np.full(samples, steps) if packed is None else packed[1]
     top = back.get("h_n", np.zeros((directions, samples, units)))
-    for way, gradient in enumerate(top[-directions:]):
-        total[np.arange(samples), 0 if way else ends - 1, way * units : (way + 1) * units] += gradient
+    for way, came in enumerate(top[-directions:]):
+        total[np.arange(samples), 0 if way else ends - 1, way * units : (way + 1) * units] += came
     said = (
         "what comes after the recurrent layer is not shown; y is what came back from there, dL/d(output), and every gradient is PyTorch's"
         if back
         else f"the backward pass of iteration {kept.number} had not come back to the layer: its gradients are 0 here"
     )
-    if top[:-directions].any() or back.get("c_n", np.zeros(1)).any():
-        said += ", but for what came back to c_n or to lower layers' h_n, which is left out"
+    if flows := _into_last_states(kept, recurrent):
+        said += f"; what came back to last states stands in the last row of {', '.join(flows)}"
     return total, said
+
+
+def _into_last_states(kept: Watched, recurrent: Any) -> dict[str, Array]:
+    """What came back to c_n and to lower layers' h_n, by the flow into the last state; h_n of the last layer is its output at the end."""
+    network = Network.from_torch(recurrent, None)
+    directions = 2 if network.bidirectional else 1
+    back = [as_array(kept.back[name]).copy() if name in kept.back else None for name in ("h_n", "c_n")]
+    if back[0] is not None:
+        back[0][-directions:] = 0
+    given = {gradient(state) + NEXT: value for state, value in _by_state(network, back).items()}
+    return {flow: value for flow, value in given.items() if value.any()}
 
 
 def _another_loss(kept: Watched, session: Session) -> Iterator[str]:
@@ -178,9 +193,15 @@ def _per_step(y: Array, first: int, second: int) -> list[Array]:
 
 def _initial(network: Network, given: Any) -> dict[str, Array]:
     """The initial states that a recurrent layer was given, (layers, B, H) or a tuple of two, by our names."""
-    states = [as_array(each) for each in (cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,))]
+    return _by_state(
+        network, [as_array(each) for each in (cast("tuple[Any, ...]", given) if isinstance(given, tuple) else (given,))]
+    )
+
+
+def _by_state(network: Network, arrays: Sequence[Array | None]) -> dict[str, Array]:
+    """Arrays (layers, B, H) of h and of c, where there are any, by the states of each layer and direction."""
     named: dict[str, Array] = {}
     for number, layer in enumerate(network.layers):
         order = sorted(layer.table.states, key=lambda state: state != layer.table.output)
-        named |= {state: array[number] for state, array in zip(order, states, strict=False)}
+        named |= {state: array[number] for state, array in zip(order, arrays, strict=False) if array is not None}
     return named

@@ -40,7 +40,9 @@ def program_text(session: Session) -> str:
     }
     body = [
         *phases(style, ("forward", "loss"), "# ---- forward ----", initial),
-        *phases(style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----"),
+        *phases(
+            style, ("backward",), "# ---- backward: dq is the gradient of the loss with respect to q ----", initial
+        ),
     ]
     done = session.debugger.start(0).updates
     number = (f"{done} + iteration" if done else "iteration") if iteration else str(done)

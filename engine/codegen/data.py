@@ -40,7 +40,7 @@ class Inputs:
 
     @property
     def states(self) -> dict[str, str]:
-        """Every initial state that is not zero, by its name: a variable."""
+        """Every initial state that is not zero, and every flow into a last state, by its name: a variable."""
         return {name: f"{name}0" for name in self.session.debugger.initial}
 
     def variables(self) -> list[str]:
@@ -117,7 +117,7 @@ class Inputs:
             lines.append(f'lengths = trace["{MASK}"].sum(axis=0).astype(int)')
         rows = self.session.debugger.plan
         return lines + [
-            f"{variable} = trace[{name!r}][{rows.initial_row(name)}]" for name, variable in self.states.items()
+            f"{variable} = trace[{name!r}][{rows.beginning(name)}]" for name, variable in self.states.items()
         ]
 
     def _arrays(self, data: Data) -> list[str]:

@@ -30,7 +30,8 @@ ALIGNED = 80
 
 
 def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[str, str] | None = None) -> list[str]:
-    """The lines of some phases; `initial` holds the source of every initial state that is not zero."""
+    """The lines of some phases; `initial` holds the source of every initial state that is not zero, and of every flow that
+    begins with something."""
     lines, stored = [heading], set[str]()
     for block in style.plan.program.blocks:
         if block.phase in wanted:
@@ -38,7 +39,8 @@ def phases(style: Style, wanted: tuple[str, ...], heading: str, initial: dict[st
             written = {line.name for line in block.lines if block.in_time}
             begun = {name: source for name, source in (initial or {}).items() if name in written}
             for name, variable in begun.items():
-                row = "T + 1" if style.plan.program.quantities[name].reverse else "0"
+                reverse = style.plan.program.quantities[name].reverse
+                row = ("1" if reverse else "T") if name.endswith(NEXT) else "T + 1" if reverse else "0"
                 lines.append(f"{style.spelling.kept(name)}[{row}] = {variable}")
             lines += _lines(style, block)
     return [*lines, ""]

@@ -17,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.language.derive import NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Call, Expression, Name, walk
 from engine.language.functions import FUNCTIONS, Array
@@ -126,11 +127,12 @@ class LossFunction:
 
     def __init__(self, tape: Tape) -> None:
         self.parameters = tape.parameters
-        self.base = tape.loss
         self._plan = forward_only(tape.plan)
         self._arrays = self._plan.allocate()
+        self._beyond = dict(_from_beyond(tape))
         for name, array in self._arrays.items():
             np.copyto(array, tape.arrays[name])
+        self.base = self._value()
         self.looped = _read_in_loop(self._plan.program)
         self.cell_parameters = frozenset(tape.plan.network.table.parameters)
         self._kinks = tuple(_kinked(self._plan.program))
@@ -148,7 +150,12 @@ class LossFunction:
             self._current = {**self.parameters, **moved}
             self._plan.run(self._arrays, self._current, forward_from=1 if in_loop else self._plan.steps + 1)
         self._loop_is_base = not in_loop
-        return float(self._arrays["loss"])
+        return self._value()
+
+    def _value(self) -> float:
+        """The loss, and for what flows into last states from beyond the layer what it is the gradient of."""
+        further = [float((flow * self._arrays[state][row]).sum()) for state, (row, flow) in self._beyond.items()]
+        return float(self._arrays["loss"]) + sum(further)
 
     def crossed(self) -> bool:
         """Whether an argument of a kinked function now has another sign than at the parameters themselves."""
@@ -163,6 +170,16 @@ class LossFunction:
                 tape = Tape(self._plan, self._arrays, self._current)
                 times = range(1, self._plan.steps + 1) if block.in_time else (self._plan.steps,)
                 yield np.array([evaluate(argument, _lookup(tape, t), tape.plan.axes) > 0 for t in times])
+
+
+def _from_beyond(tape: Tape) -> Iterator[tuple[str, tuple[int, Array]]]:
+    """For each state into whose last value something flows from beyond the layer, that value's row and the flow."""
+    for state in tape.plan.network.table.states:
+        flow = gradient(state) + NEXT
+        if flow in tape.plan.program.quantities:
+            row = tape.plan.beginning(flow)
+            if tape[flow][row].any():
+                yield state, (row, tape[flow][row])
 
 
 def _lookup(tape: Tape, t: int) -> Callable[[Name], Array]:

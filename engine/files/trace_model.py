@@ -16,6 +16,7 @@ from engine.debug.whatif import is_start
 from engine.errors import InputError
 from engine.files.options import LAYERS
 from engine.files.trace import BEFORE, META, Trace, equations_of
+from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.build import build
 from engine.model.layers import layers_of, parameter_axes, residual_layers, sizes
@@ -83,23 +84,30 @@ def start_of(trace: Trace, network: Network) -> TrainingState:
 
 
 def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
-    """The initial states (B, H) by name; empty when they are all zero, as they are when none were given."""
+    """The initial states (B, H) by name; empty when they are all zero, as they are when none were given. What flowed into last states from
+    beyond the layer likewise, by the flow's name."""
     options = _options(trace)
     table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
     units = _units(options)
     layers = layers_of(table, len(units), **_kind(options))
     lengths = sizes(layers, options["inputs"], units, options["outputs"], options["embedding"])
     states: dict[str, Array] = {}
-    if options["learn_initial"]:
-        return states
-    places = {name: layer for layer in layers for name in layer.table.states}
-    for name, layer in places.items():
+    flows: dict[str, Array] = {}
+    for layer in layers:
         hidden = lengths[layer.units]
-        state = _array(trace, name)
-        if state.ndim != 3 or state.shape[1:] != (*samples, hidden):
-            raise InputError(f"{trace.file}: {name} has shape {state.shape}; it needs one row a sample, {hidden} wide")
-        states[name] = state[-1 if layer.reverse else 0]
-    return states if any(state.any() for state in states.values()) else {}
+        for name in layer.table.states:
+            first, last = (-1, 0) if layer.reverse else (0, -1)
+            for given, array, row in ((states, name, first), (flows, gradient(name) + NEXT, last)):
+                if array in trace.arrays or given is states:
+                    rows = _array(trace, array)
+                    if rows.ndim != 3 or rows.shape[1:] != (*samples, hidden):
+                        raise InputError(
+                            f"{trace.file}: {array} has shape {rows.shape}; it needs one row a sample, {hidden} wide"
+                        )
+                    given[array] = rows[row]
+    if options["learn_initial"] or not any(state.any() for state in states.values()):
+        states = {}
+    return states | {name: flow for name, flow in flows.items() if flow.any()}
 
 
 def what_if_of(trace: Trace, network: Network, program: Program) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.errors import InputError
+from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.program import carries_losses
@@ -67,19 +68,18 @@ def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mappi
 
 
 def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
-    """Initial states (B, H) by name; InputError for one that the cell does not have, or of another shape."""
+    """Initial states (B, H) by name, and flows into last states; InputError for one that the cell does not have, or of another shape."""
     states: dict[str, Array] = {}
-    if initial and network.learn_initial:
-        raise InputError(
-            f"the initial {next(iter(initial))} is learned, so none can be given; leave --learn-initial away"
-        )
+    flows = {gradient(state) + NEXT: state for state in network.table.states if network.predict == "every"}
     for name, value in (initial or {}).items():
-        if name not in network.table.states:
+        if network.learn_initial and name not in flows:
+            raise InputError(f"the initial {name} is learned, so none can be given; leave --learn-initial away")
+        if name not in network.table.states and name not in flows:
             raise InputError(
                 f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
             )
         states[name] = np.array(value)
-        hidden = network.sizes[network.state_axes[name][1]]
+        hidden = network.sizes[network.state_axes[flows.get(name, name)][1]]
         if states[name].shape != (batch, hidden):
             raise InputError(
                 f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {hidden}): "

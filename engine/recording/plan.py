@@ -244,6 +244,11 @@ class Plan:
         quantity = self.program.quantities[name]
         return quantity.row(quantity.initial(self.steps) or 0)
 
+    def beginning(self, name: str) -> int:
+        """The row that is given before a loop over time begins: of a state its initial one, of a flow that of the last state, into which
+        something may flow from beyond the layer."""
+        return -1 if self.program.quantities[name].reverse != name.endswith(NEXT) else 0
+
     def add_terms(self, values: dict[str, Array], name: str, low: int, high: int) -> None:
         """Adds to a gradient, in `values`, the terms of rows [low, high) of a block."""
         self._compiled.accumulators[name](values, low, high)

@@ -31,9 +31,10 @@ def record(
     """Runs one iteration forward and backward and keeps everything.
 
     X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
-    with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name,
-    `lengths` (B,) how many steps of each sample count. `updates` is how many updates came before: masks of dropout are drawn anew for
-    each. Raises InputError when shapes do not fit the network.
+    with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name, and by
+    the flow's name (dc_next) what flows back into a last state from elsewhere than the output; `lengths` (B,) how many steps of each
+    sample count. `updates` is how many updates came before: masks of dropout are drawn anew for each. Raises InputError when shapes do
+    not fit the network.
     """
     inputs, targets = check_batch(network, X, y)
     states = check_initial(network, len(inputs), initial)
@@ -68,7 +69,7 @@ def record_with(
     if prepared.network.dropout is not None:
         _draw_masks(prepared, prepared.network.dropout, arrays, updates)
     for name, value in (initial or {}).items():
-        arrays[name][-1 if prepared.program.quantities[name].reverse else 0] = value
+        arrays[name][prepared.beginning(name)] = value
     values = dict(parameters or prepared.network.weights)
     with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
         if prepared.checkpoints:

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from engine import InputError, Network, record
-from engine.files.trace import is_trace
+from engine.explain.gradcheck import check
+from engine.files.trace import is_trace, write_trace
 from engine.in_memory import session_of
 from engine.model import torch_embedding
 from engine.session import Session, open_session
 from engine.watch import Watch
 from tests.engine import pytorch
+from tests.engine.codegen.test_codegen import assert_same
 from tests.engine.pytorch import Leaf, Trained, both_directions
 
 Array = np.ndarray[Any, Any]
@@ -373,12 +375,47 @@ def test_a_layer_is_shown_with_what_came_back_to_it_whatever_comes_after(tmp_pat
     for name in ("Wxi", "Whf", "bo"):
         np.testing.assert_allclose(tape.gradients[name], wanted.gradients[name] * factor, rtol=1e-12, atol=1e-16)
     np.testing.assert_allclose(tape["dx"], wanted["dx"] * factor, rtol=1e-12, atol=1e-16)
-    ends[1].hooks[0](np.ones((1, 4, 3)))
-    assert (
-        watch.session()
-        .data.said[-1]
-        .endswith("but for what came back to c_n or to lower layers' h_n, which is left out")
+
+
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_what_flows_into_last_states_is_part_of_the_gradient(tmp_path: Path, cell: str, short: bool) -> None:
+    """Of two layers in two directions: central differences of a loss that also reads h_n and c_n; also from a trace, and printed."""
+    rng = np.random.default_rng(0)
+    network = Network(
+        inputs=2, outputs=1, hidden=(3, 3), cell=cell, bidirectional=True, loss="squared", predict="every"
     )
+    options: dict[str, Any] = {"lengths": np.array([6, 2, 5, 3]) if short else None}
+    y = rng.normal(size=(4, 6, 1))
+    options["initial"] = {f"d{state}_next": rng.normal(size=(4, 3)) for state in network.table.states}
+    report = check(network, X, y, **options)
+    assert report.ok, report
+    assert report.parameters["Whn1r" if cell == "gru" else "Whf1r"].tested
+    assert not check(network, X, y, lengths=options["lengths"], gradients=record(network, X, y, **options).gradients).ok
+    debugger = session_of(network, X, y, **options).debugger
+    write_trace(tmp_path / "t.npz", debugger.tape(0), meta={})
+    again = open_session(tmp_path / "t.npz", {})
+    assert again.debugger.tape(0)["dh1_next"].tobytes() == debugger.tape(0)["dh1_next"].tobytes()
+    assert_same(again)
+
+
+def test_what_came_back_to_c_n_and_to_lower_layers_is_shown(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    model = pytorch.network("lstm")
+    rnn = model.parts["rnn"]
+    watch, _, _ = watched(model, tmp_path)
+    states, ends = Leaf(both_directions("lstm", rnn.leaves, X)), (Leaf(np.ones((1, 4, 3))), Leaf(np.ones((1, 4, 3))))
+    rnn.call = lambda self, input: (states, ends)
+    back = {"h": rng.normal(size=(1, 4, 3)), "c": rng.normal(size=(1, 4, 3))}
+    with watch:
+        rnn(Leaf(X))
+        for name, leaf in zip("hc", ends, strict=True):
+            leaf.hooks[0](back[name])
+    session = watch.session()
+    tape = session.debugger.tape(0)
+    np.testing.assert_array_equal(tape["dc_next"][-1], back["c"][0])
+    np.testing.assert_allclose(tape["dh"][-1], back["h"][0])
+    assert session.data.said[-1].endswith("; what came back to last states stands in the last row of dc_next")
 
 
 @pytest.mark.parametrize("reason", [{"plateau": 1}, {"when": "norm(dh@1) > 0"}, {"gradient_norm": 1e-9}])
