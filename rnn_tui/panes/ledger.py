@@ -14,7 +14,7 @@ from engine.explain.term_reader import Index
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.panes.shared.time_axis import TimeAxis, TimePart, present, time_axis
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.heatmap import Cursor, heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.inks import ColorMode
@@ -139,11 +139,11 @@ def draw_ledger(frame: Frame, canvas: Canvas, y: int, lines: int) -> None:
     assert value is not None
     text = f" {number(float(value[index]), 10, 4, trim=True)}"
     after = canvas.text(after, y, shortened(text, width - after), look.bold)
-    far = "" if summed.all() else f" for t {'≤' if summed[0] else '≥'} {reached}"
+    far = "" if summed.all() else f", t {'≤' if summed[0] else '≥'} {reached}"
     pooled = _addends(frame, canvas, entries, summed, y + 1, lines - 3)
     cells = "samples × steps, ÷ pooled" if pooled else "a row a sample, a column a step"
     note = f" = Σ_t Σ_b{far}: {cells}"
-    canvas.text(after, y, shortened(note, canvas.width - 2 - after), look.dim)
+    canvas.text(after, y, fitting(note, canvas.width - 2 - after), look.dim)
 
 
 def _addends(frame: Frame, canvas: Canvas, entries: Ledger, summed: Array, top: int, lines: int) -> bool:

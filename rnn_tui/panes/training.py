@@ -24,6 +24,10 @@ LEFT = 14
 WIDEST = 6
 
 
+TALLEST = 4
+"""Lines that a time step is high at most."""
+
+
 @dataclass(frozen=True)
 class _Axis:
     """The iterations 0..count−1 from left to right: `columns` groups of them, each `pitch` characters wide."""
@@ -135,9 +139,11 @@ def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) ->
     floor = max(float(finite.min()) / largest * 0.5, 1e-30) if log else 1e-6
     codes = one_sided_codes(values, largest, log, floor)
     codes[:, ~known] = NOT_YET
-    size = 1 if rows <= lines else "half"
-    cursor = _cursor(frame, axis, rows)
-    picture = heatmap(codes, look.palettes.backward, look.mode, axis.pitch, size, cursor)
+    tall = _tall(rows, lines, look.mode)
+    row, column = _cursor(frame, axis, rows)
+    stretched = codes[np.arange(tall) * rows // tall]
+    cursor = -(-row * tall // rows), column
+    picture = heatmap(stretched, look.palettes.backward, look.mode, axis.pitch, "half", cursor)
     canvas.rows(LEFT, top, picture)
     canvas.text(1, top, "t = 1", look.dim)
     if len(picture) > 1:
@@ -147,6 +153,13 @@ def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) ->
     canvas.hit(
         LEFT, top, axis.width, len(picture), ToIteration(axis.count, axis.columns, axis.pitch, rows, len(picture))
     )
+
+
+def _tall(rows: int, lines: int, mode: ColorMode) -> int:
+    """How many rows of picture as many time steps get: all that there are, each step's about as many, in whole lines."""
+    if mode is ColorMode.NONE:
+        return min(lines, TALLEST * rows)
+    return 2 * min(lines, TALLEST * rows)
 
 
 def _cursor(frame: Frame, axis: _Axis, rows: int) -> tuple[int, int]:

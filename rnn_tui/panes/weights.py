@@ -11,7 +11,7 @@ from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.tables.optimizers import PARAMETER, named
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
@@ -48,7 +48,7 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
         draw_ledger(frame, canvas, height - 1 - below, below)
     if len(names) < len(view.program.parameters):
         note = f" {len(names)} of {len(view.program.parameters)} parameters, around the one at hand "
-        canvas.text(2, height - 1, shortened(note, width - 4), look.dim)
+        canvas.text(2, height - 1, fitting(note, width - 4), look.dim)
     return canvas
 
 
@@ -114,7 +114,7 @@ def _band(
         if text == label and term is not None and total is not None and length(total):
             share = f"{norm} = {number(length(term) / length(total), 7, 1, trim=True)} of {shown(slope)}"
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
-        end = canvas.text(x, y, shortened(f"{text} ", column - 1), style)
+        end = canvas.text(x, y, fitting(text, column - 2) + " ", style)
         room = x + column - 1 - end
         note = next((note for note in (share, f"{dims}{norm}".strip(), dims) if note and cell_len(note) <= room), "")
         canvas.text(end, y, note, look.dim)

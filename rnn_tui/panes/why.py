@@ -13,7 +13,7 @@ from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
 from engine.explain.why import CellAddress, cell_of, origin
 from engine.language.functions import Array
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import exact, number
 from rnn_tui.render.palette import LEVELS
@@ -44,22 +44,25 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     cell, explanation = asked.path[-1], asked.explanation
     canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
     room = width - 4
-    _crumbs(frame, canvas, asked, room)
-    x = canvas.text(2, 2, f"{name_of(frame, cell)} = ", look.accent)
+    y = 1
+    if len(asked.path) > 1:
+        _crumbs(frame, canvas, asked, room)
+        y = 2
+    x = canvas.text(2, y, f"{name_of(frame, cell)} = ", look.accent)
     whole, left = exact(explanation.value), room + 2 - x
-    x = canvas.text(x, 2, whole if len(whole) <= left else number(explanation.value, left, max(4, left - 7)), look.bold)
-    canvas.text(x, 2, shortened(f"   iteration {cell.iteration}", max(0, room - x)), look.dim)
-    y = 3
+    x = canvas.text(x, y, whole if len(whole) <= left else number(explanation.value, left, max(4, left - 7)), look.bold)
+    canvas.text(x, y, fitting(f"   iteration {cell.iteration}", max(0, room - x)), look.dim)
+    y += 1
     for text, style in ((asked.equation, look.text), (asked.reason or "", look.accent)):
         if text:
             canvas.text(2, y, shortened(text, room), style)
             y += 1
     if asked.ledger is not None and height - y > 12:
         canvas.text(
-            2, y, shortened(_largest("by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), room), look.text
+            2, y, fitting(_largest("by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), room), look.text
         )
         numbers = [frame.number_of(row) for row in range(len(asked.ledger.of_samples))]
-        canvas.text(2, y + 1, shortened(_largest("by sample", numbers, asked.ledger.of_samples), room), look.text)
+        canvas.text(2, y + 1, fitting(_largest("by sample", numbers, asked.ledger.of_samples), room), look.text)
         y += 2
     if not len(explanation.values):
         canvas.text(2, y + 1, shortened(origin(frame.view.tape, cell.name), room), look.dim)
@@ -108,7 +111,7 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
     chosen = next((i for i, marked in enumerate(places) if asked.chosen in dict(marked)), 0)
     first = _first(heights, chosen, lines)
     what = "1 term" if count == 1 else f"{count} terms, largest first"
-    canvas.text(2, top, shortened(f"{what}{f', from the {first + 1}th' if first else ''}", room), look.dim)
+    canvas.text(2, top, fitting(f"{what}{f', from the {first + 1}th' if first else ''}", room), look.dim)
     y, shown = top + 1, first
     values = np.abs([term.value for term in terms])
     largest = float(np.max(values[np.isfinite(values)], initial=0)) if count > 1 else 0.0
@@ -124,12 +127,8 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         y += 1
     total = explanation.total
     x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
-    canvas.text(
-        x,
-        y,
-        shortened(f" = their sum; {_against(total, explanation.value, edited=asked.edited)}", room - VALUE),
-        look.dim,
-    )
+    whole, brief = _against(total, explanation.value, edited=asked.edited)
+    canvas.text(x, y, whole if cell_len(whole) <= room - VALUE else shortened(brief, room - VALUE), look.dim)
     hint = "h j k l choose · enter follows · backspace returns · esc closes"
     if room < cell_len(hint):
         hint = "hjkl ⏎ follow · ⌫ back · esc"
@@ -144,11 +143,13 @@ def _first(heights: list[int], chosen: int, lines: int) -> int:
     return first
 
 
-def _against(total: float, stored: float, *, edited: bool) -> str:
+def _against(total: float, stored: float, *, edited: bool) -> tuple[str, str]:
+    """What the sum is beside the stored number, in full and in few words."""
     if total == stored or (math.isnan(total) and math.isnan(stored)):
-        return "stored is the same"
+        return " = their sum; stored is the same", " = sum, as stored"
     cause = "put in" if edited else "rounding"
-    return f"stored differs by {number(stored - total, 9, 1, trim=True)} ({cause})"
+    differs = f"differs by {number(stored - total, 9, 1, trim=True)}"
+    return f" = their sum; stored {differs} ({cause})", f" = sum, {differs}"
 
 
 def numbered(terms: tuple[Term, ...]) -> Iterator[list[tuple[int, CellAddress]]]:

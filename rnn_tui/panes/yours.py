@@ -12,7 +12,7 @@ from rnn_tui.panes.program.equation import draw_parts
 from rnn_tui.panes.program.listing import DONE
 from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed
 from rnn_tui.panes.why import name_of
-from rnn_tui.render.canvas import Canvas, StyledText, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.shown.frame import Frame
@@ -64,7 +64,7 @@ def draw_beside(frame: Frame, width: int, height: int) -> Canvas:
     judged, style = _judged(made, frame) if made is not None else ("", look.dim)
     source = frame.lockstep.source
     title = f"{source.place(execution.line)}: {source.line(execution.line)}"
-    canvas.frame(0, 0, width, height, shortened(title, width - 8 - len(judged)), look.border, look.bold)
+    canvas.frame(0, 0, width, height, fitting(title, width - 8 - len(judged)), look.border, look.bold)
     if judged:
         canvas.text(width - 4 - len(judged), 0, f" {judged} ", style)
     when = _when(frame)

@@ -14,7 +14,7 @@ from rnn_tui.panes.pictured import pictured
 from rnn_tui.panes.program.arrangement import SIZES, CellHeight
 from rnn_tui.panes.program.equation import codes_of, palette_of
 from rnn_tui.panes.shared.time_axis import TimePart
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbered import NUMBERED, with_numbers
@@ -111,7 +111,7 @@ def draw_near(near: Near, width: int, height: int) -> Canvas:
     _axes(near, canvas, cell, rows, columns, labels)
     further = "back" if near.numbered else "numbers"
     note = f" {rows.text('row')}, {columns.text('column')} · z: {further} "
-    canvas.text(2, height - 1, shortened(note, width - 4), look.dim)
+    canvas.text(2, height - 1, fitting(note, width - 4), look.dim)
     return canvas
 
 

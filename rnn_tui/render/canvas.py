@@ -6,6 +6,7 @@ read as markup, and no control or direction-changing character gets through.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ StyledText = list[tuple[str, Style]]
 
 SQUARE = "┌─┐│└┘"
 ASCII = "+-+|++"
+
+CLAUSE = re.compile(r" · |[:;,] ")
+"""What divides a text into clauses."""
 
 
 class Canvas:
@@ -85,7 +89,7 @@ class Canvas:
             self._place(x, line, 1, edge)
             self._place(x + width - 1, line, 1, edge)
         self.text(x, y + height - 1, left_bottom + across * (width - 2) + right_bottom, style)
-        shown = shortened(title, width - 6)
+        shown = fitting(title, width - 6)
         if shown:
             self.text(x + 2, y, f" {shown} ", title_style or style)
 
@@ -155,6 +159,21 @@ def shortened(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else ""
+
+
+def fitting(text: str, width: int) -> str:
+    """As many clauses of `text` as fit into `width` cells, none cut inside brackets; where not even one does, its beginning."""
+    text = printable(text)
+    if cell_len(text) <= width:
+        return text
+    ends = [at.start() for at in CLAUSE.finditer(text) if cell_len(text[: at.start()]) <= width]
+    whole = [end for end in ends if not _open(text[:end])]
+    return text[: whole[-1]] if whole else shortened(text, width)
+
+
+def _open(text: str) -> bool:
+    """Whether a bracket in it is not closed."""
+    return any(text.count(left) > text.count(right) for left, right in ("()", "[]", "{}"))
 
 
 def _order(piece: Fragment) -> tuple[int, int]:

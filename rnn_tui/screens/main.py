@@ -108,6 +108,7 @@ class MainScreen(SearchActions):
         if wanted == self._layout:
             return
         self._layout = wanted
+        self._say_above(sum(int(lines) for name, lines in wanted.around.items() if name in BELOW))
         self.set_class(wanted.small, "-small")
         left = self.query_one("#left")
         left.display, left.styles.width = wanted.left > 0, wanted.left

@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
+from textual.widgets._toast import ToastRack
 
 from rnn_tui.kept.settings import remapped
 from rnn_tui.keys.command import Command
@@ -154,6 +155,11 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         self._run.keep(1 / self.steering.rate if self.steering.running else None)
         if moved is False:
             self.app.bell()
+
+    def _say_above(self, lines: int) -> None:
+        """What is said stands above so many lines, which are below the body."""
+        for rack in self.query(ToastRack):
+            rack.styles.margin = (0, 0, lines, 0)
 
     # Running
 

@@ -98,6 +98,7 @@ class WalkScreen(LessonKeys):
         card = self.walker.frame.lesson
         lines["lesson"] = 2 + len(lesson_lines(card, self._look, width - 4)) if card else 0
         lines["told"] = min(3, lines["told"]) if card else lines["told"]
+        self._say_above(lines["told"] + lines["lesson"] + lines["footer"])
         body = "why" if asked else "zoom" if self.walker.choice.zoom else "beside"
         hidden = {"why", "zoom", "beside"} - {body} | (set() if card else {"lesson"})
         for pane in self.query(Pane):

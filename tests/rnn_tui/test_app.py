@@ -15,6 +15,7 @@ from textual import events
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
+from textual.widgets._toast import Toast
 
 from engine import Network, record
 from engine.files.locate import sample_names
@@ -871,6 +872,18 @@ async def test_ending(keys: Sequence[str], code: int) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press(*keys)
     assert app.return_code == code
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36), (200, 50)])
+async def test_what_is_said_covers_neither_keys_nor_numbers(plain_environment: None, size: tuple[int, int]) -> None:
+    app = DebuggerApp(open_session(None, {}))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        for page in ("1", "4"):
+            await pilot.press(page, "s")
+            await pilot.pause(0.2)
+            said = app.screen.query_one(Toast).region
+            assert said.height == 1 and said.y == app.screen.query_one("#body").region.bottom - 1
+            assert "quit" in app.screen._compositor.render_strips()[-1].text
 
 
 @pytest.mark.parametrize("opener", ["g", "slash", "question_mark", "ctrl+p"])

@@ -16,7 +16,7 @@ from rnn_tui.panes.training import draw_training
 from rnn_tui.render.numbers import number
 from rnn_tui.screens.dialogs.palette import PaletteScreen
 from rnn_tui.screens.dialogs.questions import BreakpointsScreen, WatchScreen
-from rnn_tui.shown.targets import Press, ToCrumb, ToIteration, ToOperand
+from rnn_tui.shown.targets import Press, ToCrumb, ToIteration, ToOperand, moment_at
 from tests.rnn_tui.panes.scene import scene
 from tests.rnn_tui.test_app import running, until
 
@@ -279,6 +279,25 @@ def test_a_spike_is_seen_however_many_iterations_share_a_column() -> None:
         assert rows[1][column - 1 : column + 2].strip() and not rows[1][column + 3 : 78].strip()
     level = draw_training(replace(scene(at=5), history=two), 80, 24).plain()
     assert "\n".join(level.splitlines()[:5]).count("0.73") == 1  # a level curve has one label
+
+
+@pytest.mark.parametrize("height", [20, 36, 50])
+def test_the_time_steps_of_training_take_the_room_and_a_click_finds_each(height: int) -> None:
+    history = History()
+    measured = open_session(None, {}).debugger
+    measured.tape(0)
+    history.append(measured.history[0])
+    frame = replace(scene(at=5), history=history)
+    canvas = draw_training(frame, 80, height)
+    found: dict[int, int] = {}
+    for y in range(height):
+        if (hit := canvas.target_at(14, y)) and isinstance(hit[0], ToIteration):
+            t = moment_at(*hit, frame.view.program.steps)[1]
+            found[t] = found.get(t, 0) + 1
+    steps, room = frame.view.program.steps, sum(found.values())
+    assert (room == min(4 * steps, room) and height - room < 16) or room == 4 * steps
+    if height >= 36:
+        assert sorted(found) == list(range(1, steps + 1)) and max(found.values()) - min(found.values()) <= 1
 
 
 async def test_a_page_takes_the_body() -> None:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from rnn_tui.panes.shared.words import clipping_words
-from rnn_tui.render.canvas import Canvas, StyledText, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
 from rnn_tui.render.numbers import number, signed
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.targets import Press
@@ -20,6 +20,8 @@ ARROWS = {"forward": "▶", "loss": "●", "backward": "◀", "update": "↻"}
 
 WRONG = "! "
 """Before the number of serious findings."""
+NAMED = 11
+"""Columns that the program's name takes."""
 
 
 def draw_header(frame: Frame, width: int, height: int) -> Canvas:
@@ -27,9 +29,11 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     crowded = bool(frame.edits) and height == 1 and width < 100
-    place = _place(frame, roomy=width >= 100, short=crowded)
-    right = [(frame.busy, look.accent)] if frame.busy else [*_wrong(frame), *place]
+    right = _right(frame, width, short=crowded)
     length = sum(cell_len(text) for text, _ in right)
+    if length > width - NAMED and not crowded:
+        crowded, right = True, _right(frame, width, short=True)
+        length = sum(cell_len(text) for text, _ in right)
     x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
     if not crowded:
         canvas.hit(1, 0, 7, 1, Press("app.palette"))
@@ -39,13 +43,20 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
         _banner(frame, canvas, *((x, 0, room) if height == 1 else (after + 2, height - 1, width - after - 3)))
     if not frame.edits or height > 1:
         x = canvas.text(x, 0, shortened(frame.name, room), look.bold)
-        canvas.text(x, 0, shortened(f" · {frame.description}", room - (x - 10)), look.dim)
+        canvas.text(x, 0, fitting(f" · {frame.description}", room - (x - 10)), look.dim)
     x = width - length - 1
     for text, style in right:
         before, x = x, canvas.text(x, 0, text, style)
         if text.startswith(WRONG):
             canvas.hit(before, 0, x - before, 1, Press("page('findings')"))
     return canvas
+
+
+def _right(frame: Frame, width: int, *, short: bool) -> StyledText:
+    """What goes on, or what is wrong and where we are."""
+    if frame.busy:
+        return [(frame.busy, frame.look.accent)]
+    return [*_wrong(frame), *_place(frame, roomy=width >= 100, short=short)]
 
 
 def _tabs(frame: Frame, canvas: Canvas) -> int:
@@ -77,6 +88,8 @@ def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
 def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     look, view = frame.look, frame.view
     point = view.point
+    if frame.selection.page == "training" and (known := frame.history.get(frame.moment[0])) is not None:
+        return [(f"iteration {frame.moment[0]}", look.accent), (f"   L {number(known.loss, 8, trim=True)}", look.bold)]
     loss = view.value("loss")
     shown = f"L {number(float(loss), 8, trim=True)}" if loss is not None else "L ·"
     if point.line == "start":

@@ -10,7 +10,7 @@ from rich.style import Style
 from engine.explain.line_parts import Part
 from rnn_tui.panes.program.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note
 from rnn_tui.panes.shared.legend import padding_key
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.numbered import with_numbers
 from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
@@ -62,7 +62,7 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
         canvas.text(x + 1, middle + 1, part.text, look.bold)
         return
     inspected = item.part == frame.inspected
-    canvas.text(x, y, shortened(item.text, item.width), _style(frame, part, inspected))
+    canvas.text(x, y, fitting(item.text, item.width), _style(frame, part, inspected))
     if not part.shape:
         canvas.text(x, middle + 1, scalar(part), look.bold)
         canvas.hit(x, middle + 1, item.width, 1, ToCell(item.part, (1, 1), (1, 1), item.width, 1))

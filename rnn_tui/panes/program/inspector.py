@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnn_tui.panes.pictured import pictured
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.shown.frame import Frame
 
 
@@ -28,7 +28,8 @@ def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
     for y, line in enumerate(lines[: height - 2 * top], top):
         x = left
         for text, style in line:
-            x = canvas.text(x, y, shortened(text, room - (x - left)), style)
+            cut = fitting if style == look.dim else shortened  # what is said in passing is left out as a whole
+            x = canvas.text(x, y, cut(text, room - (x - left)), style)
     if side:
         draw_statistics(frame, canvas, part, width - side, top, height - 2 * top)
     return canvas

@@ -11,7 +11,7 @@ from engine.doctor.walk.executed import called
 from engine.text import clean
 from rnn_tui.panes.program.listing import DONE, HERE
 from rnn_tui.panes.program.source import DIFFERS
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.heatmap import heatmap, height
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import number, shape
@@ -32,9 +32,7 @@ def draw_walk_value(frame: WalkFrame, width: int, height: int) -> Canvas:
     text = frame.source.line(line.line) if frame.file == line.file else clean(frame.event.site.text, 160)
     place = frame.walk.source.place(line.line) if frame.is_own else f"line {line.line}"
     state, style = _state(frame)
-    canvas.frame(
-        0, 0, width, height, shortened(f"{place}: {text}", width - 8 - cell_len(state)), look.border, look.bold
-    )
+    canvas.frame(0, 0, width, height, fitting(f"{place}: {text}", width - 8 - cell_len(state)), look.border, look.bold)
     if state:
         canvas.text(width - 4 - cell_len(state), 0, f" {state} ", style)
     top = 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.debug.places import parse_place
 from engine.explain.findings import Finding, findings
 from engine.session import open_session
 from rnn_tui.panes.around.header import draw_header
@@ -67,3 +68,12 @@ def test_the_header_counts_what_is_serious_and_leads_there() -> None:
     at = canvas.plain().index("! 2")
     assert canvas.target_at(at, 0) == (Press("page('findings')"), 0, 0)
     assert "! " not in draw_header(frame("temporal_order"), 120, 1).plain()
+
+
+def test_in_a_narrow_header_the_point_covers_no_name() -> None:
+    serious = replace(frame("vanishing"), selection=replace(frame("vanishing").selection, page="flow"))
+    debugger = open_session("vanishing", {}).debugger
+    debugger.go(parse_place("da@13", debugger).position)
+    text = draw_header(replace(serious, view=debugger.view), 60, 1).plain()
+    assert "t = 14  da@13" in text and "! 1" in text
+    assert text.split("! 1")[0].strip() in ("", "vanishing", "vanishi…"), text

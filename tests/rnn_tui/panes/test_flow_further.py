@@ -176,7 +176,7 @@ def test_the_ledger_stands_below_the_weights() -> None:
     text = draw_weights(at("many_to_one", "dWa@1", page="weights", parameter="Wa", row=2, column=3), 74, 23).plain()
     assert "dWa[2,3] −0.002836 = Σ_t Σ_b: samples × steps, ÷ pooled" in text
     before = draw_weights(at("many_to_one", "dWa@3", page="weights", parameter="Wa", row=2, column=3), 74, 23).plain()
-    assert "= Σ_t Σ_b for t ≥ 3" in before
+    assert "= Σ_t Σ_b, t ≥ 3" in before
     assert (
         "Σ_t Σ_b" not in draw_weights(at("many_to_one", "dWa@1", page="weights"), 74, 23).plain()
     )  # no room, not asked

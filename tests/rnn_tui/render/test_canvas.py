@@ -1,10 +1,11 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from rnn_tui.render.canvas import ASCII, Canvas, printable, shortened
+from rnn_tui.render.canvas import ASCII, Canvas, fitting, printable, shortened
 
 RED = Style(color="red")
 wide_texts = st.text(st.characters() | st.sampled_from("日本語é🙂ａ…▀"), max_size=12)
@@ -137,3 +138,21 @@ def test_lines_on_which_nothing_changed_are_the_strips_of_the_drawing_before():
     assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True, True]
     assert after == drawn("3").strips()
     assert drawn("3", 21).strips(second) == drawn("3", 21).strips()
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (60, "this line · both = joined(a1, a1r); z = x[0, 1]"),
+        (45, "this line · both = joined(a1, a1r)"),
+        (33, "this line"),
+        (8, "this li…"),
+    ],
+)
+def test_a_text_that_is_too_long_loses_whole_clauses_and_none_inside_brackets(width: int, expected: str) -> None:
+    assert fitting("this line · both = joined(a1, a1r); z = x[0, 1]", width) == expected
+
+
+@given(wide_texts, st.integers(0, 8))
+def test_what_is_fitting_fits(text: str, width: int) -> None:
+    assert cell_len(fitting(text, width)) <= width
