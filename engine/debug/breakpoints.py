@@ -9,7 +9,7 @@ dz log t, norm(da)       prints and goes on   watch Wa[2,3] sign   a cell change
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -84,10 +84,11 @@ def names_of(program: Program) -> dict[str, None]:
     return dict.fromkeys((*program.quantities, *program.parameters, *program.updates))
 
 
-def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoint]:
-    """The breakpoints that `text` means: more than one where several lines write the quantity. InputError when it means none."""
+def parse_breakpoint(text: str, program: Program, samples: int, spelt: Callable[[str], str] = str) -> list[Breakpoint]:
+    """The breakpoints that `text` means: more than one where several lines write the quantity. InputError, with names as they are `spelt`,
+    when it means none."""
     if text.startswith("watch "):
-        return [_watch(text, program)]
+        return [_watch(text, program, spelt)]
     pieces = _CLAUSES.split(text.strip())
     place, clauses = pieces[0].strip(), dict(zip(pieces[1::2], pieces[2::2], strict=True))
     if len(clauses) != len(pieces) // 2:
@@ -98,10 +99,14 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
     sample = _whole(clauses["sample"], "the sample", 0, samples - 1) if "sample" in clauses else None
     hit = _whole(clauses["hit"], "the hit count", 1, 10**9) if "hit" in clauses else None
     names = names_of(program)
-    condition = _expression(clauses["if"].strip(), names) if "if" in clauses else None
-    log = tuple(_expression(part.strip(), names) for part in _separated(clauses["log"])) if "log" in clauses else ()
+    condition = _expression(clauses["if"].strip(), names, spelt) if "if" in clauses else None
+    log = (
+        tuple(_expression(part.strip(), names, spelt) for part in _separated(clauses["log"]))
+        if "log" in clauses
+        else ()
+    )
     if set(place) & set("<>=(") and "if" not in clauses:  # a condition without a line
-        return parse_breakpoint(f"if {text.strip()}", program, samples)
+        return parse_breakpoint(f"if {text.strip()}", program, samples, spelt)
     if not name.strip():
         if t is None and condition is None and sample is None:
             raise InputError(
@@ -110,27 +115,27 @@ def parse_breakpoint(text: str, program: Program, samples: int) -> list[Breakpoi
         return [Breakpoint(None, None, t, sample, condition, hit, log)]
     lines = list(program.writers(name.strip()))
     if not lines:
-        known = listed(line.name for line in program.lines)
+        known = listed(spelt(line.name) for line in program.lines)
         raise InputError(f"the breakpoint {clean(text, 60)} names no line; there are {known}")
     fitting = [line for line in lines if t is None or program.runs_at(line, t - line.equation.step)]
     if not fitting:
-        raise InputError(f"no line ever writes {name.strip()}@{t}")
+        raise InputError(f"no line ever writes {spelt(name.strip())}@{t}")
     return [Breakpoint(line.block, line.index, t, sample, condition, hit, log) for line in fitting]
 
 
-def _watch(text: str, program: Program) -> Breakpoint:
+def _watch(text: str, program: Program, spelt: Callable[[str], str]) -> Breakpoint:
     source, _, change = text.removeprefix("watch ").strip().rpartition(" ")
     for known in CHANGES:
         if change == known and source.strip():
-            return Breakpoint(watch=(_expression(source.strip(), names_of(program)), known))  # pyright: ignore[reportArgumentType]
+            return Breakpoint(watch=(_expression(source.strip(), names_of(program), spelt), known))  # pyright: ignore[reportArgumentType]
     raise InputError(
         f"the watchpoint {clean(text, 60)} must end with one of {', '.join(CHANGES)}, as in: watch Wa[2,3] sign"
     )
 
 
-def condition_of(text: str, program: Program) -> Predicate:
-    """A condition without a line; InputError when the text is not one."""
-    return _expression(text, names_of(program))
+def condition_of(text: str, program: Program, spelt: Callable[[str], str] = str) -> Predicate:
+    """A condition without a line; InputError, with names as they are `spelt`, when the text is not one."""
+    return _expression(text, names_of(program), spelt)
 
 
 def _separated(text: str) -> list[str]:
@@ -154,9 +159,9 @@ def _whole(text: str, what: str, low: int, high: int) -> int:
     return number
 
 
-def _expression(source: str, names: Mapping[str, Any]) -> Predicate:
+def _expression(source: str, names: Mapping[str, Any], spelt: Callable[[str], str]) -> Predicate:
     try:
-        return parse(source, names)
+        return parse(source, names, spelt)
     except ExpressionError as error:
         raise InputError(clean(str(error), 400)) from None
 
@@ -236,7 +241,7 @@ def _numbers(predicate: Predicate, tape: Tape, iteration: int, at: Array, lines:
     for start in range(0, len(at), size):
         value = evaluate(predicate, TapePoints(tape, iteration, at[start : start + size], lines))
         if value.array.ndim != 1 or value.array.dtype.kind not in "fiu":
-            raise ExpressionError("a watchpoint needs one number, a cell for example", predicate.source, 1)
+            raise predicate.error("a watchpoint needs one number, a cell for example", 1)
         arrays.append(value.array.astype(np.float64))
         exists.append(value.exists)
     return np.concatenate(arrays), np.concatenate(exists)

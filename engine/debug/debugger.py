@@ -6,6 +6,7 @@ So every move has its exact inverse, across updates too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 from engine.debug import moves
@@ -105,18 +106,19 @@ class Debugger(Recordings):
         """Takes a breakpoint away."""
         self.breakpoints -= {stop}
 
-    def add(self, text: str) -> list[Breakpoint]:
-        """Sets the breakpoints that `text` means, see `engine.debug.breakpoints`; InputError when it means none."""
-        stops = parse_breakpoint(text, self.program, len(self._X))
+    def add(self, text: str, spelt: Callable[[str], str] = str) -> list[Breakpoint]:
+        """Sets the breakpoints that `text` means, see `engine.debug.breakpoints`; InputError, with names as they are `spelt`, when it means
+        none."""
+        stops = parse_breakpoint(text, self.program, len(self._X), spelt)
         for stop in stops:  # refuse now what does not fit these shapes
             hits(stop, self.tape(self._iteration()), self._iteration(), self.lines)
         self.breakpoints |= set(stops)
         return stops
 
-    def watch(self, text: str) -> Predicate:
-        """Adds a watch expression, to be evaluated at every stop; InputError when it is none."""
+    def watch(self, text: str, spelt: Callable[[str], str] = str) -> Predicate:
+        """Adds a watch expression, to be evaluated at every stop; InputError, with names as they are `spelt`, when it is none."""
         try:
-            watched = parse(text, names_of(self.program))
+            watched = parse(text, names_of(self.program), spelt)
         except ExpressionError as error:
             raise InputError(clean(str(error), 400)) from None
         self.watches = (*(kept for kept in self.watches if kept != watched), watched)

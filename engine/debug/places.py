@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.debug.breakpoints import Breakpoint, condition_of, hits
@@ -50,10 +51,10 @@ class _Typed:
     words: list[str] = field(default_factory=list[str])
 
 
-def first_where(text: str, debugger: Debugger) -> Destination:
+def first_where(text: str, debugger: Debugger, spelt: Callable[[str], str] = str) -> Destination:
     """The first point after the present one at which a breakpoint with this condition would stop, in this iteration or the next: where
-    what it reads is computed and it holds. InputError when there is none."""
-    stop, program = Breakpoint(condition=condition_of(text, debugger.program)), debugger.program
+    what it reads is computed and it holds. InputError, with names as they are `spelt`, when there is none."""
+    stop, program = Breakpoint(condition=condition_of(text, debugger.program, spelt)), debugger.program
     here = debugger.position
     first = max(0, here - 1) // program.length
     for iteration in range(first, first + LOOKED_THROUGH):

@@ -76,9 +76,7 @@ def truth(predicate: Predicate, points: Points) -> Array:
     value = evaluate(predicate, points)
     if value.array.ndim != 1 or value.array.dtype.kind != "b":
         kind = "text" if value.array.dtype.kind == "U" else "a number" if value.array.ndim == 1 else "an array"
-        raise ExpressionError(
-            f"this gives {kind}, not true or false; compare it, or use any or all", predicate.source, 1
-        )
+        raise predicate.error(f"this gives {kind}, not true or false; compare it, or use any or all", 1)
     return value.array & value.exists
 
 
@@ -173,7 +171,7 @@ class _Evaluator:
         return value
 
     def _error(self, message: str, column: int) -> ExpressionError:
-        return ExpressionError(message, self.predicate.source, column)
+        return self.predicate.error(message, column)
 
 
 def _number(array: Array) -> Array:

@@ -16,7 +16,7 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -59,6 +59,7 @@ ELEMENTWISE: Mapping[str, Callable[[Array], Array]] = {
 FUNCTIONS = tuple(sorted((*REDUCTIONS, *ELEMENTWISE)))
 
 _NORM = re.compile(r"(\w*)\s*(?:\|\|([^|]+)\|\||‖([^‖]+)‖)")
+_NAME = re.compile(r"[^\W\d]\w*")
 _MAGNITUDE = re.compile(r"(\w*)\s*\|([^|]+)\|()")
 
 _ARITHMETIC: Mapping[type[ast.AST], str] = {OPERATORS[sign].syntax: sign for sign in ("+", "-", "*", "/", "**")}
@@ -141,10 +142,16 @@ Condition: TypeAlias = Constant | Word | Read | Cells | Apply | Operation | Junc
 
 @dataclass(frozen=True)
 class Predicate:
-    """A parsed expression and its text."""
+    """A parsed expression and its text; errors tell its names as they are `spelt`."""
 
     source: str
     tree: Condition
+    spelt: Callable[[str], str] = field(default=str, compare=False)
+
+    def error(self, message: str, column: int) -> ExpressionError:
+        """That it does not fit the numbers that it is about."""
+        names = {read.name for read in self.reads}
+        return _error(message, self.source, column, {name: self.spelt(name) for name in names})
 
     @property
     def reads(self) -> tuple[Read, ...]:
@@ -157,11 +164,12 @@ class Predicate:
         return frozenset(node.name for node in _walk(self.tree) if isinstance(node, Word))
 
 
-def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
+def parse(source: str, quantities: Mapping[str, Any], spelt: Callable[[str], str] = str) -> Predicate:
     """The predicate or watch expression `source` over `quantities` (their names count).
 
-    Raises ExpressionError, with the column, for all that is not in the language.
+    Raises ExpressionError, with the column, for all that is not in the language; in it names are as they are `spelt`.
     """
+    shown = {name: spelt(name) for name in quantities}
     if len(source) > MAX_SOURCE:
         raise ExpressionError(f"longer than {MAX_SOURCE} characters", source[:40] + "…", MAX_SOURCE + 1)
     source = _written_out(source)
@@ -173,9 +181,18 @@ def parse(source: str, quantities: Mapping[str, Any]) -> Predicate:
             body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = lead + min(max(1, getattr(error, "offset", None) or 1), len(text) + 1)
-        raise ExpressionError("not an expression", source, column) from None
-    parser = _ConditionParser(source, text, lead, quantities)
-    return Predicate(source, parser.convert(body, MAX_DEPTH))
+        raise _error("not an expression", source, column, shown) from None
+    parser = _ConditionParser(source, text, lead, shown)
+    return Predicate(source, parser.convert(body, MAX_DEPTH), spelt)
+
+
+def _error(message: str, source: str, column: int, shown: Mapping[str, str]) -> ExpressionError:
+    """The error at a column of a text, with its names as they are shown."""
+
+    def told(text: str) -> str:
+        return _NAME.sub(lambda word: shown.get(word[0], word[0]), text)
+
+    return ExpressionError(message, told(source), len(told(source[: column - 1])) + 1)
 
 
 def _written_out(source: str) -> str:
@@ -189,9 +206,9 @@ def _written_out(source: str) -> str:
 
 
 class _ConditionParser:
-    def __init__(self, source: str, text: str, lead: int, quantities: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, text: str, lead: int, shown: Mapping[str, str]) -> None:
         self.source, self.text, self.lead = source, text, lead
-        self.quantities = quantities
+        self.shown = shown
         self.nodes = 0
 
     def convert(self, node: ast.expr, depth: int) -> Condition:
@@ -208,7 +225,7 @@ class _ConditionParser:
             case ast.Constant(value=int() | float() as value):
                 return Constant(self._number(value, node))
             case ast.Name(id=name):
-                return Word(name) if name in WORDS and name not in self.quantities else self._read(name, node)
+                return Word(name) if name in WORDS and name not in self.shown else self._read(name, node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Apply("-", self.convert(operand, depth), column)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -242,8 +259,8 @@ class _ConditionParser:
             raise self.error("a number too large", node) from None
 
     def _read(self, name: str, node: ast.expr) -> Read:
-        if name not in self.quantities:
-            raise self.error(f"there is no quantity {name}; there are {listed(self.quantities)}", node)
+        if name not in self.shown:
+            raise self.error(f"there is no quantity {name}; there are {listed(self.shown.values())}", node)
         return Read(name, self.column(node))
 
     def _row_of(self, left: ast.expr, right: ast.expr, depth: int) -> Condition:
@@ -302,7 +319,7 @@ class _ConditionParser:
         return self.lead + len(before) + len(inside) + 1
 
     def error(self, message: str, node: ast.expr) -> ExpressionError:
-        return ExpressionError(message, self.source, self.column(node))
+        return _error(message, self.source, self.column(node), self.shown)
 
 
 def _children(node: Condition) -> tuple[Condition, ...]:

@@ -78,6 +78,11 @@ class Spelling:
         rows = re.sub(r"([^\W\d]\w*?)_(\d+)(?!\w)", self._row, text)
         return re.sub(r"[^\W\d]\w*", lambda word: self._back.get(word[0], word[0]), rows)
 
+    def in_its_names(self, text: str) -> str:
+        """The reverse: a text in the engine's names, rewritten with the notation's."""
+        known = {*self._back.values()}
+        return re.sub(r"[^\W\d]\w*", lambda word: self.name(word[0]) if word[0] in known else word[0], text)
+
     def _row(self, word: re.Match[str]) -> str:
         return f"{word[1]}@{word[2]}" if word[1] in self._back and word[0] not in self._back else word[0]
 

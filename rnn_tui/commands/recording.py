@@ -150,7 +150,7 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
     spelling = spelling_of(session)
-    condition = condition_of(spelling.in_engine_names(arguments.condition), debugger.program)
+    condition = condition_of(spelling.in_engine_names(arguments.condition), debugger.program, spelling.name)
     stopped_at = None
     iterations = range(first, first + arguments.iterations)
     for iteration in reversed(iterations) if arguments.reverse else iterations:

@@ -114,7 +114,10 @@ class Controller(Desk):
             batches=debugger.batches.per_epoch,
             classes=data.classes,
             notes=(
-                *((expression.source, debugger.watched(expression)) for expression in debugger.watches),
+                *(
+                    (self.writer.spelling.in_its_names(expression.source), debugger.watched(expression))
+                    for expression in debugger.watches
+                ),
                 *(("", text) for text in self.logged),
             ),
             stopped=self.stopped[1] if self.stopped[0] == debugger.position else "",

@@ -75,7 +75,7 @@ class SearchActions(EditActions):
         """Lists, adds and removes breakpoints."""
         from rnn_tui.screens.dialogs.questions import BreakpointsScreen
 
-        self._open(BreakpointsScreen(self.controller.debugger))
+        self._open(BreakpointsScreen(self.controller.debugger, self.controller.writer.spelling))
 
     def action_logged(self) -> None:
         """What logpoints have printed."""
@@ -87,4 +87,4 @@ class SearchActions(EditActions):
         """Lists, adds and removes watched expressions."""
         from rnn_tui.screens.dialogs.questions import WatchScreen
 
-        self._open(WatchScreen(self.controller.debugger))
+        self._open(WatchScreen(self.controller.debugger, self.controller.writer.spelling))

@@ -193,12 +193,18 @@ def test_a_state_that_the_next_call_begins_with_is_told(rnn_tui: Callable[..., D
         ("show dhnext@99", "dhnext has the time steps 0 to 10, not 99\n"),
         ("show dWhh@2[0,9]", "dWhh@2 has the shape 8×8; [0, 9] is not a cell of it\n"),
         ("show nope", "there is no quantity 'nope'; there are x, targets, hraw, h, y, "),
+        ("run --break norm(nope)", "there is no quantity nope; there are x, targets, hraw, h, y, "),
+        (
+            "run --break norm(dWhh)",
+            "this gives a number, not true or false; compare it, or use any or all (column 1 of 'norm(dWhh)')\n",
+        ),
     ],
 )
 def test_refusals_name_numbers_as_the_notation_does(rnn_tui: Callable[..., Done], command: str, told: str) -> None:
     done = rnn_tui(*command.split(), "--notation", "karpathy")
     assert done.code == 2 and done.err.startswith(f"rnn-tui: {told}")
     assert "dWhh" in done.err or "dhnext" in done.err
+    assert "dWa" not in done.err.replace("dWaa", "")
 
 
 def test_findings_and_their_places_have_the_notations_names(rnn_tui: Callable[..., Done]) -> None:

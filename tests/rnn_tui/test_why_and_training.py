@@ -242,6 +242,22 @@ async def test_the_dialog_adds_refuses_and_removes() -> None:
         assert driven.app.screen is driven.main
 
 
+async def test_breakpoints_and_watches_are_written_in_the_notations_names() -> None:
+    async with running() as driven:
+        await driven.do("notation('karpathy')", "breakpoints")
+        await driven.pilot.press(*"hraw if norm(foo) > 1", "enter")
+        assert "there is no quantity foo; there are x, targets, hraw, h," in driven.text()
+        await driven.pilot.press(*["backspace"] * 21, *"hraw if norm(h) > 1", "enter")
+        assert "hraw if norm(h) > 1" in driven.text()
+        (stop,) = driven.main.debugger.breakpoints
+        assert stop.text(driven.main.debugger.program) == "z if norm(a) > 1"
+        await driven.pilot.press("escape")
+        await driven.do("watch")
+        await driven.pilot.press(*"norm(dWhh)", "enter")
+        assert [watched.source for watched in driven.main.debugger.watches] == ["norm(dWa)"]
+        assert "norm(dWhh) = " in driven.text()
+
+
 async def test_watches_and_logs_stand_below_the_listing() -> None:
     async with running() as driven:
         await driven.do("watch")

@@ -107,7 +107,11 @@ class HelpScreen(ReadScreen):
 def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
     """The place that was typed in the names and the layout on the screen, or where a condition holds next. Raises InputError."""
     meant = spelling.in_engine_names(text)
-    return first_where(meant, debugger) if set(text) & set("<>(|") else parse_place(meant, debugger, spelling.layout)
+    return (
+        first_where(meant, debugger, spelling.name)
+        if set(text) & set("<>(|")
+        else parse_place(meant, debugger, spelling.layout)
+    )
 
 
 class GotoScreen(AskScreen[Destination]):
@@ -121,8 +125,8 @@ class GotoScreen(AskScreen[Destination]):
 class BreakpointsScreen(ListScreen):
     """The breakpoints of every kind."""
 
-    def __init__(self, debugger: Debugger) -> None:
-        self._debugger = debugger
+    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
+        self._debugger, self._spelling = debugger, spelling
         example = "dz if norm(dz) < 1e-3"
         super().__init__("breakpoints", example, BREAKPOINT_HELP, self._listed, self._add, self._delete)
 
@@ -132,7 +136,7 @@ class BreakpointsScreen(ListScreen):
     def _listed(self) -> list[str]:
         program = self._debugger.program
         several = {name for name in program.quantities if len(list(program.writers(name))) > 1}
-        lines = [(stop.text(program), stop.line(program)) for stop in self._stops()]
+        lines = [(self._spelling.in_its_names(stop.text(program)), stop.line(program)) for stop in self._stops()]
         return [
             f"{text}   ({'in the loop' if program.runs_at(line, 1) else 'read-out'})"
             if line and line.name in several
@@ -141,7 +145,7 @@ class BreakpointsScreen(ListScreen):
         ]
 
     def _add(self, text: str) -> None:
-        self._debugger.add(text)
+        self._debugger.add(self._spelling.in_engine_names(text), self._spelling.name)
 
     def _delete(self, number: int) -> None:
         self._debugger.remove(self._stops()[number])
@@ -164,15 +168,16 @@ class LogScreen(ReadScreen):
 class WatchScreen(ListScreen):
     """The watched expressions with their values."""
 
-    def __init__(self, debugger: Debugger) -> None:
-        self._debugger = debugger
+    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
+        self._debugger, self._spelling = debugger, spelling
         super().__init__("watch", "norm(da) / norm(da@(t+1))", WATCH_HELP, self._listed, self._add, self._delete)
 
     def _listed(self) -> list[str]:
-        return [f"{watched.source} = {self._debugger.watched(watched)}" for watched in self._debugger.watches]
+        watches = self._debugger.watches
+        return [f"{self._spelling.in_its_names(each.source)} = {self._debugger.watched(each)}" for each in watches]
 
     def _add(self, text: str) -> None:
-        self._debugger.watch(text)
+        self._debugger.watch(self._spelling.in_engine_names(text), self._spelling.name)
         self.answer()
 
     def _delete(self, number: int) -> None:

@@ -287,3 +287,11 @@ def test_a_search_can_be_ended() -> None:
     with pytest.raises(Enough):
         debugger.continue_(tick)
     assert debugger.position == 0
+
+
+def test_errors_have_names_as_they_are_spelt() -> None:
+    program = open_session(None, {}).debugger.program
+    with pytest.raises(InputError, match=r"there are x, y, .*, dWhh, .* \(column 14 of 'norm\(dWhh\) > nope'\)"):
+        condition_of("norm(dWa) > nope", program, lambda name: {"dWa": "dWhh"}.get(name, name))
+    with pytest.raises(InputError, match="names no line; there are z, h, "):
+        parse_breakpoint("nope", program, 1, lambda name: {"a": "h"}.get(name, name))
