@@ -118,8 +118,8 @@ def _reversed(
 
 
 def _filled_elsewhere(forward: ForwardPass, tree: ast.Module) -> str | None:
-    """What looks like a weight, and is an array of which a function writes the entries."""
-    made = [s for s in ast.walk(tree) if isinstance(s, ast.Assign)]
+    """What looks like a weight, and is an array of which a function writes the entries; a number that entries begin with is none."""
+    made = [s for s in ast.walk(tree) if isinstance(s, ast.Assign) and forward.shapes.shape(s.value) != ()]
     stores = ((t, s) for s in made for t in s.targets if isinstance(t, ast.Subscript) and not path(t))
     words = {base(t).rpartition(".")[2] for t, s in stores if base(t) not in map(path, reads(s.value))}  # else a step
     named = [name for name in forward.parameters if "[" not in name and parameter(name.rpartition(".")[2]) is None]

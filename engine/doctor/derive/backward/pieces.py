@@ -1,10 +1,12 @@
-"""Pieces of an array, as the gates of `z[:H]`, `z[H:2 * H]`, ...: their gradients side by side are that of the whole."""
+"""Pieces of an array, as the gates of `z[:H]`, ... or of `np.split(z, 4)`: their gradients side by side are that of the whole."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from engine.doctor.derive.tree.syntax_of import called
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,20 @@ def pieces_of(name: str, body: Sequence[ast.stmt]) -> dict[str, int]:
         ordered.append(following)
         at = following.high
     return {one.index: one.axis for one in ordered}
+
+
+def split_of(value: ast.expr) -> tuple[ast.expr, int] | None:
+    """What `np.split(z, 4, axis=1)` cuts into pieces, and along which axis; None of any other expression."""
+    name = called(value)
+    if not isinstance(value, ast.Call) or name not in ("split", "array_split", "hsplit", "vsplit") or not value.args:
+        return None
+    axis: ast.expr | None = next((k.value for k in value.keywords if k.arg == "axis"), None)
+    axis = value.args[2] if axis is None and len(value.args) == 3 else axis
+    try:
+        number = ast.literal_eval(axis) if axis is not None else 0
+    except ValueError:
+        return None
+    return value.args[0], {"hsplit": 1, "vsplit": 0}.get(name, number)
 
 
 def _piece(node: ast.Subscript) -> _CutPiece | None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from engine.doctor.derive.backward.heads import OutputLines
 from engine.doctor.derive.backward.loops import LoopsBack
+from engine.doctor.derive.backward.pieces import split_of
 from engine.doctor.derive.backward.rules import Gradient
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps, singular
 from engine.doctor.derive.tree.statements import appended, targets
-from engine.doctor.derive.tree.syntax_of import base, minus, over, parsed, path, times
+from engine.doctor.derive.tree.syntax_of import base, call, minus, over, parsed, path, times
 from engine.doctor.derive.values.values import ForwardValues
 
 
@@ -88,10 +89,10 @@ class Reversed(LoopsBack):
             self._augmented(statement)
         elif isinstance(statement, ast.With):
             self.block(statement.body)
-        elif isinstance(statement, ast.If) and self.forward.loops[id(statement)]:
+        elif isinstance(statement, ast.If):
             if any(self.forward.is_active(n) for n in ast.walk(statement) if isinstance(n, ast.expr)):
                 self.branch(statement)
-        elif isinstance(statement, ast.If | ast.While | ast.Try) and any(
+        elif isinstance(statement, ast.While | ast.Try) and any(
             self.forward.is_active(n) for n in ast.walk(statement) if isinstance(n, ast.expr)
         ):
             raise Refused(f"gradients through {type(statement).__name__.lower()} are not carried back")
@@ -103,6 +104,8 @@ class Reversed(LoopsBack):
         if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
             for one, value in zip(reversed(target.elts), reversed(statement.value.elts), strict=True):
                 self._assign(one, value)
+        elif isinstance(target, ast.Tuple) and (cut := split_of(statement.value)) is not None:
+            self._side_by_side(target, *cut)
         elif isinstance(target, ast.Tuple):
             if self.forward.is_active(statement.value) and any(
                 self._has(self._key(t, writing=True)) for t in target.elts
@@ -110,6 +113,17 @@ class Reversed(LoopsBack):
                 raise Refused(f"{ast.unparse(statement.value)[:60]} gives several values")
         else:
             self._assign(target, statement.value)
+
+    def _side_by_side(self, target: ast.Tuple, whole: ast.expr, axis: int) -> None:
+        """dL/d(an array that was cut into pieces): theirs, side by side."""
+        names = [self._key(one, writing=True) for one in target.elts]
+        if not any(self._has(name) for name in names):
+            return
+        parts = [self._taken_from(one, name, False) for one, name in zip(target.elts, names, strict=True)]
+        zeros = (call("np.zeros_like", self.values.text(one, self.statement, after=True)) for one in target.elts)
+        whole_parts = [zero if part is None else part for part, zero in zip(parts, zeros, strict=True)]
+        made = call("np.concatenate", ast.Tuple(whole_parts, ast.Load()), axis=axis)
+        self.push(whole, Gradient(made, self.shapes.shape(whole) or ()), None)
 
     def _assign(self, target: ast.expr, value: ast.expr, *, is_append: bool = False) -> None:
         if not self.forward.is_active(value):

@@ -130,19 +130,66 @@ def ending(function: ast.FunctionDef, shapes: SeenShapes) -> ast.stmt:
 
 
 def counted(statement: ast.While, starts: Mapping[str, ast.expr]) -> ast.For | None:
-    """`while t < T: ...; t += 1` as the loop over a range that it is; None of others. `starts` are what numbers were set to before."""
-    test, last = statement.test, statement.body[-1]
-    is_below = isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Lt)
-    if not is_below or not isinstance(test, ast.Compare) or not isinstance(test.left, ast.Name) or statement.orelse:
+    """`while t < T: ...; t += 1` as the loop over a range that it is, also where it counts down, by more than 1, or first; None of others.
+    `starts` are what numbers were set to before."""
+    test = statement.test
+    if (
+        not isinstance(test, ast.Compare)
+        or len(test.ops) != 1
+        or not isinstance(test.left, ast.Name)
+        or statement.orelse
+    ):
         return None
     name, start = test.left.id, starts.get(test.left.id)
     inside = [n for s in statement.body for n in ast.walk(s)]
     written = [n for n in inside if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)]
     if start is None or len(written) != 1 or any(isinstance(n, ast.Break | ast.Continue) for n in inside):
         return None
-    if not isinstance(last, ast.AugAssign) or ast.unparse(last) != f"{name} += 1":
-        return None
-    between = test.comparators if ast.unparse(start) == "0" else [start, *test.comparators]
-    over = ast.Call(parsed("range"), list(between), [])
-    made = ast.For(ast.Name(name, ast.Store()), over, statement.body[:-1], [])
-    return ast.fix_missing_locations(ast.copy_location(made, statement))
+    for counting, rest, shift in (
+        (statement.body[-1], statement.body[:-1], 0),
+        (statement.body[0], statement.body[1:], 1),
+    ):
+        step = _step(counting, name)
+        past = _PAST.get((type(test.ops[0]), step > 0)) if step else None
+        if step and past is not None:
+            first, stop = _plus(start, shift * step), _plus(test.comparators[0], past + shift * step)
+            over = ast.Call(parsed("range"), _range(first, stop, step), [])
+            made = ast.For(ast.Name(name, ast.Store()), over, rest, [])
+            return ast.fix_missing_locations(ast.copy_location(made, statement))
+    return None
+
+
+_PAST: dict[tuple[type[ast.cmpop], bool], int] = {
+    (ast.Lt, True): 0,
+    (ast.LtE, True): 1,
+    (ast.Gt, False): 0,
+    (ast.GtE, False): -1,
+}
+"""How far beyond the number of a test the count ends, by the test and whether it goes up."""
+
+
+def _step(statement: ast.stmt, name: str) -> int:
+    """How much a statement adds to a count, `t += 1`, `t = t - 2`; 0 where it does something else."""
+    match statement:
+        case ast.AugAssign(ast.Name(one), ast.Add() | ast.Sub() as sign, ast.Constant(int(number))) if one == name:
+            return number if isinstance(sign, ast.Add) else -number
+        case ast.Assign(
+            [ast.Name(one)], ast.BinOp(ast.Name(other), ast.Add() | ast.Sub() as sign, ast.Constant(int(number)))
+        ) if one == other == name:
+            return number if isinstance(sign, ast.Add) else -number
+        case _:
+            return 0
+
+
+def _plus(node: ast.expr, number: int) -> ast.expr:
+    """`node + number`, as short as it can be written."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return parsed(str(node.value + number))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and ast.unparse(node.right) == str(number):
+        return node.left
+    return parsed(f"({ast.unparse(node)}) {'-' if number < 0 else '+'} {abs(number)}") if number else node
+
+
+def _range(start: ast.expr, stop: ast.expr, step: int) -> list[ast.expr]:
+    between = [stop] if ast.unparse(start) == "0" and step == 1 else [start, stop]
+    return [*between, *([parsed(str(step))] if step != 1 else [])]

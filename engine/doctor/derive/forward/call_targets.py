@@ -59,7 +59,9 @@ class CallTargets:
             seen = self._shapes.of(function.value)
             name = self._aliases.get(function.attr, function.attr)
             own = self._method(self._classes[seen[0]], name) if seen and seen[0] in self._classes else None
-            return own or self._methods.get(name), path(function.value)
+            found = own or self._methods.get(name)
+            is_static = found is not None and any(path(d) == "staticmethod" for d in found.decorator_list)
+            return found, "" if is_static else path(function.value)
         return None, ""
 
     def _method(self, of: ast.ClassDef, name: str) -> ast.FunctionDef | None:
@@ -67,6 +69,11 @@ class CallTargets:
         own = next((m for m in of.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
         above = (self._classes[path(b)] for b in of.bases if path(b) in self._classes and path(b) != of.name)
         return own or next((found for one in above if (found := self._method(one, name)) is not None), None)
+
+    @staticmethod
+    def is_number(node: ast.expr) -> bool:
+        """Whether it is a number, or counts from a name: `T - 1`, `len(x)`."""
+        return not any(isinstance(n, ast.Subscript | ast.List | ast.Dict | ast.Attribute) for n in ast.walk(node))
 
     def _carries(self, node: ast.expr) -> bool:
         """Whether numbers go into a call here: arrays of floats, lists and dictionaries of them."""

@@ -107,7 +107,7 @@ class _Flattening:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
                 continue
             statement = chosen(statement, self._shapes)
-            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+            if isinstance(statement, ast.Assign) and self._targets.is_number(statement.value):
                 self._starts |= {path(t): statement.value for t in statement.targets}
             if isinstance(statement, ast.While):
                 statement = counted(statement, self._starts) or statement

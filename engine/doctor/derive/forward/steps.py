@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.doctor.derive.forward.flat_pass import BEFORE
@@ -264,7 +265,25 @@ def _added(node: ast.expr, step: str) -> int | None:
 
 
 def plus_number(text: str, number: int) -> ast.expr:
-    """`t`, `t + 1`, `t - 1`; of a number the other number."""
-    if text.isdigit():
-        return ast.Constant(int(text) + number)
-    return parsed(text if not number else f"{text} + {number}" if number > 0 else f"{text} - {-number}")
+    """`t`, `t + 1`, `t - 1`; of `T - 1 - t` `T - t`, of a number the other number."""
+    terms = list(_terms(parsed(text), 1))
+    numbers = [sign * n.value for n, sign in terms if isinstance(n, ast.Constant) and isinstance(n.value, int)]
+    rest = [(n, sign) for n, sign in terms if not (isinstance(n, ast.Constant) and isinstance(n.value, int))]
+    total = sum(numbers) + number
+    if not rest:
+        return parsed(str(total))
+    rest.sort(key=lambda one: one[1] < 0)
+    made = "".join(f" {'+' if sign > 0 else '-'} {ast.unparse(n)}" for n, sign in rest)
+    made = made.removeprefix(" + ") if made.startswith(" + ") else made.replace(" - ", "-", 1)
+    return parsed(made + (f" {'+' if total > 0 else '-'} {abs(total)}" if total else ""))
+
+
+def _terms(node: ast.expr, sign: int) -> Iterator[tuple[ast.expr, int]]:
+    """What a sum adds up, each with its sign."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        yield from _terms(node.left, sign)
+        yield from _terms(node.right, sign if isinstance(node.op, ast.Add) else -sign)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield from _terms(node.operand, -sign)
+    else:
+        yield node, sign

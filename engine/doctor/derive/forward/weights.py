@@ -62,7 +62,7 @@ def weights_of(found: ForwardPass) -> list[str]:
                 name = path(node) or base(node)
                 core = _core(node)
                 fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
-                fits = fits and (found.shapes.shape(core) != () or role(name) in ("by", "ba"))
+                fits = fits and (found.shapes.shape(core) != () or parameter(name.rpartition(".")[2]) is not None)
                 seen[name] = (
                     seen.get(name, True) and fits and not (inside and parameter(name) is None) and name not in iterated
                 )

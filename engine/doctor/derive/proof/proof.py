@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.derive.backward.reverse import Reversed
+from engine.doctor.derive.backward.tidied import without_copies
 from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep, Refused
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
@@ -17,6 +18,7 @@ from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.in_place import OwnPass
 from engine.doctor.derive.proof.own import own_gradients, own_rows
 from engine.doctor.derive.proof.reach import reached
+from engine.doctor.derive.tree.syntax_of import base, parsed
 from engine.doctor.derive.values.values import ForwardValues
 from engine.doctor.read.source import SourceFile
 from engine.errors import InputError
@@ -35,7 +37,9 @@ def proved(
     """The derived pass with how far each gradient is from the loss carried back over a run of the program with it in place. `shown` is the
     program as its user has it."""
     file = shown.path.name
-    body, keeps = _with_values_known(forward, made, file)
+    raw, keeps = _with_values_known(forward, made, file)
+    wanted = {base(parsed(name)) for name in made[0].made.values()}
+    body = without_copies(raw, wanted)
     pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found.errors, file)
@@ -55,7 +59,8 @@ def proved(
         found = replace(found, data=data)
         if not all(error <= CLOSE for error in found.errors.values()):
             raise _nothing(file, gaps)
-    body = _read_later(body, {*pairs.values(), *(f"d{name}" for name in program.given)})
+    later = {*pairs.values(), *(f"d{name}" for name in program.given)}
+    body, raw = _read_later(body, later), _read_later(raw, later)
     bare = Derived(
         file,
         program.said,
@@ -68,19 +73,22 @@ def proved(
         steps=found.steps,
     )
     if is_all and not own:
-        bare = _in_functions(bare, program, forward, proven)
+        bare = _in_functions(bare, raw, program, forward, proven)
     return finished(bare, program, shown, forward, proven, own_pass)
 
 
-def _in_functions(bare: Derived, program: ReadyProgram, forward: ForwardPass, pairs: Mapping[str, str]) -> Derived:
+def _in_functions(
+    bare: Derived, lines: Sequence[DerivedLine], program: ReadyProgram, forward: ForwardPass, pairs: Mapping[str, str]
+) -> Derived:
     """The derived pass in functions, where the forward pass is in functions, and theirs agree as well."""
     tree, gradients, handed = program.source.tree(), pairs.values(), list[Keep]()
     if program.given:
-        body, functions, handed = whole(forward, tree, bare.lines, gradients, program.given)
+        body, functions, handed = whole(forward, tree, lines, gradients, program.given)
     else:
-        body, functions = folded(forward, tree, bare.lines, gradients)
+        body, functions = folded(forward, tree, lines, gradients)
     if not functions:
         return bare
+    functions = [replace(one, lines=tuple(without_copies(one.lines, one.parameters))) for one in functions]
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):

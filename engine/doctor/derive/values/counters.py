@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from engine.doctor.derive.forward.passes import ForwardPass
+from engine.doctor.derive.forward.steps import plus_number
 from engine.doctor.derive.tree.statements import step_of
 from engine.doctor.derive.tree.syntax_of import called, names
 
@@ -31,6 +32,9 @@ class Counters:
                 return f"{step} - {_wrapped(arguments[0])}"
             if len(arguments) == 3 and ast.unparse(arguments[2]) == "-1":
                 return f"{_wrapped(arguments[0])} - {step}"
+            if len(arguments) == 3 and ast.unparse(arguments[2]).isdigit():
+                first = ast.unparse(arguments[0])
+                return f"{step if first == '0' else f'({step} - {first})'} // {ast.unparse(arguments[2])}"
         if id(loop) not in self._counters:
             inside = names(ast.Module(body=[loop], type_ignores=[])) | set(self._counters.values())
             free = (
@@ -52,6 +56,9 @@ class Counters:
             return f"for {step} in reversed(range(len({ast.unparse(first)}))):"
         if name == "reversed" and isinstance(loop.iter, ast.Call):
             return f"for {target} in {ast.unparse(loop.iter.args[0])}:"
+        if isinstance(loop.iter, ast.Call) and len(loop.iter.args) == 3 and ast.unparse(loop.iter.args[2]) == "-1":
+            first, last = (ast.unparse(plus_number(ast.unparse(end), 1)) for end in reversed(loop.iter.args[:2]))
+            return f"for {target} in range({last if first == '0' else f'{first}, {last}'}):"
         return f"for {target} in reversed({iterated}):"
 
 

@@ -46,14 +46,14 @@ WHOLE = {
 
 
 STEPS = {
-    "attention": ("dh += dhs[t]",),
+    "attention": ("dh += dstates[t]",),
     "embedding": ("dlogit = probs[t].copy()",),
     "held_methods": ("drh = djoined[:len(r2 * h4)]", "dxh2 += net.cell.Wz.T @ dz_z2", "dh4 += dxh2[:len(h4)]"),
     "layer_norm": ("dmu += (-dz_var).sum(axis=1, keepdims=True)", "da += dmu / a.shape[1]"),
     "many_to_one": ("dscores[np.arange(m), Y] -= 1",),
     "nested_functions": ("dz = guesses[n].copy()",),
     "packed_gates": ("ds = dboth[self.words:]",),
-    "peephole_lstm": ("dh_prev = dhx[:, :h_prev.shape[1]]", "dh = dh_prev"),
+    "peephole_lstm": ("dh = dhx[:, :h_prev.shape[1]]",),
 }
 """Lines that make no dL/d(a value) themselves: the short form before its last line, parts of a gradient, sums in another order."""
 

@@ -1,0 +1,96 @@
+"""Lines without needless copies: what is only another name for a value just made is called by one name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from engine.doctor.derive.derived import DerivedLine
+
+_COPY = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_]\w*)")
+
+
+def without_copies(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
+    """The lines without `df = dz` where either name will do. The names that are `wanted` stay."""
+    made = list(lines)
+    k = 0
+    while k < len(made):
+        found = _COPY.fullmatch(made[k].text) if made[k].kind == "back" else None
+        changed = _renamed(made, k, found[1], found[2], wanted) if found else None
+        if changed is None:
+            k += 1
+        else:
+            made = changed
+    return made
+
+
+def _renamed(
+    lines: list[DerivedLine], k: int, name: str, source: str, wanted: Collection[str]
+) -> list[DerivedLine] | None:
+    """The lines without the copy of line `k`; None where both names are needed."""
+    depth = _depth(lines[k])
+    first = next((n for n in range(k, 0, -1) if _depth(lines[n - 1]) < depth), 0)
+    end = next((n for n in range(k, len(lines)) if _depth(lines[n]) < depth), len(lines))
+    made = [n for n in range(len(lines)) if source in _stored(lines[n])]
+    read = [n for n in range(len(lines)) if source in _loaded(lines[n])]
+    between = range(made[0], k) if len(made) == 1 and made[0] in range(first, k) else None
+    is_free = between is not None and not any(name in _stored(lines[n]) | _loaded(lines[n]) for n in between)
+    if source not in wanted and is_free and read == [k] and _depth(lines[made[0]]) == depth:
+        line = lines[made[0]]
+        changed = replace(line, text=_with(line.text, source, name), makes=name)
+        return [*lines[: made[0]], changed, *lines[made[0] + 1 : k], *lines[k + 1 :]]
+    uses = [n for n in range(len(lines)) if name in _loaded(lines[n])]
+    is_once = [n for n in range(len(lines)) if name in _stored(lines[n])] == [k]
+    if name in wanted or not is_once or not all(k < n < end for n in uses) or any(k < n < end for n in made):
+        return None
+    changed_lines = [
+        replace(one, text=_with(one.text, name, source)) if n in uses else one for n, one in enumerate(lines)
+    ]
+    return [*changed_lines[:k], *changed_lines[k + 1 :]]
+
+
+def _depth(line: DerivedLine) -> int:
+    return len(line.text) - len(line.text.lstrip())
+
+
+def _with(text: str, name: str, other: str) -> str:
+    return re.sub(rf"(?<![\w.'\"]){name}(?!\w)", other, text)
+
+
+def _parsed(line: DerivedLine) -> ast.AST:
+    text = line.text.strip()
+    return ast.parse(f"{text} pass" if text.endswith(":") else text)
+
+
+def _stored(line: DerivedLine) -> set[str]:
+    """The names that a line gives a value, or of which it changes entries."""
+    targets = [
+        t
+        for n in ast.walk(_parsed(line))
+        if isinstance(n, ast.Assign | ast.AugAssign | ast.For)
+        for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
+    ]
+    return {base.id for t in targets for one in _parts(t) if isinstance(base := _base(one), ast.Name)}
+
+
+def _parts(target: ast.expr) -> list[ast.expr]:
+    return (
+        [one for part in target.elts for one in _parts(part)] if isinstance(target, ast.Tuple | ast.List) else [target]
+    )
+
+
+def _base(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node
+
+
+def _loaded(line: DerivedLine) -> set[str]:
+    """The names that a line reads."""
+    tree = _parsed(line)
+    added = {
+        b.id for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(b := _base(n.target), ast.Name)
+    }
+    return added | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}

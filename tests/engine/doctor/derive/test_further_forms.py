@@ -1,0 +1,131 @@
+"""Further forms of loops, branches and weights: counts that go down, branches outside loops, single numbers, arrays cut into pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.doctor.derive.derive import derive
+from engine.doctor.derive.derived import Derived
+from engine.doctor.lineage.record.running import Runs
+from engine.doctor.read.source import read_source
+from engine.doctor.run.launch import Wishes
+from engine.doctor.run.program import ProgramFile
+
+
+def made_of(tmp_path: Path, text: str) -> Derived:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    return derive(Runs(ProgramFile(path, text), Wishes()), read_source(path))
+
+
+def texts(made: Derived) -> list[str]:
+    return [line.text.strip() for line in made.lines]
+
+
+COUNTED = """import numpy as np
+
+rng = np.random.RandomState(0)
+T = 6
+X, Y = rng.randn(T + 1, 3, 2), rng.randn(4, 2)
+Wx, Wh, Wy = rng.randn(4, 3) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(4, 4) * 0.3
+for epoch in range(3):
+    h = np.zeros((4, 2))
+    t = {start}
+    while t {test}:
+        {first}
+        h = np.tanh(Wx @ X[t] + Wh @ h)
+        {last}
+    y = Wy @ h
+    if epoch % 2:
+        y = y * 0.5
+    else:
+        y = np.tanh(y)
+    loss = np.sum((y - Y) ** 2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "test", "first", "last", "back"),
+    [
+        ("T - 1", ">= 0", "pass", "t -= 1", "for t in range(T):"),
+        ("1", "<= T", "pass", "t = t + 1", "for t in reversed(range(1, T + 1)):"),
+        ("0", "< T", "pass", "t += 2", "for t in reversed(range(0, T, 2)):"),
+        ("0", "< T", "t += 1", "pass", "for t in reversed(range(1, T + 1)):"),
+    ],
+)
+def test_a_loop_that_counts_itself_and_a_branch_that_an_epoch_takes(
+    tmp_path: Path, start: str, test: str, first: str, last: str, back: str
+) -> None:
+    made = made_of(tmp_path, COUNTED.format(start=start, test=test, first=first, last=last))
+    assert (made.gaps, set(made.agreement)) == ((), {"Wx", "Wh", "Wy"})
+    assert back in texts(made)
+    assert {"if epoch % 2:", "if not epoch % 2:"} <= set(texts(made))
+
+
+NUMBERS = """import numpy as np
+
+np.random.seed(0)
+X = np.random.rand(20, 10)
+wanted = X.sum(axis=1)
+w_in, w_rec, bias = 1.2, 0.9, 0.1
+S = np.zeros((20, 11))
+for k in range(10):
+    S[:, k + 1] = S[:, k] * w_rec + X[:, k] * w_in + bias
+loss = ((wanted - S[:, -1]) ** 2).sum() / 20
+"""
+
+
+def test_weights_that_are_single_numbers(tmp_path: Path) -> None:
+    made = made_of(tmp_path, NUMBERS)
+    assert (made.gaps, set(made.agreement)) == ((), {"w_in", "w_rec", "bias"})
+    assert {"dw_rec = 0.0", "dw_rec += (dS * S[:, k]).sum()", "w_rec -= learning_rate * dw_rec"} <= set(texts(made))
+
+
+SPLIT = """import numpy as np
+
+rng = np.random.RandomState(0)
+
+class Cell:
+    @staticmethod
+    def gates(joined, W, b):
+        i, j, f, o = np.split(joined @ W + b, 4, axis=1)
+        return 1 / (1 + np.exp(-i)), np.tanh(j), 1 / (1 + np.exp(-f)), 1 / (1 + np.exp(-o))
+
+W, b, V = rng.randn(7, 16) * 0.4, np.zeros(16), rng.randn(4, 2)
+X, Y = rng.randn(5, 6, 3), rng.randn(6, 2)
+h, c = np.zeros((6, 4)), np.zeros((6, 4))
+for x in X:
+    i, j, f, o = Cell.gates(np.concatenate([x, h], 1), W, b)
+    c = c * f + i * j
+    h = np.tanh(c) * o
+loss = np.mean((h @ V - Y) ** 2)
+"""
+
+
+def test_gates_that_a_static_method_splits(tmp_path: Path) -> None:
+    made = made_of(tmp_path, SPLIT)
+    assert (made.gaps, set(made.agreement)) == ((), {"W", "b", "V"})
+    (joined,) = (text for text in texts(made) if "np.concatenate((" in text)
+    assert joined.endswith("axis=1)")
+
+
+COPIED = """import numpy as np
+
+rng = np.random.RandomState(0)
+U, W, V = rng.randn(4, 3) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(2, 4)
+X, Y = rng.randn(5, 3), rng.randn(2)
+h = np.zeros(4)
+for x in X:
+    of_x = np.dot(U, x)
+    of_h = np.dot(W, h)
+    h = np.tanh(of_x + of_h)
+loss = np.sum((V @ h - Y) ** 2)
+"""
+
+
+def test_two_names_for_one_gradient_are_one(tmp_path: Path) -> None:
+    made = made_of(tmp_path, COPIED)
+    assert (made.gaps, set(made.agreement)) == ((), {"U", "W", "V"})
+    assert not [text for text in texts(made) if text.replace(" ", "").replace("_", "").replace("=", "").isalpha()]
