@@ -15,7 +15,7 @@ from engine.codegen.source import RESERVED, Style, indented
 from engine.files.weights import SAFETENSORS, TORCH, Weights
 from engine.language.derive import gradient
 from engine.language.functions import Axes
-from engine.model.parameters import Piece
+from engine.model.weights_recipe import Piece
 from engine.notation import NOTATIONS, Layout, Spelling, stored
 from engine.session import Session
 from engine.tables.cells.base import Start

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.debug.conditions import Predicate
 from engine.debug.predicate_values import evaluate
-from engine.debug.predicates import Predicate, parse
+from engine.debug.predicates import parse
 from engine.debug.stops import Lines, TapePoints, holds, spread, states
 from engine.errors import InputError
 from engine.language.expression import ExpressionError

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from engine.debug import moves
 from engine.debug.breakpoints import Breakpoint, hits, names_of, parse_breakpoint, shown, value_at
-from engine.debug.predicates import Predicate, parse
+from engine.debug.conditions import Predicate
+from engine.debug.predicates import parse
 from engine.debug.recordings import Recordings
 from engine.debug.stop_search import StopSearch, Tick
 from engine.debug.stops import Lines

@@ -8,19 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.debug.predicates import (
-    ELEMENTWISE,
-    REDUCTIONS,
-    Apply,
-    Cells,
-    Condition,
-    Constant,
-    Junction,
-    Operation,
-    Predicate,
-    Read,
-    Word,
-)
+from engine.debug.conditions import Apply, Cells, Condition, Constant, Junction, Operation, Predicate, Read, Word
+from engine.debug.predicates import ELEMENTWISE, REDUCTIONS
 from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.language.operators import OPERATORS

@@ -16,12 +16,24 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from engine.debug.conditions import (
+    Apply,
+    Cells,
+    Condition,
+    Constant,
+    Index,
+    Junction,
+    Operation,
+    Predicate,
+    Read,
+    Word,
+    error_in,
+)
 from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.language.operators import OPERATORS
@@ -59,7 +71,6 @@ ELEMENTWISE: Mapping[str, Callable[[Array], Array]] = {
 FUNCTIONS = tuple(sorted((*REDUCTIONS, *ELEMENTWISE)))
 
 _NORM = re.compile(r"(\w*)\s*(?:\|\|([^|]+)\|\||‖([^‖]+)‖)")
-_NAME = re.compile(r"[^\W\d]\w*")
 _MAGNITUDE = re.compile(r"(\w*)\s*\|([^|]+)\|()")
 
 _ARITHMETIC: Mapping[type[ast.AST], str] = {OPERATORS[sign].syntax: sign for sign in ("+", "-", "*", "/", "**")}
@@ -71,97 +82,6 @@ _COMPARISONS: Mapping[type[ast.AST], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
 }
-
-Index: TypeAlias = tuple[int | None, ...]
-"""Places along the axes of a row; None takes all of them."""
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A number, a truth value, or a text to compare `phase` and `line` with."""
-
-    value: float | bool | str
-
-
-@dataclass(frozen=True)
-class Word:
-    """`t`, `iteration`, `phase` or `line` of the point."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Read:
-    """A quantity: its row computed last, the row `row`, or with `all_rows` every row computed so far."""
-
-    name: str
-    column: int
-    row: Condition | None = None
-    all_rows: bool = False
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Some of the cells of a value."""
-
-    operand: Condition
-    index: Index
-    column: int
-
-
-@dataclass(frozen=True)
-class Apply:
-    """A function of this language, or `not`, or a minus sign."""
-
-    function: str
-    operand: Condition
-    column: int
-
-
-@dataclass(frozen=True)
-class Operation:
-    """Two values and an arithmetic operator or a comparison."""
-
-    operator: str
-    left: Condition
-    right: Condition
-    column: int
-
-
-@dataclass(frozen=True)
-class Junction:
-    """`and` (every operand) or `or` (any)."""
-
-    every: bool
-    operands: tuple[Condition, ...]
-    column: int
-
-
-Condition: TypeAlias = Constant | Word | Read | Cells | Apply | Operation | Junction
-
-
-@dataclass(frozen=True)
-class Predicate:
-    """A parsed expression and its text; errors tell its names as they are `spelt`."""
-
-    source: str
-    tree: Condition
-    spelt: Callable[[str], str] = field(default=str, compare=False)
-
-    def error(self, message: str, column: int) -> ExpressionError:
-        """That it does not fit the numbers that it is about."""
-        names = {read.name for read in self.reads}
-        return _error(message, self.source, column, {name: self.spelt(name) for name in names})
-
-    @property
-    def reads(self) -> tuple[Read, ...]:
-        """The distinct quantities it reads."""
-        return tuple(dict.fromkeys(_reads(self.tree)))
-
-    @property
-    def words(self) -> frozenset[str]:
-        """What it asks about the point."""
-        return frozenset(node.name for node in _walk(self.tree) if isinstance(node, Word))
 
 
 def parse(source: str, quantities: Mapping[str, Any], spelt: Callable[[str], str] = str) -> Predicate:
@@ -181,18 +101,9 @@ def parse(source: str, quantities: Mapping[str, Any], spelt: Callable[[str], str
             body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = lead + min(max(1, getattr(error, "offset", None) or 1), len(text) + 1)
-        raise _error("not an expression", source, column, shown) from None
+        raise error_in("not an expression", source, column, shown) from None
     parser = _ConditionParser(source, text, lead, shown)
     return Predicate(source, parser.convert(body, MAX_DEPTH), spelt)
-
-
-def _error(message: str, source: str, column: int, shown: Mapping[str, str]) -> ExpressionError:
-    """The error at a column of a text, with its names as they are shown."""
-
-    def told(text: str) -> str:
-        return _NAME.sub(lambda word: shown.get(word[0], word[0]), text)
-
-    return ExpressionError(message, told(source), len(told(source[: column - 1])) + 1)
 
 
 def _written_out(source: str) -> str:
@@ -319,26 +230,4 @@ class _ConditionParser:
         return self.lead + len(before) + len(inside) + 1
 
     def error(self, message: str, node: ast.expr) -> ExpressionError:
-        return _error(message, self.source, self.column(node), self.shown)
-
-
-def _children(node: Condition) -> tuple[Condition, ...]:
-    match node:
-        case Cells(operand=operand) | Apply(operand=operand):
-            return (operand,)
-        case Operation(left=left, right=right):
-            return (left, right)
-        case Junction(operands=operands):
-            return operands
-        case Read(row=row):
-            return () if row is None else (row,)
-        case Constant() | Word():
-            return ()
-
-
-def _walk(node: Condition) -> list[Condition]:
-    return [node, *(below for child in _children(node) for below in _walk(child))]
-
-
-def _reads(node: Condition) -> list[Read]:
-    return [part for part in _walk(node) if isinstance(part, Read)]
+        return error_in(message, self.source, self.column(node), self.shown)

@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from engine.debug.conditions import Predicate, Read
 from engine.debug.predicate_values import Value, truth
-from engine.debug.predicates import Predicate, Read
 from engine.language.functions import Array
 from engine.model.program import Program, when_written
 from engine.recording.tape import Tape

@@ -23,8 +23,8 @@ from engine.files.trace import is_trace
 from engine.files.writing import replaced, write_npz
 from engine.language.functions import Array
 from engine.model.layers import BACKWARDS, EMBEDDING, INITIAL
-from engine.model.parameters import WeightsRecipe
 from engine.model.pytorch import as_array
+from engine.model.weights_recipe import WeightsRecipe
 from engine.notation import recipe_in
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import READ_OUT

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import InputError
-from engine.model.parameters import Piece, Shapes, WeightsRecipe, refuse_unused
+from engine.model.parameters import Shapes, refuse_unused
+from engine.model.weights_recipe import Piece, WeightsRecipe
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 from engine.text import clean

@@ -11,7 +11,8 @@ from engine.language.functions import Array, Axes
 from engine.model.build import build
 from engine.model.layers import EMBEDDING
 from engine.model.network import Network
-from engine.model.parameters import Piece, Shapes, WeightsRecipe, recipe, refuse_unused
+from engine.model.parameters import Shapes, recipe, refuse_unused
+from engine.model.weights_recipe import Piece, WeightsRecipe
 from engine.notation.spelling import Spelling
 from engine.notation.tables import NG, NOTATIONS, Notation
 from engine.tables.cells import BY_NAME, Cell

@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.initial_states import initial_places
 from engine.model.network import Network
-from engine.model.parameters import Piece, WeightsRecipe
+from engine.model.weights_recipe import Piece, WeightsRecipe
 from engine.notation import recipe_in
 from engine.tables.cells import BY_NAME, CELLS, Cell
 from engine.tables.heads import READ_OUT

@@ -27,7 +27,7 @@ from engine.files.trace import META
 from engine.language.functions import Array
 from engine.model.initial_states import INITIAL_STATE
 from engine.model.network import Network
-from engine.model.parameters import WeightsRecipe
+from engine.model.weights_recipe import WeightsRecipe
 from engine.recording.plan import Plan, plan
 from engine.recording.record import record, record_with
 from engine.recording.tape import Tape

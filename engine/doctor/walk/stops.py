@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.debug.conditions import Predicate
 from engine.debug.predicate_values import Value, truth
-from engine.debug.predicates import Predicate, parse
+from engine.debug.predicates import parse
 from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.walk.executed import is_name
 from engine.doctor.walk.walk import ProgramWalk
