@@ -21,6 +21,7 @@ _KINDS = {
     "sample": int,
     "row": int,
     "column": int,
+    "unit": int,
     "quantity": str,
     "parameter": str,
     "log": bool,

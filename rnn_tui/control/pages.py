@@ -189,12 +189,25 @@ class FlowPage(Page):
         frame = self.desk.frame
         return not frame.selection.reach and bool(flow_steps(frame))
 
+    def opened(self) -> None:
+        """The cursor at the unit, and in what flows at the step, of the number that it is on in the line."""
+        frame = self.desk.frame
+        cell = cell_of_part(frame) if frame.selection.page != "flow" else None
+        axes = frame.view.tape.plan.axes.get(cell.name, ()) if cell is not None else ()
+        if cell is not None and axes[:1] == ("B",) and len(axes) == 2:
+            self.desk.choose(unit=cell.index[1], step=cell.t if cell.name == frame.flowing else None)
+
     def cursor(self, rows: int, columns: int) -> None:
-        if not self._there():
+        frame = self.pictured()
+        if not self._there() or frame.cell is None:
             self.desk.say("There is no cell of the flow yet: → runs the first line.")
             return
-        super().cursor(rows, columns)
-        self.desk.choose(step=flow_steps(self.desk.frame).start + self.desk.selection.column)
+        steps, (row, column) = flow_steps(frame), frame.cell
+        units = frame.view.tape[frame.flowing].shape[-1]
+        self.desk.choose(
+            unit=max(0, min(row + rows, units - 1)),
+            step=steps.start + max(0, min(column + columns, len(steps) - 1)),
+        )
 
     def tab(self, step: int) -> None:
         """There is one picture that the cursor can be in; reach is shown of the next layer."""
@@ -220,7 +233,7 @@ class FlowPage(Page):
     def click(self, target: object, x: int, y: int) -> bool:
         if isinstance(target, ToCell):
             row, column = cell_at(target, x, y)
-            self.desk.choose(row=row, step=flow_steps(self.desk.frame).start + column)
+            self.desk.choose(unit=row, step=flow_steps(self.desk.frame).start + column)
         return True
 
 

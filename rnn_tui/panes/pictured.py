@@ -50,7 +50,11 @@ def at_flow(frame: Frame) -> Frame:
     label = frame.writer.spelling.name(name)
     part = FlowPart("operand", label, values, values.shape, name, t, first=first, since=steps.start, numbers=numbers)
     tone = frame.tone(tape[name], name)
-    return replace(frame.choose(operand=0, column=t - steps.start), exhibit=Exhibit([part], tone), original=None)
+    return replace(
+        frame.choose(operand=0, row=frame.selection.unit, column=t - steps.start),
+        exhibit=Exhibit([part], tone),
+        original=None,
+    )
 
 
 def pictured(frame: Frame) -> Frame:

@@ -33,8 +33,10 @@ class Selection:
     """The cells that were asked about, the last one being explained; none when no explanation is open."""
     follow: int = 0
     """Which number of the explanation would be followed."""
+    unit: int = 0
+    """The unit that the cursor of the flow view is at."""
     step: int | None = None
-    """The time step that the cursor of the flow view is at (None: the present one)."""
+    """The time step that it is at (None: the present one)."""
     addend: tuple[int, int] | None = None
     """The sample and the time step of the ledger that the cursor of the weights view is at (None: it is in the gradient)."""
     moment: tuple[int, int] | None = None

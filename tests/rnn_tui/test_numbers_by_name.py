@@ -50,6 +50,25 @@ def test_a_number_that_is_named_is_under_the_cursor(text: str, notation: str) ->
     assert f"{spelling.name(shown.name)}" in draw_inspector(frame, 120, 7).plain()
 
 
+@pytest.mark.parametrize("notation", ["ng", "karpathy"])
+def test_in_the_flow_the_cursor_is_at_the_unit_and_the_step_of_the_number(notation: str) -> None:
+    control = controller(notation=notation)
+    named = "da@3[2,4]" if notation == "ng" else "dh@3[4,2]"
+    visit(control, named)
+    control.turn_to("flow")
+    control.refresh()
+    there = cell_of_part(control.page.pictured())
+    assert there is not None and (there.name, there.t, there.index[1]) == ("da", 3, 4)
+    control.page.cursor(1, 1)
+    control.turn_to("flow")  # the same key again moves nothing
+    control.refresh()
+    there = cell_of_part(control.page.pictured())
+    assert there is not None and (there.t, there.index[1]) == (4, 5)
+    control.turn_to("program")
+    there = cell_of_part(control.refresh())
+    assert there is not None and (there.t, there.index) == (3, (2, 4)), "the line's cursor stays where it was"
+
+
 def test_a_flow_that_no_line_writes_is_explained() -> None:
     control = controller()
     assert visit(control, "da_out@3[2,4]").asked is not None

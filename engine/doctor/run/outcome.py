@@ -101,6 +101,7 @@ class Outcome:
         sentence = _SENTENCES[ending.kind].format(
             at=at or "the program",
             where=f" at {at}" if at else "",
+            next=f"; {at} would run next" if at else "",
             message=clean(ending.message) or "it stopped recording",
             type=clean(ending.type, 60),
             name=clean(ending.name, 120),
@@ -149,7 +150,7 @@ _MEANINGS = {
     "SIGKILL": "the system killed it, most likely for its memory, or it killed itself",
 }
 _SENTENCES = {
-    "stopped": "it was followed until {message}{where}",
+    "stopped": "it was followed until {message}{next}",
     "end": "it ran to its end",
     "exit": "{at} ends the program ({name}, code {code})",
     "exception": "{at} fails with {type}: {message}",

@@ -128,9 +128,14 @@ class Lockstep:
 
     @property
     def remarks(self) -> dict[str, str]:
-        """The program's conventions, and that its loss is none of ours where that is so."""
-        told = dict(self.report.conventions)
-        return {**told, "reference": OTHER_LOSS} if self.recognised.made_targets else told
+        """The program's conventions, and how its loss differs from the reference's where it does."""
+        told, network, factor = dict(self.report.conventions), self.problem.network, self.recognised.factor
+        if self.recognised.made_targets:
+            return {**told, "reference": OTHER_LOSS}
+        if abs(factor - 1) < SAME_SCALE:
+            return told
+        loss = f"its loss is the {network.reduction} of {network.head.text}: this program's is {factor:.4g} times that"
+        return {**told, "reference": loss}
 
     # Where to look
 
@@ -316,16 +321,19 @@ class Lockstep:
     def position(self, i: int) -> int | None:
         """Where the reference's program has just made what execution `i` makes; None where that is nothing of the reference's."""
         value = self.value(i)
-        return self._position(value.entry) if value is not None and value.entry is not None else None
+        if value is not None and value.entry is not None:
+            entry = value.entry
+            of_derivative = entry.kind == "derivative" and f"{gradient('z')}" in self._tape.plan.program.quantities
+            return self._written(gradient("z") if of_derivative else entry.name, entry.t)
+        return self._written("loss") if self.walk.phase(self.executions[i].at) == "loss" else None
 
-    def _position(self, entry: Entry) -> int:
-        program, name = self._tape.plan.program, entry.name
-        if entry.kind == "derivative" and f"{gradient('z')}" in program.quantities:
-            name = gradient("z")
+    def _written(self, name: str, t: int | None = None) -> int:
+        """The position after the line that writes a quantity, all of it where no step is named."""
+        program = self._tape.plan.program
         if name not in program.quantities:
             return 0
-        if entry.t is not None:
-            return 1 + program.written(name, entry.t)
+        if t is not None:
+            return 1 + program.written(name, t)
         if program.quantities[name].rows:
             return 1 + max(program.written(name, t) for t in range(1, program.steps + 1))
         return 1 + max(program.written(name, t) for t in (None, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.explain.line_parts import line_text
 from rnn_tui.panes.program.welcome import draw_welcome
-from rnn_tui.render.canvas import Canvas
+from rnn_tui.render.canvas import Canvas, fitting
 from rnn_tui.shown.frame import Frame
 
 
@@ -20,6 +20,8 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
         from rnn_tui.panes.program.equation import draw_parts  # the first picture has none
 
         draw_parts(frame, canvas)
+    elif frame.selection.page == "yours":
+        canvas.text(2, 1, fitting("Nothing is computed here yet.", width - 4), look.dim)
     else:
         draw_welcome(frame, canvas)
     return canvas

@@ -136,7 +136,7 @@ def test_the_flow_near_has_its_numbers_by_unit_and_time_step() -> None:
     found = canvas.target_at(*place)
     assert found is not None
     control.click(*found)
-    assert (control.selection.row, control.selection.step) == (2, 35)
+    assert (control.selection.unit, control.selection.step) == (2, 35)
 
 
 def test_a_flow_of_which_nothing_is_computed_is_not_zoomed() -> None:

@@ -181,3 +181,69 @@ def test_a_program_is_opened_again_as_it_was_before(tmp_path: Path) -> None:
     assert isinstance(again, tuple)
     assert again[1].report.verdict == first[1].report.verdict == "correct"
     assert again[1].walk.wishes is first[1].walk.wishes
+
+
+HALF = """\
+import numpy as np
+
+rng = np.random.default_rng(0)
+N, T, D, H, O = 6, 5, 2, 4, 1
+X = rng.normal(size=(N, T, D))
+Y = rng.normal(size=(N, O))
+Wx = rng.normal(0, 0.4, (D, H))
+Wa = rng.normal(0, 0.4, (H, H))
+b = np.zeros(H)
+Wy = rng.normal(0, 0.4, (H, O))
+by = np.zeros(O)
+lr = 0.1
+for step in range(50):
+    a = np.zeros((T + 1, N, H))
+    for t in range(T):
+        a[t + 1] = np.tanh(X[:, t] @ Wx + a[t] @ Wa + b)
+    out = a[T] @ Wy + by
+    loss = 0.5 * np.mean((out - Y) ** 2)
+    dout = (out - Y) / N
+    dWy = a[T].T @ dout
+    dby = dout.sum(0)
+    da = dout @ Wy.T
+    dWx, dWa, db = np.zeros_like(Wx), np.zeros_like(Wa), np.zeros_like(b)
+    for t in reversed(range(T)):
+        dz = da * (1 - a[t + 1] ** 2)
+        dWx += X[:, t].T @ dz
+        dWa += a[t].T @ dz
+        db += dz.sum(0)
+        da = dz @ Wa.T
+    Wx -= lr * dWx
+    Wa -= lr * dWa
+    b -= lr * db
+    Wy -= lr * dWy
+    by -= lr * dby
+    print(step, loss)
+"""
+
+
+def test_a_loss_that_is_a_multiple_of_the_references_is_said_and_beside_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(HALF)
+    found = beside(open_walk(path, Wishes(stand=tmp_path), mend=False))
+    assert found is not None
+    assert found.remarks["reference"] == "its loss is the mean of squared error: this program's is 0.5 times that"
+    at = next(
+        i
+        for i, execution in enumerate(found.executions)
+        if HALF.splitlines()[execution.line - 1].lstrip().startswith("loss =")
+    )
+    program, position = found.problem.tape.plan.program, found.position(at)
+    assert position is not None and program.point(position).line == "loss"
+    theirs = float(found.walk.value(found.executions[at].ran.made[-1]))
+    assert theirs == pytest.approx(0.5 * found.problem.tape.loss)
+
+
+def test_the_line_at_which_following_ends_is_told_as_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(HALF)
+    said = str(open_walk(path, Wishes(stand=tmp_path), mend=False).report.run["stopped"])
+    line = 1 + next(i for i, text in enumerate(HALF.splitlines()) if "np.tanh" in text)
+    assert said.startswith(f"it was followed until its first updates were complete; line {line} (") and said.endswith(
+        ") would run next"
+    )
