@@ -20,6 +20,15 @@ COOKIE = "rnn-tui-token"
 SESSIONS = 2
 """Browsers' windows at a time: each is a process."""
 
+FOCUS = """<script>
+new MutationObserver((_, observer) => {
+  const keys = document.querySelector(".xterm-helper-textarea");
+  if (keys) { keys.focus(); observer.disconnect(); }
+}).observe(document.body, {childList: true, subtree: true});
+</script>
+</body>"""
+"""The page takes keys from the beginning, not only after a click."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -68,8 +77,15 @@ class GuardedServer(Server):
             raise found
         response = await (self._counted(request, handler) if is_socket else handler(request))
         if not response.prepared:
+            sockets = " ".join(f"ws://{host}" for host in sorted(ours))
             response.headers["X-Frame-Options"] = "DENY"
             response.headers["Referrer-Policy"] = "no-referrer"
+            # Textual's page asks another machine for a font.
+            response.headers["Content-Security-Policy"] = (
+                f"default-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' {sockets}"
+            )
+        if request.path == "/" and isinstance(response, web.Response) and response.text is not None:
+            response.text = response.text.replace("</body>", FOCUS)
         return response
 
     async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:

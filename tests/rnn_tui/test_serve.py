@@ -1,4 +1,4 @@
-"""The debugger in a browser: who may not, and that what may gets its screen. What a browser would send is sent by a client."""
+"""The debugger in a browser: who may not, and that what may gets its screen: by a client that sends what a browser would, and by one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ pytest.importorskip("textual_serve")
 from aiohttp import ClientSession, CookieJar, WSServerHandshakeError, web
 
 from rnn_tui.serve import COOKIE, HOST, SESSIONS, GuardedServer, free_port
+from tests.browser import CHROMIUM, Page, opened
 
 ROOT = Path(__file__).parents[2]
-COMMAND = shlex.join([sys.executable, "-m", "rnn_tui", "vanishing"])
+COMMAND = shlex.join([sys.executable, "-m", "rnn_tui", "vanishing", "--fresh"])
 
 
 @asynccontextmanager
@@ -71,6 +72,7 @@ async def test_who_has_the_token_steps_through_the_program(monkeypatch: pytest.M
         async with client, client.get(server.address) as page:
             assert page.status == 200
             assert page.headers["X-Frame-Options"] == "DENY"
+            assert "default-src 'self'" in page.headers["Content-Security-Policy"]
             assert server.token not in await page.text()
         base = f"http://{HOST}:{server.port}"
         cookie = {"Cookie": f"{COOKIE}={server.token}", "Origin": base}
@@ -84,6 +86,62 @@ async def test_who_has_the_token_steps_through_the_program(monkeypatch: pytest.M
         for _ in range(200):
             await asyncio.sleep(0.02 * bool(server._open))
         assert server._open == 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+async def test_a_browser_opens_it_steps_and_repaints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    async with serving(COMMAND) as (server, _), opened(server.address) as page:
+        await until_true(page, "document.querySelector('.xterm-screen') !== null")
+        first = await page.settled(await page.picture())
+        await page.press("ArrowRight", "ArrowRight")
+        second = await page.settled(first)
+        await page.press("ArrowRight", "ArrowRight")
+        third = await page.settled(second)
+        await page.press("ArrowLeft", "ArrowLeft")
+        assert await page.settled(third) == second, "a step back shows the same picture"
+        assert await page.run("location.search") == "", "the token does not stay in the address"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+async def test_a_browser_refuses_other_pages_and_who_has_no_token() -> None:
+    async def foreign(_: web.Request) -> web.Response:
+        return web.Response(text="another page", content_type="text/html")
+
+    other = web.Application()
+    other.router.add_get("/", foreign)
+    runner = web.AppRunner(other)
+    await runner.setup()
+    port = free_port(None)
+    await web.TCPSite(runner, HOST, port).start()
+    try:
+        async with serving("false") as (server, _), opened(server.address) as page:
+            await until_true(
+                page, f"location.href === 'http://{HOST}:{server.port}/'"
+            )  # the browser has the token from here on
+            socket = f"""new Promise(done => {{
+                const socket = new WebSocket('ws://{HOST}:{server.port}/ws');
+                socket.onopen = () => done('open'); socket.onerror = () => done('refused');
+            }})"""
+            await page.ask("Page.navigate", url=f"http://{HOST}:{port}/")
+            await until_true(page, "document.body.innerText === 'another page'")
+            assert await page.run(socket) == "refused"
+            await page.ask("Network.clearBrowserCookies")
+            await page.ask("Page.navigate", url=f"http://{HOST}:{server.port}/")
+            await until_true(page, "document.body.innerText.includes('the token is missing or wrong')")
+            assert await page.run(socket) == "refused"
+    finally:
+        await runner.cleanup()
+
+
+async def until_true(page: Page, script: str) -> None:
+    """Wait until a script in the page gives true."""
+    for _ in range(300):
+        if await page.run(script) is True:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(script)
 
 
 async def until(socket: object, *wanted: str) -> None:
