@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,15 @@ def session_of(
         lookup = looked_up(parts.embedding, inputs, parts.embedding_name)
         inputs = lookup.inputs
     time_first = packed is None and not getattr(rnn, "batch_first", True)
+    output, given = (None, None) if model is None else output_of(model, X, rnn)
+    if packed is None and given is not None and _turned(given, inputs):
+        time_first = not time_first  # the model itself turns what it hands to the layer
     inputs = _batch_first(inputs) if time_first else inputs
-    output = None if model is None else output_of(model, X)
     if output is not None and inputs.ndim > 1 and "predict" not in options:
         every = at_every_step(output.shape, inputs.shape[0], inputs.shape[1], parts.linear.out_features)
         options["predict"] = "every" if every else "last"
-    made = _network(parts, lookup, options)
+    chosen = _loss_of(targets, parts, options)
+    made = _network(parts, lookup, {**options, **chosen})
     targets = _batch_first(targets) if time_first and made.predict == "every" else targets
     if inputs.ndim == 2 and made.inputs == 1:
         inputs = inputs[..., None]  # (N, T): one value a step
@@ -85,6 +88,7 @@ def session_of(
             text
             for text in (
                 "" if model is None else _said(parts, output, debugger),
+                f"the loss is {made.head.text}, as y is; loss= says another" if chosen else "",
                 *(lookup.said if lookup else ()),
                 _dropped(model, rnn),
             )
@@ -141,6 +145,24 @@ def _network(parts: TorchParts, lookup: OneHotInputs | None, options: dict[str, 
             "are taken for"
         )
     return Network.from_torch(rnn, linear, lookup, **options)
+
+
+def _loss_of(y: Array, parts: TorchParts, options: Mapping[str, Any]) -> dict[str, str]:
+    """The loss that targets are of where none is said and they are no classes of several: 0 or 1 of one output, or numbers."""
+    outputs = getattr(parts.linear, "out_features", 0)
+    if "loss" in options or not outputs or not np.isfinite(y).all():
+        return {}
+    if outputs == 1:
+        return {"loss": "binary" if np.isin(y, (0, 1)).all() else "squared"}
+    numbers = y.dtype.kind == "f" and ((y.ndim > 1 and y.shape[-1] == outputs) or (y != np.round(y)).any())
+    return {"loss": "squared"} if numbers else {}
+
+
+def _turned(given: Array, inputs: Array) -> bool:
+    """Whether a layer is given the model's inputs with samples and steps in the other order."""
+    if inputs.ndim < 2 or given.shape[:2] != inputs.shape[1::-1]:
+        return False
+    return given.shape[:2] != inputs.shape[:2] or np.array_equal(given, inputs.swapaxes(0, 1))
 
 
 def _batch_first(array: Array) -> Array:

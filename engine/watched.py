@@ -16,7 +16,7 @@ from engine.language.functions import Array
 from engine.model.network import Network
 from engine.model.pytorch import as_array
 from engine.model.torch_embedding import numbers_of
-from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked
+from engine.model.torch_parts import TorchParts, at_every_step, dropped_by, samples_and_steps, unpacked
 from engine.session import Session
 
 LIKE = 1e-4
@@ -127,8 +127,10 @@ def _came_back(kept: Watched, recurrent: Any) -> tuple[Array, str]:
     top = back.get("h_n", np.zeros((directions, samples, units)))
     for way, came in enumerate(top[-directions:]):
         total[np.arange(samples), 0 if way else ends - 1, way * units : (way + 1) * units] += came
+    dropped = dropped_by([("", recurrent)])
+    exact = "what PyTorch dropped between its layers is not" if dropped else "every gradient is PyTorch's"
     said = (
-        "what comes after the recurrent layer is not shown; y is what came back from there, dL/d(output), and every gradient is PyTorch's"
+        f"what comes after the recurrent layer is not shown; y is what came back from there, dL/d(output), and {exact}"
         if back
         else f"the backward pass of iteration {kept.number} had not come back to the layer: its gradients are 0 here"
     )

@@ -18,7 +18,7 @@ from engine.errors import InputError
 from engine.explain.line_parts import writer_for
 from engine.explain.term_reader import Factor, Index, Term
 from engine.explain.terms import Explanation, check_step, explain, explain_update
-from engine.language.derive import NEXT, OUT
+from engine.language.derive import NEXT, OUT, whole
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
 from engine.language.functions import FUNCTIONS, Array, of_units
 from engine.notation import Writer, assignment, parse_cell
@@ -84,6 +84,10 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
         explanation = explain(tape, source, cell.t, cell.index, iteration=cell.iteration)
         # The one flow there is at this step is the whole gradient; the other is 0.
         return replace(explanation, name=cell.name) if value or not explanation.value else _nothing(cell)
+    if cell.name + NEXT in tape.arrays and cell.t == tape.plan.program.quantities[cell.name].initial(tape.plan.steps):
+        return replace(
+            why(debugger, replace(cell, name=cell.name + NEXT)), name=cell.name
+        )  # an initial state has this flow alone
     return explain(
         tape,
         cell.name,
@@ -119,7 +123,9 @@ def origin(tape: Tape, name: str) -> str:
         return "a weight as it was at the start: nothing made it"
     if name in tape.plan.program.updates:
         return "0 before the first update: nothing made it"
-    if quantity is None:  # a flow that is not there
+    if name.endswith(NEXT) and quantity is not None:
+        return "what flows into the last state from elsewhere than the steps after it: nothing made it"
+    if quantity is None or whole(name) != name:  # a flow that is not there
         return "0 because nothing flows this way at this time step"
     if name in tape.plan.network.masks:
         return "drawn for dropout, anew in each iteration: nothing made it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,6 +16,7 @@ from engine.model.pytorch import as_array
 from engine.text import clean
 
 RECURRENT = ("input_size", "hidden_size", "num_layers")
+CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 LINEAR = ("in_features", "out_features")
 EMBEDDING = ("num_embeddings", "embedding_dim")
 
@@ -47,14 +48,16 @@ def is_recurrent(module: Any) -> bool:
 def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
     """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one.
 
-    Without a `read_out` there may be no linear layer or several. A tuple is the parts themselves: (recurrent, linear) or (embedding,
-    recurrent, linear).
+    Without a `read_out` there may be no linear layer or several, and the recurrent layer may be the model itself. A tuple is the parts
+    themselves: (recurrent, linear) or (embedding, recurrent, linear).
     """
     if isinstance(model, tuple):
         parts = cast("tuple[Any, ...]", model)
         if len(parts) not in (2, 3):
             raise InputError(f"give (rnn, linear) or (embedding, rnn, linear), not {len(parts)} modules")
         return TorchParts(*parts[-2:], *parts[:-2])
+    if not read_out and is_recurrent(model):
+        return TorchParts(model, None, names=clean(type(model).__name__, 40))
     named = [(str(name), module) for name, module in model.named_modules() if name]
     found = {
         kind: [(name, module) for name, module in named if all(hasattr(module, each) for each in attributes)]
@@ -66,10 +69,9 @@ def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
     needed = {"recurrent": "torch.nn.RNN, LSTM or GRU", **({"linear": "torch.nn.Linear"} if read_out else {})}
     for kind, wanted in needed.items():
         if len(found[kind]) != 1:
-            listed = ", ".join(clean(name, 40) for name, _ in found[kind][:6]) or "none"
-            further = "; rnn_tui.watch shows the layer with what comes back to it" if kind == "linear" else ""
+            names = [clean(name, 40) for name, _ in found[kind]]
             raise InputError(
-                f"{whole} needs one {wanted}, and holds {len(found[kind])} ({listed}); give the two as debug((rnn, linear), X, y){further}"
+                f"{whole} needs one {wanted}, and holds {len(names)} ({', '.join(names[:6]) or 'none'}); {_instead(kind, names, named)}"
             )
     if len(found["embedding"]) > 1:
         listed = ", ".join(clean(name, 40) for name, _ in found["embedding"][:6])
@@ -81,6 +83,17 @@ def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
     modules = {kind: module for kind, (_, module) in chosen.items()}
     name = clean(chosen["embedding"][0], 40) if found["embedding"] else ""
     return TorchParts(modules["recurrent"], modules.get("linear"), modules.get("embedding"), names, name)
+
+
+def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) -> str:
+    """What to do where a model has not one of a kind of module."""
+    the_two = "give the two as debug((rnn, linear), X, y)"
+    if kind == "linear":
+        return f"{the_two}; rnn_tui.watch shows the layer with what comes back to it"
+    if names:
+        return f"give one of them, rnn_tui.watch(model.{names[0]}, ...), which is shown with what comes back to it"
+    cells = [clean(name, 40) for name, module in named if type(module).__name__ in CELLS]
+    return f"{cells[0]} runs one step at a time: a torch.nn.LSTM with its weights is the same" if cells else the_two
 
 
 def dropped_by(modules: Iterable[tuple[str, Any]]) -> str:
@@ -130,8 +143,9 @@ def at_every_step(shape: tuple[int, ...], samples: int, steps: int, outputs: int
     return len(shape) == 3 or shape[:1] != (samples,) or size == samples * steps * outputs
 
 
-def output_of(model: Any, X: Any) -> Array | None:
-    """What the model itself makes of X, without dropout and without gradients; None where it cannot be called with X alone.
+def output_of(model: Any, X: Any, recurrent: Any) -> tuple[Array | None, Any]:
+    """What the model itself makes of X, without dropout and without gradients, and what its recurrent layer is given; None where it cannot
+    be called with X alone.
 
     Each of its modules is put back into the mode in which it was: a part may be frozen.
     """
@@ -139,15 +153,23 @@ def output_of(model: Any, X: Any) -> Array | None:
 
     torch: Any = sys.modules.get("torch")
     quiet: Callable[[], Any] = torch.no_grad if torch is not None else nullcontext
+    given: list[Any] = []
+
+    def keep(module: Any, arguments: tuple[Any, ...]) -> None:
+        given.extend(arguments[:1])
+
+    handle = recurrent.register_forward_pre_hook(keep)
     modes = [(module, module.training) for _, module in model.named_modules() if hasattr(module, "training")]
     try:
         for module, _ in modes:
             module.training = False
         with quiet():
             output = model(X)
-        return as_array(output[0] if isinstance(output, tuple) else output)
+        made = as_array(output[0] if isinstance(output, tuple) else output)
+        return made, as_array(given[0]) if given and unpacked(given[0]) is None else None
     except Exception:
-        return None
+        return None, None
     finally:
+        handle.remove()
         for module, mode in modes:
             module.training = mode

@@ -63,6 +63,37 @@ def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
     assert said.endswith("the model's own output was not compared; it has 4 numbers, logits has 4×2")
 
 
+@pytest.mark.parametrize(
+    ("y", "outputs", "loss"),
+    [
+        (Y, 1, "binary"),
+        (Y.astype(float), 1, "binary"),
+        (np.array([0.5, 1, 2, 3]), 1, "squared"),
+        (np.arange(8.0).reshape(4, 2), 2, "squared"),
+        (Y, 2, "cross-entropy"),
+        (Y.astype(float), 2, "cross-entropy"),
+    ],
+)
+def test_the_loss_is_the_one_that_the_targets_are_of(y: Array, outputs: int, loss: str) -> None:
+    session = session_of(pytorch.network(outputs=outputs), X, y)
+    assert session.debugger.network.loss == loss
+    assert any("as y is; loss= says another" in text for text in session.data.said) == (loss != "cross-entropy")
+    if outputs == 1:
+        assert session_of(pytorch.network(outputs=1), X, y, loss="squared").debugger.network.loss == "squared"
+
+
+@pytest.mark.parametrize("steps", [4, 6])
+def test_a_model_that_turns_its_inputs_itself_is_given_them_as_it_takes_them(steps: int) -> None:
+    model, given = pytorch.network(), X[:, :steps]
+    wanted = session_of(model, given, Y).debugger.tape(0)["h"]
+    rnn = model.parts["rnn"]
+    layer, rnn.batch_first = rnn.call, False
+    rnn.call = lambda self, input: np.swapaxes(layer(self, np.swapaxes(input, 0, 1)), 0, 1)
+    turned = type("Turned", (), {"__call__": lambda self, X: np.swapaxes(rnn(np.swapaxes(X, 0, 1)), 0, 1)})()
+    model.call = lambda self, X: model.parts["fc"](turned(X)[:, -1])
+    np.testing.assert_array_equal(session_of(model, given, Y).debugger.tape(0)["h"], wanted)
+
+
 def test_what_is_dropped_while_they_train_is_said() -> None:
     two = {"input_size": 2, "hidden_size": 3, "num_layers": 2, "dropout": 0.3}
     said = "drops 0.3 between its layers while it trains; here nothing is dropped, as after eval()"
@@ -187,6 +218,16 @@ def test_modules_that_hold_no_pair_or_several() -> None:
         session_of(model, X, Y)
     del model.parts["rnn"]
     with pytest.raises(InputError, match=r"Trained needs one torch.nn.RNN, LSTM or GRU, and holds 0 \(none\)"):
+        session_of(model, X, Y)
+    cell = type("LSTMCell", (Trained,), {})({}, None)
+    model.named_modules = lambda: [("", model), ("step", cell)]
+    with pytest.raises(InputError, match=r"step runs one step at a time: a torch.nn.LSTM with its weights is the same"):
+        session_of(model, X, Y)
+    rnn = pytorch.network().parts["rnn"]
+    model.named_modules = lambda: [("", model), ("one", rnn), ("two", rnn)]
+    with pytest.raises(
+        InputError, match=r"holds 2 \(one, two\); give one of them, rnn_tui.watch\(model\.one, \.\.\.\)"
+    ):
         session_of(model, X, Y)
 
 

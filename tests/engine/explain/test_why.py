@@ -209,3 +209,14 @@ def test_what_no_line_made_comes_from_somewhere() -> None:
         "vWa": "0 before the first update",
         "da_next": "0 because nothing flows this way at this time step",
     }
+
+
+def test_the_gradient_of_an_initial_state_is_the_flow_into_it() -> None:
+    debugger = open_session("sonnet", {"cell": "lstm", "bidirectional": True}).debugger
+    tape, steps = debugger.tape(0), debugger.program.steps
+    for name, t in (("dc1", 0), ("dc1r", steps + 1)):
+        explanation = why(debugger, parse_place(f"{name}@{t}[0,1]", debugger, 0))
+        assert (explanation.name, explanation.value) == (name, tape.at(name, t)[0, 1])
+        assert len(explanation.values) == 1 and explanation.value == explanation.values.sum() != 0
+    assert origin(tape, "dc1_next").startswith("what flows into the last state from elsewhere")
+    assert origin(tape, "dc1_out").startswith("0 because nothing flows this way")
