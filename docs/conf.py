@@ -3,6 +3,8 @@
 project = "rnn-tui"
 author = "The rnn-tui authors"
 extensions = ["myst_parser"]
+smartquotes = False  # options and texts to be typed stand as they are typed
+html_show_copyright = False
 html_theme = "furo"
 html_title = "rnn-tui"
 myst_heading_anchors = 3

@@ -30,7 +30,7 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
 * It comes from your own lines: each is differentiated by the rules that one uses on paper, loops run backwards, and what is used at several
   places adds up. What the forward pass does not keep and the backward pass needs is said: a line to add, and after which.
 * It is proved by your own run: the program is run with the derived lines in it, and every gradient compared with the loss carried back
-  over the record of the run, as `rnn-tui doctor` does (see [doctor-run.md](doctor-run.md)). What does not agree to 1e-9 of an array's norm
+  over the record of the run, as `rnn-tui doctor` does ([what it runs](doctor-run.md)). What does not agree to 1e-9 of an array's norm
   is not printed. Each line on the way is looked up in that record, too: in every round it makes dL/d(a value), a share of it or a sum of
   shares, but for a few steps (a part of a gradient, the short form before it is divided). A line that cannot be differentiated is named,
   with the reason.
