@@ -27,7 +27,7 @@ def below_lines(derived: Derived) -> LinesBelow:
     """Each derived line below the forward line that it goes back through, with its shape; gaps with their reasons."""
     below: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for line in derived.lines:
-        if line.of is not None and line.kind in ("back", "head"):
+        if line.of is not None and line.kind in ("back", "head", "init"):
             shape = shape_text(line.shape)
             below[line.file][line.of].append(f"{line.text.strip()}{f'   {shape}' if shape else ''}")
     for gap in derived.gaps:

@@ -30,19 +30,19 @@ def _renamed(
     lines: list[DerivedLine], k: int, name: str, source: str, wanted: Collection[str]
 ) -> list[DerivedLine] | None:
     """The lines without the copy of line `k`; None where both names are needed."""
-    depth = _depth(lines[k])
-    first = next((n for n in range(k, 0, -1) if _depth(lines[n - 1]) < depth), 0)
-    end = next((n for n in range(k, len(lines)) if _depth(lines[n]) < depth), len(lines))
-    made = [n for n in range(len(lines)) if source in _stored(lines[n])]
-    read = [n for n in range(len(lines)) if source in _loaded(lines[n])]
+    depth = depth_of(lines[k])
+    first = next((n for n in range(k, 0, -1) if depth_of(lines[n - 1]) < depth), 0)
+    end = next((n for n in range(k, len(lines)) if depth_of(lines[n]) < depth), len(lines))
+    made = [n for n in range(len(lines)) if source in stored(lines[n])]
+    read = [n for n in range(len(lines)) if source in loaded(lines[n])]
     between = range(made[0], k) if len(made) == 1 and made[0] in range(first, k) else None
-    is_free = between is not None and not any(name in _stored(lines[n]) | _loaded(lines[n]) for n in between)
-    if source not in wanted and is_free and read == [k] and _depth(lines[made[0]]) == depth:
+    is_free = between is not None and not any(name in stored(lines[n]) | loaded(lines[n]) for n in between)
+    if source not in wanted and is_free and read == [k] and depth_of(lines[made[0]]) == depth:
         line = lines[made[0]]
         changed = replace(line, text=_with(line.text, source, name), makes=name)
         return [*lines[: made[0]], changed, *lines[made[0] + 1 : k], *lines[k + 1 :]]
-    uses = [n for n in range(len(lines)) if name in _loaded(lines[n])]
-    is_once = [n for n in range(len(lines)) if name in _stored(lines[n])] == [k]
+    uses = [n for n in range(len(lines)) if name in loaded(lines[n])]
+    is_once = [n for n in range(len(lines)) if name in stored(lines[n])] == [k]
     if name in wanted or not is_once or not all(k < n < end for n in uses) or any(k < n < end for n in made):
         return None
     changed_lines = [
@@ -51,7 +51,8 @@ def _renamed(
     return [*changed_lines[:k], *changed_lines[k + 1 :]]
 
 
-def _depth(line: DerivedLine) -> int:
+def depth_of(line: DerivedLine) -> int:
+    """How far a line is indented."""
     return len(line.text) - len(line.text.lstrip())
 
 
@@ -59,16 +60,17 @@ def _with(text: str, name: str, other: str) -> str:
     return re.sub(rf"(?<![\w.'\"]){name}(?!\w)", other, text)
 
 
-def _parsed(line: DerivedLine) -> ast.AST:
+def parsed_line(line: DerivedLine) -> ast.Module:
+    """Its tree."""
     text = line.text.strip()
     return ast.parse(f"{text} pass" if text.endswith(":") else text)
 
 
-def _stored(line: DerivedLine) -> set[str]:
+def stored(line: DerivedLine) -> set[str]:
     """The names that a line gives a value, or of which it changes entries."""
     targets = [
         t
-        for n in ast.walk(_parsed(line))
+        for n in ast.walk(parsed_line(line))
         if isinstance(n, ast.Assign | ast.AugAssign | ast.For)
         for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
     ]
@@ -87,9 +89,9 @@ def _base(node: ast.expr) -> ast.expr:
     return node
 
 
-def _loaded(line: DerivedLine) -> set[str]:
+def loaded(line: DerivedLine) -> set[str]:
     """The names that a line reads."""
-    tree = _parsed(line)
+    tree = parsed_line(line)
     added = {
         b.id for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(b := _base(n.target), ast.Name)
     }

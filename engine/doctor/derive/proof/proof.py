@@ -7,9 +7,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from engine.doctor.derive.backward.named_again import with_values_named
 from engine.doctor.derive.backward.reverse import Reversed
-from engine.doctor.derive.backward.tidied import without_copies
-from engine.doctor.derive.derived import Derived, DerivedLine, Gap, Keep, Refused
+from engine.doctor.derive.backward.tidied import loaded, without_copies
+from engine.doctor.derive.derived import BackwardFunction, Derived, DerivedLine, Gap, Keep, Refused
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.derive.proof.agreement import agreement
@@ -18,7 +19,7 @@ from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.in_place import OwnPass
 from engine.doctor.derive.proof.own import own_gradients, own_rows
 from engine.doctor.derive.proof.reach import reached
-from engine.doctor.derive.tree.syntax_of import base, parsed
+from engine.doctor.derive.tree.syntax_of import base, names, parsed
 from engine.doctor.derive.values.values import ForwardValues
 from engine.doctor.read.source import SourceFile
 from engine.errors import InputError
@@ -39,7 +40,8 @@ def proved(
     file = shown.path.name
     raw, keeps = _with_values_known(forward, made, file)
     wanted = {base(parsed(name)) for name in made[0].made.values()}
-    body = without_copies(raw, wanted)
+    taken = names(program.source.tree())
+    body = with_values_named(without_copies(raw, wanted), taken)
     pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found.errors, file)
@@ -88,7 +90,7 @@ def _in_functions(
         body, functions = folded(forward, tree, lines, gradients)
     if not functions:
         return bare
-    functions = [replace(one, lines=tuple(without_copies(one.lines, one.parameters))) for one in functions]
+    functions = [replace(one, lines=tuple(_readable(one, tree))) for one in functions]
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):
@@ -96,6 +98,13 @@ def _in_functions(
     keeps = (*bare.keeps, *(replace(keep, file=bare.file) for keep in handed))
     body = () if program.given else tuple(body)
     return replace(bare, agreement=errors, functions=tuple(functions), body=body, keeps=keeps)
+
+
+def _readable(one: BackwardFunction, tree: ast.Module) -> list[DerivedLine]:
+    """The lines of a function without needless copies, and what they make twice under a name."""
+    returned = (line for line in one.lines if line.text.startswith("return"))
+    wanted = {*one.parameters, *(name for line in returned for name in loaded(line))}
+    return with_values_named(without_copies(one.lines, wanted), {*one.parameters, *names(tree)})
 
 
 def _with_values_known(
