@@ -13,7 +13,7 @@ from engine.doctor.derive.forward.forward import forward_pass
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps
 from engine.doctor.derive.program.functions import called_functions
-from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, ready
+from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, first_in_double, ready
 from engine.doctor.derive.program.taken_loss import UnknownNames
 from engine.doctor.derive.proof.proof import proved
 from engine.doctor.derive.tree.helpers import known_helpers
@@ -91,7 +91,7 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
         raise InputError(f"{file}: no way from the loss of line {chosen.line} to weights was followed")
     if (filled := _filled_elsewhere(forward, tree)) is not None:
         raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
-    return proved(program, source, forward, _reversed(forward, program.source, program.first, chosen))
+    return proved(program, source, forward, _reversed(forward, program.source, *first_in_double(program)))
 
 
 def _reversed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -129,3 +130,19 @@ def _repaired(runs: Runs, source: SourceFile) -> tuple[Runs, SourceFile, Sequenc
 
 def _with_text(runs: Runs, source: SourceFile, text: str) -> tuple[Runs, SourceFile]:
     return runs.with_texts({runs.name: text}), replace(source, text=text)
+
+
+def first_in_double(program: ReadyProgram) -> tuple[Record, ChosenLoss]:
+    """The record of the first round and its loss, computed in double precision where the program asks for single."""
+    text = in_double(program.source.text)
+    if text != program.source.text:
+        _, _, first, _ = run_of(program.runs.with_texts({program.runs.name: text}))
+        loss = None if first is None else likeliest_loss(first, program.name or program.loss.name)
+        if first is not None and loss is not None:
+            return first, loss
+    return program.first, program.loss
+
+
+def in_double(text: str) -> str:
+    """A program's text, computed in double precision where it asks for single: rounding would hide what does not agree."""
+    return re.sub(r"(?<=[.'\"])float32\b", "float64", text)

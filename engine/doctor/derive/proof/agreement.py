@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
 from engine.doctor.derive.forward.passes import ForwardPass
-from engine.doctor.derive.program.ready import ReadyProgram
+from engine.doctor.derive.program.ready import ReadyProgram, in_double
 from engine.doctor.derive.proof.placed import run_text
 from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.record.carry_back import carried_back
@@ -78,11 +78,6 @@ def agreement(
         errors[name] = off / size if size else 0.0 if not off else float("inf")
     parameters = [events[f"proof_{k}"].value.ids().ravel() for k in range(len(pairs)) if f"proof_{k}" in events]
     return ProvenGradients(errors, tuple(_data(kept, adjoint, np.concatenate(parameters))), lookup.steps(adjoint))
-
-
-def in_double(text: str) -> str:
-    """A program's text, computed in double precision where it asks for single: rounding would hide what does not agree."""
-    return re.sub(r"(?<=[.'\"])float32\b", "float64", text)
 
 
 class _Seen:
