@@ -34,7 +34,8 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
   is not printed. Each line on the way is looked up in that record, too: in every round it makes dL/d(a value), a share of it or a sum of
   shares, but for a few steps (a part of a gradient, the short form before it is divided). A line that cannot be differentiated is named,
   with the reason.
-* A branch that a loop takes both ways is gone back through by the same test; `while t < T` with `t += 1` is a loop over t.
+* A branch that is taken both ways is gone back through by the same test; a `while` loop that counts, up or down, is a loop over
+  its count. Of several files the one is derived from in which the loss is computed.
 * A program that does not run yet is repaired in memory first, and the repairs are said; `-o` waits until they are written.
 * Where no loss is computed it is taken from the first difference of outputs and targets and said, or `--loss` says it: `cross-entropy`,
   `binary`, `squared`, or an expression of the program's names, as `--loss 'np.mean((y_hat - Y) ** 2)'`. It takes the place of a loss that
@@ -59,7 +60,8 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
   what carries its gradient back, and runs the program with the pass in its place: one steps into it, and enter takes its numbers apart. `m`
   again leaves it.
 
-Exit code 0 derived, 1 part of it is left open and named, 2 nothing was derived. The file is run with your rights, on a copy.
+Exit code 0 derived, 1 part of it is left open and named, 2 nothing was derived. Part of it is open, too, where one function of a file was
+derived and others have weights of their own. The file is run with your rights, on a copy.
 
 This page is made by `make derive`.
 """

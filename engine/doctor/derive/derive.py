@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.doctor.derive.backward.output import output_lines
 from engine.doctor.derive.backward.reverse import Reversed
-from engine.doctor.derive.derived import Derived
+from engine.doctor.derive.derived import Derived, Gap
 from engine.doctor.derive.forward.call_targets import aliases
 from engine.doctor.derive.forward.forward import forward_pass
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps
-from engine.doctor.derive.program.functions import called_functions
-from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, first_in_double, ready
+from engine.doctor.derive.program.functions import called_functions, functions_beside
+from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, first_in_double, in_another_file, ready
 from engine.doctor.derive.program.taken_loss import UnknownNames
 from engine.doctor.derive.proof.proof import proved
 from engine.doctor.derive.tree.helpers import known_helpers
@@ -56,37 +57,56 @@ MADE_UP = "the arguments that were made up may not fit: call it below with array
 
 
 def _of_functions(runs: Runs, source: SourceFile, loss: str, function: str, refused: InputError | None) -> Derived:
-    """The backward pass of a function that nothing runs: of several calls that fit the one that gives the fewest lines."""
-    made: list[Derived] = []
+    """The backward pass of a function that nothing runs: of several calls that fit the one that gives the fewest lines. Where it is not
+    named, what it leaves is named as gaps: functions beside it, the loss of a program that runs and computes none."""
+    no_loss = refused is not None
+    made: list[tuple[Derived, ReadyProgram]] = []
     for program in called_functions(runs, source, function, loss):
         try:
             if isinstance(program, InputError):
                 raise program
-            made.append(replace(_derived(program, source), made_up=True))
+            one = replace(_derived(program, source), made_up=True)
+            made.append((one, program))
+            if not one.gaps and (program.given or any(line.kind == "head" for line in one.lines)):
+                break
         except UnknownNames as error:
             refused = refused or error
         except InputError as error:
             is_first = refused is None or isinstance(refused, UnknownNames)
             refused = InputError(f"{error}; {MADE_UP}") if is_first else refused
-        is_given = not isinstance(program, InputError) and bool(program.given)
-        if made and not made[-1].gaps and (is_given or any(line.kind == "head" for line in made[-1].lines)):
-            break
     if made:
-        return min(made, key=lambda one: (len(one.gaps), len(one.lines)))
+        one, program = min(made, key=lambda each: (len(each[0].gaps), len(each[0].lines)))
+        left = [] if function else _left(source, program, one, no_loss)
+        return replace(one, gaps=(*one.gaps, *left))
     raise refused or InputError(
         f"{clean(source.path.name)}: no function of it looks like a forward pass; --function NAME says which is one"
     )
+
+
+def _left(source: SourceFile, program: ReadyProgram, made: Derived, no_loss: bool) -> Iterator[Gap]:
+    """What the backward pass of one function leaves of a program."""
+    every = [n for n in ast.walk(source.tree()) if isinstance(n, ast.FunctionDef)]
+    line = next((n.lineno for n in every if n.name == program.function.rpartition(".")[2]), 1)
+    if no_loss:
+        yield Gap(
+            line, made.file, f"the program computes no loss: this is the backward pass of {program.function}() alone"
+        )
+    for one in functions_beside(source, program.function, made.agreement):
+        yield Gap(one.node.lineno, made.file, f"{one.name}() has weights of its own: --function {one.name} derives it")
 
 
 def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     """The backward pass of a program that is ready; `source` is its user's text."""
     file = clean(source.path.name)
     tree, chosen = program.source.tree(), program.loss
-    _, seen = program.runs.seen()
+    _, seen = program.runs.seen(program.file)
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
     computed, helpers = _computed(program.first) | {*program.given}, known_helpers(tree)
     forward = forward_pass(tree, chosen.line, chosen.name, SeenShapes(seen), computed, helpers)
+    other = in_another_file(program) if forward is None or not forward.parameters else None
+    if other is not None:
+        return _derived(other, other.source)
     if forward is None or not forward.parameters:
         raise InputError(f"{file}: no way from the loss of line {chosen.line} to weights was followed")
     if (filled := _filled_elsewhere(forward, tree)) is not None:

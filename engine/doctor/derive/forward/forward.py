@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Sequence
 
+from engine.doctor.derive.forward.branches import as_run
 from engine.doctor.derive.forward.call_targets import aliases
 from engine.doctor.derive.forward.flat import flattened
 from engine.doctor.derive.forward.fused import fused
@@ -66,6 +67,11 @@ def _passed(
         return None
     while above and isinstance(above[-1][0], ast.For | ast.If) and _accumulates(last, loss, body):
         last, body = above.pop()
+    while (
+        above and isinstance(branch := above[-1][0], ast.If) and as_run(branch, shapes) in (branch.body, branch.orelse)
+    ):
+        around = above.pop()[1]  # a branch that is taken every time: what stands before it is of the pass, too
+        body = [*around[: around.index(branch)], *body]
     function = next((n for n, _ in reversed(above) if isinstance(n, ast.FunctionDef)), None)
     before = list(body[: body.index(last)])
     end = last

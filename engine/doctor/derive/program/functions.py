@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from engine.doctor.derive.program.given import given_back
 from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, loss_of, run_of, with_loss
 from engine.doctor.derive.tree.helpers import known_helpers
 from engine.doctor.derive.tree.shapes import SeenShapes
+from engine.doctor.derive.tree.syntax_of import called, path
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.the_loss.loss import NAMED
 from engine.doctor.read.source import SourceFile
@@ -23,6 +24,7 @@ from engine.text import clean
 
 MOST = 3
 """So many functions are tried where none is named."""
+_WEIGHT = re.compile(r"[WUV](?:_?\w*)$|w(?:_\w+|[xha]\w*)$|weights?_?\w*$")
 _FORWARD = re.compile(r"forward|fprop|fwd|feed|loss|cost|predict|call", re.I)
 
 
@@ -39,7 +41,7 @@ def called_functions(runs: Runs, source: SourceFile, function: str, asked: str) 
             yield InputError(f"{file}: {one.name}() could not be called with arguments that are made up: {call.reason}")
         for text in [*(more for best in call.texts[:1] for more in _single(best)), *call.texts]:
             try:
-                yield _ready(runs, replace(bare, text=text), one, asked)
+                yield replace(_ready(runs, replace(bare, text=text), one, asked), function=one.name)
             except InputError as error:
                 yield error
 
@@ -88,6 +90,26 @@ def _ready(runs: Runs, source: SourceFile, function: UserFunction, asked: str) -
         raise
     except InputError as error:
         raise InputError(f"{file}: {clean(str(error))}") from None
+
+
+def functions_beside(source: SourceFile, function: str, weights: Collection[str]) -> list[UserFunction]:
+    """The functions of a file that multiply weights which are none of these, and that a function does not call, directly or not."""
+    found = program(source.tree())
+    reached, before = {function.rpartition(".")[2]}, 0
+    while before != len(reached):
+        before = len(reached)
+        reached |= {name for f in found.functions if f.node.name in reached for name in f.called}
+    known = {name.rpartition(".")[2] for name in weights}
+    others = [f for f in found.functions if f.node.name not in reached and not is_backward(f)]
+    return [f for f in others if _multiplied(f.node) - known and not f.node.name.startswith("__")]
+
+
+def _multiplied(function: ast.FunctionDef) -> set[str]:
+    """What a function multiplies by, and is called as weights are."""
+    products = (n for n in ast.walk(function) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult | ast.MatMult))
+    calls = (n for n in ast.walk(function) if isinstance(n, ast.Call) and called(n) in ("dot", "matmul"))
+    read = (path(n).rpartition(".")[2] for product in (*products, *calls) for n in ast.walk(product))
+    return {name for name in read if _WEIGHT.match(name)}
 
 
 def _in(tree: ast.Module, function: ast.FunctionDef) -> ast.FunctionDef:

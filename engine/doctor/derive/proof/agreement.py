@@ -50,10 +50,9 @@ def agreement(
     shown = [
         f"proof_{k} = {name}\nproof_d{k} = {gradient}".split("\n") for k, (name, gradient) in enumerate(pairs.items())
     ]
-    runs = program.runs
     every = [*(line.text for line in lines), *(line for two in shown for line in two), "raise SystemExit"]
     text = in_double(run_text(program, forward, keeps, every, functions))
-    outcome, record = runs.with_texts({runs.name: text}).followed()
+    outcome, record = program.with_text(text).followed()
     del outcome
     failed = dict.fromkeys(pairs, float("inf"))
     if isinstance(record, str):

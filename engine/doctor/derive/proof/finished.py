@@ -72,8 +72,7 @@ def finished(
 
 def _is_right(program: ReadyProgram, text: str, parameters: Collection[str]) -> bool:
     """Whether all these gradients of the program with the lines in it are right, as often as they are dL/d(it)."""
-    runs = program.runs
-    _, record = runs.with_texts({runs.name: text}).followed()
+    _, record = program.with_text(text).followed()
     loss = None if isinstance(record, str) else likeliest_loss(record, program.name or program.loss.name)
     if isinstance(record, str) or loss is None:
         return False

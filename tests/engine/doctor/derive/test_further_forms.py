@@ -129,3 +129,65 @@ def test_two_names_for_one_gradient_are_one(tmp_path: Path) -> None:
     made = made_of(tmp_path, COPIED)
     assert (made.gaps, set(made.agreement)) == ((), {"U", "W", "V"})
     assert not [text for text in texts(made) if text.replace(" ", "").replace("_", "").replace("=", "").isalpha()]
+
+
+MODULE = """import numpy as np
+
+class Net:
+    def __init__(self):
+        rng = np.random.RandomState(2)
+        self.U, self.W, self.V = rng.randn(4, 3) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(2, 4)
+
+    def loss(self, xs, y, kind):
+        h = np.zeros(4)
+        for x in xs:
+            h = np.tanh(self.U @ x + self.W @ h)
+        if kind == "squared":
+            cost = np.sum((self.V @ h - y) ** 2)
+        else:
+            raise ValueError(kind)
+        return cost, h
+"""
+MAIN = """import numpy as np
+from net import Net
+
+net = Net()
+for k in range(2):
+    cost, h = net.loss(np.ones((5, 3)) * 0.2, np.array([1.0, -1.0]), "squared")
+"""
+
+
+def test_a_forward_pass_in_a_file_that_the_program_imports(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(MODULE)
+    made = made_of(tmp_path, MAIN)
+    assert (made.file, made.loss) == ("net.py", "cost, line 13, run by mine.py")
+    assert (made.gaps, set(made.agreement)) == ((), {"self.U", "self.W", "self.V"})
+    assert "            dz = 2 * (self.V @ h - y)" in made.program.split("\n")
+
+
+GATES = """import numpy as np
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+class Cell:
+    def __init__(self, n_in, n):
+        self.Wf = np.random.randn(n, n_in + n)
+        self.Wi = np.random.randn(n, n_in + n)
+
+    def forget_gate(self, x, h):
+        return sigmoid(self.Wf @ np.concatenate((x, h)))
+
+    def input_gate(self, x, h):
+        return sigmoid(self.Wi @ np.concatenate((x, h)))
+"""
+
+
+def test_one_gate_alone_is_not_all_of_it(tmp_path: Path) -> None:
+    made = made_of(tmp_path, GATES)
+    assert set(made.agreement) == {"self.Wf"}
+    why = "Cell.input_gate() has weights of its own: --function Cell.input_gate derives it"
+    assert [(gap.line, gap.why) for gap in made.gaps] == [(14, why)]
+    path = tmp_path / "mine.py"
+    runs = Runs(ProgramFile(path, GATES), Wishes())
+    assert derive(runs, read_source(path), function="Cell.input_gate").gaps == ()
