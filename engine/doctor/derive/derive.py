@@ -76,7 +76,7 @@ def _of_functions(runs: Runs, source: SourceFile, loss: str, function: str, refu
             refused = InputError(f"{error}; {MADE_UP}") if is_first else refused
     if made:
         one, program = min(made, key=lambda each: (len(each[0].gaps), len(each[0].lines)))
-        left = [] if function else _left(source, program, one, no_loss)
+        left = () if function else tuple(_left(source, program, one, no_loss))
         return replace(one, gaps=(*one.gaps, *left))
     raise refused or InputError(
         f"{clean(source.path.name)}: no function of it looks like a forward pass; --function NAME says which is one"

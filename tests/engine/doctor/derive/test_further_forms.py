@@ -185,7 +185,7 @@ class Cell:
 
 def test_one_gate_alone_is_not_all_of_it(tmp_path: Path) -> None:
     made = made_of(tmp_path, GATES)
-    assert set(made.agreement) == {"self.Wf"}
+    assert set(made.agreement) == {"self.Wf", "h"}
     why = "Cell.input_gate() has weights of its own: --function Cell.input_gate derives it"
     assert [(gap.line, gap.why) for gap in made.gaps] == [(14, why)]
     path = tmp_path / "mine.py"
