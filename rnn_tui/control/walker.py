@@ -42,6 +42,8 @@ class Walker:
         """The walk through the program with that pass in its place, and where its lines are there."""
         self.lesson: Callable[[], LessonCard | None] = lambda: None
         """Makes the card of the lesson that goes on."""
+        self.sought: Callable[[], bool] = lambda: False
+        """Whether a learner is still to find what is wrong."""
         self.frame = self.refresh()
 
     @property
@@ -55,7 +57,9 @@ class Walker:
         frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), stopped=stop.text if stop else "")
         file = self._file(frame)
         set_here = frozenset(s.line for s in self.stops.stops if s.line is not None and s.file == file)
-        self.frame = replace(frame, stops=set_here, below=self._below(frame), lesson=self.lesson())
+        self.frame = replace(
+            frame, stops=set_here, below=self._below(frame), lesson=self.lesson(), marked=not self.sought()
+        )
         return self.frame
 
     def _below(self, frame: WalkFrame) -> Mapping[int, Sequence[str]]:
@@ -82,7 +86,7 @@ class Walker:
     def _works(self, action: str) -> bool:
         match action:
             case "continue":
-                return bool(self.stops.stops or self.walk.differing)
+                return bool(self.stops.stops or (self.walk.differing and not self.sought()))
             case "back" | "close_why":
                 return bool(self.choice.asked)
             case "operand(1)" | "toggle_breakpoint":

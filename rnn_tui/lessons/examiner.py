@@ -23,9 +23,11 @@ class Examiner(Guide):
         self._walk: ProgramWalk | None = None
 
     def take(self, walker: Walker) -> None:
-        """Goes on with the walk through the program as it is now."""
+        """Goes on with the walk through the program as it is now, from the loss on; what is wrong is marked from the first hint on."""
         self._walk = walker.walk
         walker.lesson = self.card
+        walker.sought = lambda: not (self.progress.hints or self._is_done())
+        walker.choose(at=walker.walk.turn)
 
     def _begin(self, number: int) -> None:
         self.progress = Progress(number)

@@ -92,6 +92,8 @@ class WalkFrame:
     """The derived backward pass, by the lines of the listed file below which it is shown."""
     lesson: LessonCard | None = None
     """The step of a lesson."""
+    marked: bool = True
+    """Whether the lines that make something wrong are marked: not while a learner is to find them."""
 
     @property
     def line(self) -> ExecutedLine:

@@ -237,8 +237,12 @@ class ProgramWalk:
     def start(self) -> int:
         """Where to begin: at the first line that makes what should be something else, else where the loss is, or the way back."""
         wrong = self.next_where(-1, 1, self.differs)
-        phases = ("loss", "backward") if wrong is None else ()
-        return next((self._phases.index(phase) for phase in phases if phase in self._phases), wrong or 0)
+        return self.turn if wrong is None else wrong
+
+    @property
+    def turn(self) -> int:
+        """Where the loss is, else where the way back begins, else the first line."""
+        return next((self._phases.index(phase) for phase in ("loss", "backward") if phase in self._phases), 0)
 
     def at_every_time(self, at: int, made: int) -> list[tuple[int, RecordedEvent]]:
         """One of a line's values each time that the line runs, with the place in the run."""

@@ -92,7 +92,7 @@ def draw_walk_strip(frame: WalkFrame, width: int, height: int) -> Canvas:
         bar = _bar(float(walk.magnitudes[some.start : some.stop].max()), largest, decades)
         x = left + column * pitch
         canvas.text(x, 0, bar * pitch, look.phase(walk.phase(some.start)))
-        if any(walk.differs(k) for k in some):
+        if frame.marked and any(walk.differs(k) for k in some):
             canvas.text(x, 1, DIFFERS, look.error)
         canvas.hit(x, 0, pitch, height, ToPosition(some.start))
     canvas.text(left + pitch * block_of(frame.choice.at, len(walk), columns), 1, HERE_BELOW, look.accent)
@@ -115,6 +115,7 @@ def draw_walk_source(frame: WalkFrame, width: int, height: int) -> Canvas:
     walk, line, file = frame.walk, frame.line, frame.file
     findings = [d for d in walk.report.diagnoses if d.place is not None and _is_in(frame, d.place)]
     states = {walk.lines[at].line: "wrong" for at in walk.differing if walk.lines[at].file == file}
+    states = states if frame.marked else {}
     states |= {place.line: "suspect" for place in walk.report.candidates if _is_in(frame, place)}
     here = range(line.line, walk.ends(file).get(line.line, line.line) + 1) if line.file == file else None
     chosen = frame.choice.source

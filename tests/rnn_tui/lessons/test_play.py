@@ -122,7 +122,11 @@ async def test_the_learner_mends_the_program_and_the_lesson_sees_it(
         path, values = tmp_path / "fix.py", screen.examiner.exercise.values("zh")
         assert "wrong: b, Wx, Wh   right: c, Wy" in driven.text(), "which gradients, but not which line"
         assert not screen.walker.walk.report.diagnoses
-        await driven.pilot.press(">", "H", "H", "H", "H")
+        assert screen.walker.walk.phase(screen.walker.choice.at) == "loss"
+        assert "≠" not in driven.text() and "next wrong" not in driven.text(), "it is to be found"
+        await driven.pilot.press(">", "H")
+        assert "≠" in driven.text()
+        await driven.pilot.press("H", "H", "H")
         assert f"第 {values['line']} 行" in driven.text()
         assert all(cell_len(row) == 80 for row in driven.rows())
         assert not screen.examiner.progress.done
