@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from engine.doctor.derive.backward.output import output_lines
@@ -17,7 +17,7 @@ from engine.doctor.derive.program.functions import called_functions, functions_b
 from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, first_in_double, in_another_file, ready
 from engine.doctor.derive.program.taken_loss import UnknownNames
 from engine.doctor.derive.proof.proof import proved
-from engine.doctor.derive.tree.helpers import known_helpers
+from engine.doctor.derive.tree.helpers import helpers_of
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.syntax_of import base, names, path, reads
 from engine.doctor.derive.values.values import ForwardValues
@@ -102,7 +102,7 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     _, seen = program.runs.seen(program.file)
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
-    computed, helpers = _computed(program.first) | {*program.given}, known_helpers(tree)
+    computed, helpers = _computed(program.first) | {*program.given}, helpers_of(tree, program.runs.text_of)
     forward = forward_pass(tree, chosen.line, chosen.name, SeenShapes(seen), computed, helpers)
     other = in_another_file(program) if forward is None or not forward.parameters else None
     if other is not None:
@@ -111,16 +111,17 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
         raise InputError(f"{file}: no way from the loss of line {chosen.line} to weights was followed")
     if (filled := _filled_elsewhere(forward, tree)) is not None:
         raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
-    return proved(program, source, forward, _reversed(forward, program.source, *first_in_double(program)))
+    made = _reversed(forward, program.source, *first_in_double(program), helpers)
+    return proved(program, source, forward, made)
 
 
 def _reversed(
-    forward: ForwardPass, source: SourceFile, record: Record, loss: ChosenLoss
+    forward: ForwardPass, source: SourceFile, record: Record, loss: ChosenLoss, helpers: Mapping[str, str]
 ) -> tuple[Reversed, ForwardValues]:
     """The way back, made twice: the first time shows of which values the rounds before are needed."""
     tree = source.tree()
     taken = names(tree)
-    helpers = known_helpers(tree)
+    helpers = dict(helpers)
     held = aliases(tree, forward.shapes).items()
     helpers |= {f"self.{name}": helpers[f"self.{of}"] for name, of in held if f"self.{of}" in helpers}
     receivers = {called.receiver for called in forward.flat.calls}

@@ -62,7 +62,8 @@ def weights_of(found: ForwardPass) -> list[str]:
                 name = path(node) or base(node)
                 core = _core(node)
                 fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
-                fits = fits and (found.shapes.shape(core) != () or parameter(name.rpartition(".")[2]) is not None)
+                is_named = parameter(name.rpartition(".")[2]) is not None
+                fits = fits and (is_named or (found.shapes.shape(core) != () and not found.shapes.is_labels(core)))
                 seen[name] = (
                     seen.get(name, True) and fits and not (inside and parameter(name) is None) and name not in iterated
                 )

@@ -46,6 +46,26 @@ def known_helpers(tree: ast.Module) -> dict[str, str]:
     return found
 
 
+def helpers_of(tree: ast.Module, text_of: Callable[[str], str | None]) -> dict[str, str]:
+    """The same, with those that come from other files of the program, as they are called here. `text_of` gives a file's text."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            others = _of_module(node.module, text_of)
+            given = {one.asname or one.name: others.get(one.name, "") for one in node.names}
+            found |= others if "*" in given else {name: kind for name, kind in given.items() if kind}
+        elif isinstance(node, ast.Import):
+            for one in node.names:
+                others = _of_module(one.name, text_of)
+                found |= {f"{one.asname or one.name}.{name}": kind for name, kind in others.items()}
+    return found | known_helpers(tree)
+
+
+def _of_module(module: str, text_of: Callable[[str], str | None]) -> dict[str, str]:
+    text = text_of(f"{module.replace('.', '/')}.py")
+    return {} if text is None else known_helpers(ast.parse(text))
+
+
 def _kind(function: ast.FunctionDef) -> str:
     for kind, right, values in _candidates():
         try:

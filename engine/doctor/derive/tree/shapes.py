@@ -79,6 +79,11 @@ class SeenShapes:
             and (not value[3] or value[3][0] != "whole" or 0 in value[3][1:3] or value[3][1] == value[3][2])
         )
 
+    def is_labels(self, node: ast.expr) -> bool:
+        """Whether it is an array of zeros and ones, of both."""
+        value = self.of(node)
+        return value is not None and value[0] == "array" and value[3] == ["whole", 0, 1, 2]
+
     def is_list_of_arrays(self, node: ast.expr) -> bool:
         """Whether it is a list whose first entry is an array."""
         value = self.of(node)

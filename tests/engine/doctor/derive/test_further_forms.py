@@ -191,3 +191,24 @@ def test_one_gate_alone_is_not_all_of_it(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     runs = Runs(ProgramFile(path, GATES), Wishes())
     assert derive(runs, read_source(path), function="Cell.input_gate").gaps == ()
+
+
+def test_a_softmax_of_another_file_and_labels_of_any_name(tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text(
+        "import numpy as np\n\ndef soft(x):\n    e = np.exp(x - np.max(x))\n    return e / e.sum(axis=0)\n"
+    )
+    text = """import numpy as np
+from parts import soft as softly
+
+rng = np.random.RandomState(0)
+U, W, V = rng.randn(4, 3) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(2, 4)
+X, gold_tmp = rng.randn(5, 3, 6), np.eye(2)[:, [0, 1, 1, 0, 1, 0]]
+h = np.zeros((4, 6))
+for x in X:
+    h = np.tanh(U @ x + W @ h)
+p = softly(V @ h)
+loss = -np.sum(gold_tmp * np.log(p)) / 6
+"""
+    made = made_of(tmp_path, text)
+    assert (made.gaps, set(made.agreement)) == ((), {"U", "W", "V"})
+    assert made.lines[0].text.endswith(" = (p - gold_tmp) / 6")

@@ -155,6 +155,7 @@ assert a.shape == (1, 2) and math.tanh(x[0, 0]) == math.tanh(2.5) and math.log(x
 w = [[random.uniform(-1, 1) for _ in range(3)] for _ in range(2)]
 assert all(isinstance(v, float) for row in w for v in row) and np.array(w).shape == (2, 3)
 assert np.vstack([x, [[1, 2]]]).shape == (3, 2) and np.append(x, 1.0).shape == (5,) and np.insert(x[0], 1, 9.0)[1] == 9.0
+assert np.append(x, [["a", "b"]], axis=0).dtype.kind == "U"
 assert [(k, float(v)) for k, v in np.ndenumerate(x[:1])] == [((0, 0), 2.5), ((0, 1), 3.0)] == list(np.ndenumerate(x[:1].tolist()))
 np.random.shuffle(x)
 assert sorted(x[:, 0].tolist()) == [2.5, 4.0]
