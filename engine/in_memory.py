@@ -90,7 +90,7 @@ def session_of(
                 "" if model is None else _said(parts, output, debugger),
                 f"the loss is {made.head.text}, as y is; loss= says another" if chosen else "",
                 *(lookup.said if lookup else ()),
-                _dropped(model, rnn),
+                _dropped(model, rnn) if made.dropout is None else "",
             )
             if text
         ),

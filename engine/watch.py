@@ -23,6 +23,7 @@ from engine.errors import InputError
 from engine.files.trace import write_trace
 from engine.model.build import build
 from engine.model.network import Network
+from engine.model.torch_dropout import drops_between_layers, generator_before
 from engine.model.torch_parts import parts_of
 from engine.session import Session
 from engine.watched import Watched, session_at
@@ -130,7 +131,8 @@ class Watch:
         weights = tuple(
             {name: _copy(value) for name, value in each.state_dict().items()} for each in self.parts.modules
         )
-        self.iterations.append(Watched(self._count, inputs, initial, weights, self._numbers))
+        generator = generator_before(inputs) if drops_between_layers(module) else None
+        self.iterations.append(Watched(self._count, inputs, initial, weights, self._numbers, generator=generator))
         self._numbers = None
         self._count += 1
 
@@ -143,6 +145,8 @@ class Watch:
         handed = zip(
             ("output", "h_n", "c_n"), (states.data if hasattr(states, "batch_sizes") else states, *ends), strict=False
         )
+        if self.iterations[-1].generator is not None:
+            self.iterations[-1].last = _copy(ends[0])
         for name, tensor in handed:
             if tensor.requires_grad:
                 tensor.register_hook(partial(_keep, self.iterations[-1].back, name))

@@ -13,10 +13,12 @@ from engine.errors import InputError
 from engine.in_memory import session_of
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
+from engine.model.layers import KEEP
 from engine.model.network import Network
 from engine.model.pytorch import as_array
+from engine.model.torch_dropout import drops_between_layers, masks_of
 from engine.model.torch_embedding import numbers_of
-from engine.model.torch_parts import TorchParts, at_every_step, dropped_by, samples_and_steps, unpacked
+from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked
 from engine.session import Session
 
 LIKE = 1e-4
@@ -41,6 +43,10 @@ class Watched:
     """‖gradient‖² of each parameter, as the backward pass reached it."""
     back: dict[str, Any] = field(default_factory=dict[str, Any])
     """What came back to the layer's output, h_n and c_n."""
+    generator: Any = None
+    """The state of torch's generator before the recurrent layer, where that drops something between its layers."""
+    last: Any = None
+    """h_n, where it does."""
 
 
 def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> Session:
@@ -50,7 +56,17 @@ def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> 
     the layer is shown alone, with what came back.
     """
     were, inputs, options, said = _then(kept, parts, options)
-    session = None
+    masks = [] if kept.generator is None else masks_of(were.recurrent, kept.inputs, kept.generator)
+    if masks:
+        dropped = _shown(kept, were, inputs, {**options, "dropout": were.recurrent.dropout, "masks": masks}, said)
+        if _is_as_it_was(dropped, kept):
+            told = "what PyTorch dropped between the layers is dropped here as well, drawn again from the state of its generator"
+            return replace(dropped, data=replace(dropped.data, said=(told, *dropped.data.said)))
+    return _shown(kept, were, inputs, options, said)
+
+
+def _shown(kept: Watched, were: TorchParts, inputs: Any, options: dict[str, Any], said: Sequence[str]) -> Session:
+    session, said = None, [*said]
     if were.linear is not None and kept.targets is not None:
         session = _with_read_out(kept, were, inputs, options)
     if session is None or (kept.back and not _comes_back(session, kept, were.recurrent)):
@@ -82,7 +98,7 @@ def _then(
 def _with_read_out(kept: Watched, were: TorchParts, inputs: Any, options: Mapping[str, Any]) -> Session:
     shape, y = tuple(map(int, kept.shape)), as_array(kept.targets)
     every = at_every_step(shape, *samples_and_steps(kept.inputs, were.recurrent), shape[-1])
-    options = {"predict": "every" if every else "last", **options}
+    options = _with_masks({"predict": "every" if every else "last", **options})
     sessions = (
         session_of(were, inputs, each, name=f"iteration {kept.number}", **options)
         for each in (_per_step(y, *_axes(kept.inputs)) if options["predict"] == "every" else [y])
@@ -93,13 +109,33 @@ def _with_read_out(kept: Watched, were: TorchParts, inputs: Any, options: Mappin
 
 def _alone(kept: Watched, were: TorchParts, inputs: Any, options: Mapping[str, Any]) -> Session:
     """The recurrent layer without what comes after it."""
-    y, said = _came_back(kept, were.recurrent)
+    y, said = _came_back(kept, were.recurrent, unseen="masks" not in options and drops_between_layers(were.recurrent))
     states = {**options.get("initial", {}), **_into_last_states(kept, were.recurrent)}
     if unpacked(kept.inputs) is None and not getattr(were.recurrent, "batch_first", True):
         y = y.swapaxes(0, 1)  # in the order of the layer's inputs
-    options = {**options, "loss": "given", "reduction": "sum", "predict": "every", "initial": states}
+    given = {"loss": "given", "reduction": "sum", "predict": "every", "initial": states}
+    options = _with_masks({**options, **given})
     session = session_of(replace(were, linear=None), inputs, y, name=f"iteration {kept.number}", **options)
     return replace(session, data=replace(session.data, said=(*session.data.said, said)))
+
+
+def _with_masks(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a session in which what the layers dropped, and nothing of the last one, are masks."""
+    masks: list[Array] = options.pop("masks", [])
+    if not masks:
+        return options
+    whole = np.ones_like(masks[0]) if options["predict"] == "every" else np.ones_like(masks[0][:, 0])
+    drawn = {f"{KEEP}{number}": mask for number, mask in enumerate([*masks, whole], 1)}
+    return {**options, "initial": {**options.get("initial", {}), **drawn}}
+
+
+def _is_as_it_was(session: Session, kept: Watched) -> bool:
+    """Whether the last states of every layer and direction are those that torch made."""
+    tape, last = session.debugger.tape(0), as_array(kept.last)
+    outputs = [layer.table.output for layer in session.debugger.network.layers]
+    ends = np.array([tape[state][0 if tape.plan.program.quantities[state].reverse else -1] for state in outputs])
+    with np.errstate(all="ignore"):
+        return bool(np.abs(ends - last).max() <= LIKE * max(1.0, np.abs(last).max()))
 
 
 def _comes_back(session: Session, kept: Watched, recurrent: Any) -> bool:
@@ -113,8 +149,9 @@ def _comes_back(session: Session, kept: Watched, recurrent: Any) -> bool:
         return bool(np.linalg.norm(recorded - wanted) <= LIKE * np.linalg.norm(wanted))
 
 
-def _came_back(kept: Watched, recurrent: Any) -> tuple[Array, str]:
-    """dL/d(output) of a layer (B, T, H), with what came back to its last states; and what is to be said."""
+def _came_back(kept: Watched, recurrent: Any, *, unseen: bool = False) -> tuple[Array, str]:
+    """dL/d(output) of a layer (B, T, H), with what came back to its last states; and what is to be said. `unseen` is whether it dropped
+    what is not known here."""
     samples, steps = samples_and_steps(kept.inputs, recurrent)
     packed, time_first = unpacked(kept.inputs), not getattr(recurrent, "batch_first", True)
     directions = 2 if getattr(recurrent, "bidirectional", False) else 1
@@ -127,8 +164,7 @@ def _came_back(kept: Watched, recurrent: Any) -> tuple[Array, str]:
     top = back.get("h_n", np.zeros((directions, samples, units)))
     for way, came in enumerate(top[-directions:]):
         total[np.arange(samples), 0 if way else ends - 1, way * units : (way + 1) * units] += came
-    dropped = dropped_by([("", recurrent)])
-    exact = "what PyTorch dropped between its layers is not" if dropped else "every gradient is PyTorch's"
+    exact = "what PyTorch dropped between its layers is not" if unseen else "every gradient is PyTorch's"
     said = (
         f"what comes after the recurrent layer is not shown; y is what came back from there, dL/d(output), and {exact}"
         if back

@@ -46,7 +46,8 @@ def program_text(session: Session) -> str:
     ]
     done = session.debugger.start(0).updates
     number = (f"{done} + iteration" if done else "iteration") if iteration else str(done)
-    body = [*dropout_masks(style, number), *body]
+    given = not {*plan.network.masks}.isdisjoint(session.debugger.initial)
+    body = [*dropout_masks(style, number, given=given), *body]
     if inputs.batched:
         body = [*inputs.each("iteration" if iteration else "0"), *body]
     if iteration:

@@ -18,8 +18,9 @@ def known_beforehand(style: Style, *, masked: bool) -> list[str]:
     return [*_equations(style, masked=masked), *_laid_out(style, given)]
 
 
-def dropout_masks(style: Style, update: str) -> list[str]:
-    """The masks of dropout, drawn as the recording draws them; `update` is the source of how many updates came before."""
+def dropout_masks(style: Style, update: str, *, given: bool) -> list[str]:
+    """The masks of dropout, drawn as the recording draws them; `update` is the source of how many updates came before. They
+    may be `given` in a trace."""
     network, program = style.plan.network, style.plan.program
     if network.dropout is None:
         return []
@@ -30,7 +31,10 @@ def dropout_masks(style: Style, update: str) -> list[str]:
         shape = ", ".join(("B", "T", *quantity.axes[1:]) if quantity.rows else quantity.axes)
         drawn = f"np.random.default_rng(({network.seed}, {update}, {layer})).random(({shape}))"
         kept = f"({drawn} >= {network.dropout!r}) / {1 - network.dropout!r}"
-        lines.append(f"{style.spelling.name(name)} = {f'({kept}){cast}' if cast else kept}")
+        kept = f"({kept}){cast}" if cast else kept
+        if given:
+            kept = f'trace["{name}"]' + (".swapaxes(0, 1)" if quantity.rows else "")
+        lines.append(f"{style.spelling.name(name)} = {kept}")
     return [*lines, *_laid_out(style, network.masks), ""]
 
 

@@ -41,7 +41,8 @@ class Inputs:
     @property
     def states(self) -> dict[str, str]:
         """Every initial state that is not zero, and every flow into a last state, by its name: a variable."""
-        return {name: f"{name}0" for name in self.session.debugger.initial}
+        masks = self.style.plan.network.masks
+        return {name: f"{name}0" for name in self.session.debugger.initial if name not in masks}
 
     def variables(self) -> list[str]:
         """The variables read from the file that an iteration needs, one row per sample."""

@@ -103,7 +103,7 @@ class Recordings:
         memory_limit: int | None = None,
     ) -> None:
         self._X, self._y = map(_unchanging, check_batch(network, X, y))
-        self.initial = check_initial(network, len(self._X), initial)
+        self.initial = check_initial(network, len(self._X), self._X.shape[1], initial)
         if stateful and network.learn_initial:
             raise InputError("with --stateful states go on from window to window; leave --learn-initial away")
         self.lengths = check_lengths(self._X, lengths)
@@ -209,12 +209,13 @@ class Recordings:
     def _run(
         self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
     ) -> Tape:
+        masks = () if iteration == 0 else self.network.masks  # those that are given are the first iteration's
         tape = record_with(
             prepared,
             batch.X,
             batch.y,
             parameters=start.parameters,
-            initial=batch.initial,
+            initial={name: value for name, value in batch.initial.items() if name not in masks},
             lengths=batch.lengths,
             updates=start.updates,
             into=into,

@@ -203,7 +203,8 @@ def _set_data(network: Network, data: Batch, edit: Edit, samples: Array) -> Batc
         hidden = network.sizes[network.state_axes[edit.name][1]]
         state = data.initial.get(edit.name, np.zeros((len(data.X), hidden), network.dtype)).copy()
         state[samples] = _put(edit, state[samples], in_time=False)
-        return replace(data, initial=check_initial(network, len(data.X), {**data.initial, edit.name: state}))
+        initial = {**data.initial, edit.name: state}
+        return replace(data, initial=check_initial(network, len(data.X), data.X.shape[1], initial))
     in_time = edit.name == "x" or network.predict == "every"
     array = (data.X if edit.name == "x" else data.y).copy()
     classes = edit.name == "y" and network.head.classes

@@ -19,7 +19,7 @@ from engine.files.trace import BEFORE, META, Trace, equations_of
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.build import build
-from engine.model.layers import layers_of, parameter_axes, residual_layers, sizes
+from engine.model.layers import layers_of, outputs, parameter_axes, residual_layers, sizes
 from engine.model.network import Network, choose
 from engine.model.program import Program, carried_over
 from engine.recording.checks import check_batch
@@ -85,7 +85,7 @@ def start_of(trace: Trace, network: Network) -> TrainingState:
 
 def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     """The initial states (B, H) by name; empty when they are all zero, as they are when none were given. What flowed into last states from
-    beyond the layer likewise, by the flow's name."""
+    beyond the layer likewise, by the flow's name, and the masks of dropout."""
     options = _options(trace)
     table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
     units = _units(options)
@@ -107,7 +107,14 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
                     given[array] = rows[row]
     if options["learn_initial"] or not any(state.any() for state in states.values()):
         states = {}
-    return states | {name: flow for name, flow in flows.items() if flow.any()}
+    flows = {name: flow for name, flow in flows.items() if flow.any()}
+    return states | flows | {read.mask: _mask(trace, read.mask) for read in outputs(layers) if read.mask}
+
+
+def _mask(trace: Trace, name: str) -> Array:
+    """A mask of dropout, one row a sample."""
+    mask = _array(trace, name)
+    return np.moveaxis(mask, 1, 0) if mask.ndim > 2 else mask
 
 
 def what_if_of(trace: Trace, network: Network, program: Program) -> list[str]:

@@ -99,7 +99,7 @@ def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) 
 def dropped_by(modules: Iterable[tuple[str, Any]]) -> str:
     """What dropout of modules (with their names) would have made another result while they train; "" where there is none.
 
-    The masks that torch draws inside a layer cannot be seen from outside, so that nothing is dropped here.
+    Nothing is dropped here: which masks torch will draw is not known, only which it has drawn (`torch_dropout`).
     """
     shares: list[str] = []
     for name, module in modules:

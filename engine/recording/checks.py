@@ -10,6 +10,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
+from engine.model.layers import outputs
 from engine.model.network import Network
 from engine.model.program import carries_losses
 from engine.recording.plan import Plan
@@ -67,25 +68,28 @@ def check_parameters(network: Network, parameters: Mapping[str, Array]) -> Mappi
     return parameters
 
 
-def check_initial(network: Network, batch: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
-    """Initial states (B, H) by name, and flows into last states; InputError for one that the cell does not have, or of another shape."""
-    states: dict[str, Array] = {}
-    flows = {gradient(state) + NEXT: state for state in network.table.states if network.predict == "every"}
+def check_initial(network: Network, batch: int, steps: int, initial: Mapping[str, Array] | None) -> dict[str, Array]:
+    """Initial states (B, H) by name, flows into last states, and masks of dropout; InputError for one that the network does not have, or of
+    another shape."""
+    checked: dict[str, Array] = {}
+    every = network.predict == "every"
+    shapes: dict[str, tuple[int, ...]] = {
+        state: (batch, network.sizes[axis]) for state, (_, axis) in network.state_axes.items()
+    }
+    known = {**shapes, **({gradient(state) + NEXT: shape for state, shape in shapes.items()} if every else {})}
+    for read in outputs(network.layers) if network.masks else ():
+        in_time = (steps,) if every or read.mask != network.masks[-1] else ()
+        known[read.mask] = (batch, *in_time, network.sizes[read.axis])
     for name, value in (initial or {}).items():
-        if network.learn_initial and name not in flows:
+        if network.learn_initial and name in shapes:
             raise InputError(f"the initial {name} is learned, so none can be given; leave --learn-initial away")
-        if name not in network.table.states and name not in flows:
-            raise InputError(
-                f"the cell {network.table.name} has no state {name!r}; it has {', '.join(network.table.states)}"
-            )
-        states[name] = np.array(value)
-        hidden = network.sizes[network.state_axes[flows.get(name, name)][1]]
-        if states[name].shape != (batch, hidden):
-            raise InputError(
-                f"the initial {name} has shape {states[name].shape}, this network needs ({batch}, {hidden}): "
-                f"one row a sample, one column a hidden unit"
-            )
-    return states
+        if name not in known:
+            raise InputError(f"the cell {network.table.name} has no state {name!r}; it has {', '.join(shapes)}")
+        checked[name] = np.array(value)
+        if checked[name].shape != known[name]:
+            needed = f"{'the initial ' * (name in shapes)}{name} has shape {checked[name].shape}, this network needs {known[name]}"
+            raise InputError(f"{needed}: one row a sample, one column a hidden unit")
+    return checked
 
 
 def refuse_too_large(prepared: Plan, limit: int | None) -> None:

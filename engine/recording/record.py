@@ -32,12 +32,12 @@ def record(
 
     X is (B, T, D). y is (B,), or with `predict="every"` (B, T): class indices, for the binary loss 0 or 1, for the squared one numbers,
     with an axis of outputs more. `parameters` replace the network's initial ones, `initial` gives initial states (B, H) by name, and by
-    the flow's name (dc_next) what flows back into a last state from elsewhere than the output; `lengths` (B,) how many steps of each
-    sample count. `updates` is how many updates came before: masks of dropout are drawn anew for each. Raises InputError when shapes do
-    not fit the network.
+    the flow's name (dc_next) what flows back into a last state from elsewhere than the output, or a mask of dropout, (B, T, H) or (B,
+    H), that is not drawn; `lengths` (B,) how many steps of each sample count. `updates` is how many updates came before: masks of
+    dropout are drawn anew for each. Raises InputError when shapes do not fit the network.
     """
     inputs, targets = check_batch(network, X, y)
-    states = check_initial(network, len(inputs), initial)
+    states = check_initial(network, len(inputs), inputs.shape[1], initial)
     with_parameters = network if parameters is None else replace(network, weights=check_parameters(network, parameters))
     short = check_lengths(inputs, lengths)
     prepared = plan(with_parameters, *inputs.shape[:2], masked=short is not None)
@@ -69,7 +69,10 @@ def record_with(
     if prepared.network.dropout is not None:
         _draw_masks(prepared, prepared.network.dropout, arrays, updates)
     for name, value in (initial or {}).items():
-        arrays[name][prepared.beginning(name)] = value
+        if name in prepared.network.masks:
+            arrays[name][...] = np.moveaxis(value, 0, 1) if value.ndim > 2 else value
+        else:
+            arrays[name][prepared.beginning(name)] = value
     values = dict(parameters or prepared.network.weights)
     with np.errstate(all="ignore"):  # overflow and NaN are shown, not warned of
         if prepared.checkpoints:

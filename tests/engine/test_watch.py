@@ -440,6 +440,29 @@ def test_what_flows_into_last_states_is_part_of_the_gradient(tmp_path: Path, cel
     assert_same(again)
 
 
+@pytest.mark.parametrize("predict", ["last", "every"])
+def test_masks_that_are_given_are_those_of_the_first_iteration(tmp_path: Path, predict: str) -> None:
+    """In numbers, in a trace, and printed; later iterations draw their own."""
+    rng = np.random.default_rng(0)
+    network = Network(inputs=2, outputs=2, hidden=(3, 4), cell="gru", dropout=0.4, bidirectional=True, predict=predict)
+    y = rng.integers(0, 2, (4, 6) if predict == "every" else 4)
+    shapes = {"keep1": (4, 6, 6), "keep2": (4, 6, 8) if predict == "every" else (4, 8)}
+    masks = {name: (rng.random(shape) > 0.4) / 0.6 for name, shape in shapes.items()}
+    assert check(network, X, y, initial=masks).ok
+    debugger = session_of(network, X, y, initial=masks).debugger
+    tape = debugger.tape(0)
+    np.testing.assert_array_equal(np.moveaxis(tape["keep1"], 0, 1), masks["keep1"])
+    second = record(network, X, y, updates=1)
+    np.testing.assert_array_equal(debugger.tape(1)["keep2"], second["keep2"])
+    write_trace(tmp_path / "t.npz", tape, meta={})
+    again = open_session(tmp_path / "t.npz", {})
+    assert again.debugger.tape(0)["logits"].tobytes() == tape["logits"].tobytes()
+    assert_same(again)
+    assert_same(open_session(tmp_path / "t.npz", {"notation": "karpathy"}))
+    with pytest.raises(InputError, match=r"keep1 has shape \(4, 3\), this network needs \(4, 6, 6\)"):
+        record(network, X, y, initial={"keep1": np.ones((4, 3))})
+
+
 def test_what_came_back_to_c_n_and_to_lower_layers_is_shown(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     model = pytorch.network("lstm")

@@ -137,9 +137,11 @@ def test_an_embedding_gets_torchs_gradient(
 class Headed(torch.nn.Module):
     """A recurrent module, and after it what our read-outs are not."""
 
-    def __init__(self, kind: str, read: str, *, layers: int, bidirectional: bool, lengths: Any) -> None:
+    def __init__(self, kind: str, read: str, *, layers: int, bidirectional: bool, lengths: Any, dropout: float = 0.0):
         super().__init__()
-        self.rnn = getattr(torch.nn, kind)(3, 4, num_layers=layers, bidirectional=bidirectional, batch_first=True)
+        self.rnn = getattr(torch.nn, kind)(
+            3, 4, num_layers=layers, bidirectional=bidirectional, batch_first=True, dropout=dropout
+        )
         directions = 2 if bidirectional else 1
         width = 4 * directions * (layers * (2 if kind == "LSTM" else 1) + 1 if read == "all" else 1)
         two = (torch.nn.Linear(width, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2))
@@ -175,6 +177,34 @@ def test_inside_a_layer_gradients_are_torchs_whatever_comes_after(
     trained = Headed(kind, read, layers=layers, bidirectional=bidirectional, lengths=lengths).to(getattr(torch, dtype))
     X, y = torch.randn(4, 6, 3, dtype=getattr(torch, dtype)), torch.randint(0, 2, (4, 6) if read == "every" else (4,))
     found = watched_gradients(trained, X, y, tmp_path)
+    largest = max(float(value.grad.abs().max()) for value in trained.rnn.parameters())
+    for name, value in trained.rnn.named_parameters():
+        wanted = value.grad.numpy()
+        bound = 1e-10 * np.abs(wanted).max() if dtype == "float64" else FLOAT32 * largest
+        np.testing.assert_allclose(found[name], wanted, rtol=0, atol=bound, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("layers", "bidirectional"), [(2, False), (3, True)])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("read", ["ends", "dropped", "all"])
+def test_what_torch_drops_between_layers_is_dropped_here_as_well(
+    tmp_path: Path, read: str, kind: str, layers: int, bidirectional: bool, packed: bool, dtype: str
+) -> None:
+    torch.manual_seed(0)
+    lengths = torch.tensor([2, 6, 3, 5]) if packed else None
+    options = {"layers": layers, "bidirectional": bidirectional, "lengths": lengths, "dropout": 0.4}
+    trained = Headed(kind, read, **options).to(getattr(torch, dtype))
+    if read == "dropped":
+        trained.head[0].p = 0.0  # one linear layer and a loss of ours
+    X, y = torch.randn(4, 6, 3, dtype=getattr(torch, dtype)), torch.randint(0, 2, (4,))
+    generator = torch.get_rng_state()
+    trained(X)
+    after = torch.rand(3)
+    torch.set_rng_state(generator)
+    found = watched_gradients(trained, X, y, tmp_path)
+    assert torch.equal(torch.rand(3), after)  # the loop's own draws stay what they were
     largest = max(float(value.grad.abs().max()) for value in trained.rnn.parameters())
     for name, value in trained.rnn.named_parameters():
         wanted = value.grad.numpy()
