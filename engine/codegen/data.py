@@ -202,6 +202,7 @@ class Inputs:
             f"    delimiter={layout.delimiter!r}, skiprows={layout.skip}, dtype=str, comments=None, quotechar='\"',",
             '    encoding="utf-8-sig", ndmin=2,',
             ")",
+            *(['table = np.char.replace(table, ",", ".")'] if layout.commas else []),
         ]
 
     def _column(self, layout: TableLayout) -> str:

@@ -29,6 +29,7 @@ _CELL_LIMIT = 1000
 _BATCH = 1000
 _DELIMITERS = ("\t", ";", ",")  # where two are equally frequent the comma is likely a decimal mark
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(
     r"(\d{4}-\d{1,2}(-\d{1,2})?|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})"  # day, or month
     r"([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s?([ap]m|Z|[+-]\d{2}:?\d{2})?)?"
@@ -55,6 +56,7 @@ class TableRows:
     rows: tuple[Row, ...]
     names: tuple[str, ...] = ()
     delimiter: str = ","
+    commas: bool = False  # numbers had a decimal comma in the file; the cells here have a point
 
 
 def is_number(cell: str) -> bool:
@@ -83,7 +85,21 @@ def _of_csv(path: Path) -> TableRows:
     file, text = shown(path), read_text(path, SIZE_LIMIT)
     delimiter = _delimiter(text)
     _refuse_too_many(file, text.count(delimiter) + text.count("\n"))
-    return TableRows(file, "csv", tuple(_rows(file, text, delimiter)), delimiter=delimiter)
+    rows = tuple(_rows(file, text, delimiter))
+    commas = delimiter == ";" and _has_decimal_commas(rows)
+    if commas:
+        rows = tuple(Row(row.number, tuple(map(_with_point, row.cells))) for row in rows)
+    return TableRows(file, "csv", rows, delimiter=delimiter, commas=commas)
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _has_decimal_commas(rows: Iterable[Row]) -> bool:
+    """Whether each comma in the cells below the first row is that of a decimal number, and there is one."""
+    cells = [cell for row in list(rows)[1:] for cell in row.cells if "," in cell]
+    return bool(cells) and all(map(_DECIMAL_COMMA.fullmatch, cells))
 
 
 def _refuse_too_many(file: str, cells: int) -> None:

@@ -52,6 +52,7 @@ class TableLayout:
     features: tuple[int, ...]
     numeric_target: bool
     delimiter: str
+    commas: bool  # numbers have a decimal comma
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ def _samples(table: Table, wanted: Wanted) -> Samples:
     values, counts = _values(table, columns.features, wanted.allow_nan)
     lengths = _lengths(table, counts, D)
     y, parsed = _targets(table, within(lengths, len(lengths), T)[:, : len(columns.targets)], wanted)
-    said = columns.said
+    said = table.said
     if columns.dated:
         said += ("each row is a sample; where dated rows are the steps of a series, say --series",)
     return Samples(
@@ -71,7 +71,7 @@ def _series(table: Table, wanted: Wanted) -> Samples:
         apart=wanted.stateful,
     )
     X, y = series.cut(values, y[:, 0])
-    said = (*columns.said, series.said)
+    said = (*table.said, series.said)
     layout = _layout(table, features, parsed)
     return Samples(X, y, parsed.classes, predict, layout=layout, series=series, said=said)
 
@@ -95,6 +95,7 @@ def _layout(table: Table, features: tuple[int, ...], parsed: Targets) -> TableLa
         features,
         parsed.numeric,
         table.delimiter,
+        table.commas,
     )
 
 

@@ -27,6 +27,13 @@ class Table:
     skip: int  # lines before the first row of data
     rows: tuple[Row, ...]
     columns: ColumnRoles
+    commas: bool = False  # numbers have a decimal comma in the file
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was decided without being asked."""
+        commas = ("a comma in a number is its decimal point",) if self.commas else ()
+        return (*commas, *self.columns.said)
 
     def place(self, row: Row, column: int) -> str:
         """Where a cell is, for messages: 'x.csv: row 4, column 3 (t3)'."""
@@ -40,7 +47,7 @@ def read_table(path: Path, wanted: Wanted) -> Table:
     header, skip, rows = _parted(cells)
     _check_lengths(cells.file, len(header or rows[0].cells), rows)
     columns = columns_of(cells.file, header, rows, wanted.target, wanted.drop, series=wanted.series)
-    return Table(cells.file, cells.kind, cells.delimiter, header, skip, rows, columns)
+    return Table(cells.file, cells.kind, cells.delimiter, header, skip, rows, columns, cells.commas)
 
 
 def _parted(cells: TableRows) -> tuple[tuple[str, ...], int, tuple[Row, ...]]:

@@ -279,6 +279,11 @@ def test_arrays_with_initial_states_of_layers(tmp_path: Path) -> None:
     assert_same(open_session(tmp_path / "data.npz", {"cell": "lstm", "hidden": (3, 4), "bidirectional": True}))
 
 
+def test_decimal_commas(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("t1;t2;t3;y\n1,5;-2,25;1;0,5\n3;,5;2,0;1,5e1\n")
+    assert_same(open_session(tmp_path / "x.csv", {}))
+
+
 @pytest.mark.parametrize("notation", ["ng", "karpathy"])
 def test_a_window_for_each_loss_in_two_directions(tmp_path: Path, notation: str) -> None:
     rng = np.random.default_rng(1)

@@ -210,8 +210,16 @@ def test_a_bad_cell_is_named_by_row_column_and_header(read: Reader) -> None:
     assert message.startswith("x.csv: row 4, column 2 (t2) holds 'oops', which is not a number")
 
 
+def test_decimal_commas_between_semicolons_are_points(read: Reader) -> None:
+    data = read("t1;t2;y\n1,5;-2,25;0,5\n3;,5;1,5e1\n")
+    np.testing.assert_array_equal(data.X[..., 0], [[1.5, -2.25], [3, 0.5]])
+    np.testing.assert_array_equal(data.y.ravel(), [0.5, 15])
+    assert "a comma in a number is its decimal point" in data.said
+    assert "a comma in a number is its decimal point" not in read("a;b;y\n1.5;2;0\n2;3;1\n").said
+
+
 def test_a_decimal_comma_is_told(read: Reader) -> None:
-    message = read.refusal("a;b;label\n1,5;2;0\n")
+    message = read.refusal("a;b;label\n1,5;2;yes, no\n1;2;no\n")
     assert "row 2, column 1 (a) holds '1,5'" in message
     assert "with a point" in message
 
