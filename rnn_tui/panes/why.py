@@ -42,7 +42,6 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     if asked is None:
         return canvas
     cell, explanation = asked.path[-1], asked.explanation
-    canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
     room = width - 4
     y = 1
     if len(asked.path) > 1:
@@ -64,11 +63,13 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
         numbers = [frame.number_of(row) for row in range(len(asked.ledger.of_samples))]
         canvas.text(2, y + 1, fitting(_largest("by sample", numbers, asked.ledger.of_samples), room), look.text)
         y += 2
-    if not len(explanation.values):
+    if len(explanation.values):
+        _terms(frame, canvas, asked, y + 1, room)
+    else:
         canvas.text(2, y + 1, shortened(origin(frame.view.tape, cell.name), room), look.dim)
         canvas.text(2, height - 2, shortened("backspace returns · esc closes", room), look.dim)
-        return canvas
-    _terms(frame, canvas, asked, y + 1, room)
+    # Last: a term that is too long for the pane does not go over its edge.
+    canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
     return canvas
 
 
@@ -120,19 +121,22 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         y += heights[shown]
         shown += 1
     rest, others = explanation.rest(shown)
-    if first or others:
+    bottom = canvas.height - 1
+    if (first or others) and y < bottom - 1:
         hidden = exact_sum([*(term.value for term in terms[:first]), rest])
         canvas.text(2, y, f"{number(hidden, VALUE - 1, 5):>{VALUE}}", look.text)
         canvas.text(2 + VALUE, y, shortened(f" = the other {first + others}", room - VALUE), look.dim)
         y += 1
     total = explanation.total
-    x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
-    whole, brief = _against(total, explanation.value, edited=asked.edited)
-    canvas.text(x, y, whole if cell_len(whole) <= room - VALUE else shortened(brief, room - VALUE), look.dim)
+    if y < bottom:
+        x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
+        whole, brief = _against(total, explanation.value, edited=asked.edited)
+        canvas.text(x, y, whole if cell_len(whole) <= room - VALUE else shortened(brief, room - VALUE), look.dim)
     hint = "h j k l choose · enter follows · backspace returns · esc closes"
     if room < cell_len(hint):
         hint = "hjkl ⏎ follow · ⌫ back · esc"
-    canvas.text(2, canvas.height - 2, shortened(hint, room), look.dim)
+    if y < bottom - 1:
+        canvas.text(2, canvas.height - 2, shortened(hint, room), look.dim)
 
 
 def _first(heights: list[int], chosen: int, lines: int) -> int:

@@ -8,14 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.debug.places import parse_place
 from engine.explain.why import CellAddress
 from engine.model.blocks import Point
 from engine.recording.history import History
 from engine.session import open_session
+from rnn_tui.control.controller import Controller
 from rnn_tui.panes.training import draw_training
+from rnn_tui.panes.why import draw_why
 from rnn_tui.render.numbers import number
 from rnn_tui.screens.dialogs.palette import PaletteScreen
 from rnn_tui.screens.dialogs.questions import BreakpointsScreen, WatchScreen
+from rnn_tui.shown.look import look
 from rnn_tui.shown.targets import Press, ToCrumb, ToIteration, ToOperand, moment_at
 from tests.rnn_tui.panes.scene import scene
 from tests.rnn_tui.test_app import running, until
@@ -276,6 +280,20 @@ async def test_the_palette_opens_by_mouse() -> None:
     async with running() as driven:
         await driven.click("header", lambda target: isinstance(target, Press))
         assert isinstance(driven.app.screen, PaletteScreen)
+
+
+@pytest.mark.parametrize("width", [34, 60, 100])
+@pytest.mark.parametrize("place", ["da@7[0,0]", "dWa[0,0]", "p@10[0,0]"])
+def test_in_a_low_window_a_line_of_why_says_one_thing(place: str, width: int) -> None:
+    control = Controller(open_session(None, {}), look(), lambda _: None)
+    control.visit(parse_place(place, control.debugger))
+    assert control.here.enter()
+    frame = control.refresh()
+    for height in range(7, 20):
+        rows = draw_why(frame, width, height).plain().splitlines()
+        assert len(rows) == height and all(row[0] in "┌│└" and row[-1] in "┐│┘" for row in rows), rows
+        assert set(rows[-1]) == set("└─┘"), "nothing is written over the edge"
+        assert not any("sum" in row and "esc" in row for row in rows), rows
 
 
 def test_a_spike_is_seen_however_many_iterations_share_a_column() -> None:

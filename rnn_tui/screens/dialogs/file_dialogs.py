@@ -13,7 +13,11 @@ from textual.widgets.option_list import Option
 from engine.files.locate import resolve, seen
 from engine.files.project import samples
 from rnn_tui.kept.saving import KINDS, where_to
+from rnn_tui.render.canvas import fitting
 from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ReadScreen
+
+TITLE = 46
+"""Columns for an example's title: its line is not to be folded."""
 
 
 class SaveScreen(AskScreen[Path]):
@@ -37,7 +41,7 @@ class ProgramScreen(ReadScreen):
 def _examples(text: str) -> Iterator[Option]:
     for sample in samples():
         if sample.name.startswith(text):
-            yield Option(Content(f"{sample.name:<15} {sample.title}"), id=sample.name)
+            yield Option(Content(f"{sample.name:<15} {fitting(sample.title, TITLE)}"), id=sample.name)
 
 
 def _file_or_example(typed: str, example: Option | None) -> str:
