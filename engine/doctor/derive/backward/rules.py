@@ -243,7 +243,7 @@ class Rules(ABC):
             has_name = isinstance(written, ast.Name | ast.Subscript | ast.Attribute) and not isinstance(
                 known.tree, ast.Call
             )
-            word = parsed((has_name and singular(self.own_name(base(written)))) or name)
+            word = parsed((has_name and singular(self.own_name(base(written))).removesuffix("_kept")) or name)
             shown = ast.unparse(known.of(lambda: parsed("u"), lambda: word))
             self.why = ONLY_ABOVE if name == "relu" else f"{name}' = {shown}"
         inner = Gradient(times(d.node, factor), joined(d.shape, self.shape(argument)))

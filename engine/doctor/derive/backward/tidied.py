@@ -12,6 +12,62 @@ from engine.doctor.derive.derived import DerivedLine
 _COPY = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_]\w*)")
 
 
+def factored(lines: Sequence[DerivedLine]) -> list[DerivedLine]:
+    """The lines with `dz = dh * h` and `dz += -dh * n` as `dz = dh * (h - n)`, and what is added with a minus as what is taken off."""
+    made = [replace(line, text=_taken_off(line.text)) for line in lines]
+    k = 0
+    while k < len(made):
+        n = _same_factor(made, k)
+        first, other = _product(made[k]), _product(made[n]) if n else None
+        if n and first is not None and other is not None:
+            sign = "-" if " -= " in made[n].text else "+"
+            text = f"{' ' * depth_of(made[k])}{first[0]} = {first[1]} * ({first[2]} {sign} {other[2]})"
+            made[k] = replace(made[k], text=text)
+            del made[n]
+        else:
+            k += 1
+    return made
+
+
+def _same_factor(lines: Sequence[DerivedLine], k: int) -> int:
+    """The line that adds a product with the same factor to what line `k` makes, before anything reads it; 0 where there is none."""
+    first = _product(lines[k])
+    if first is None or " += " in lines[k].text or " -= " in lines[k].text:
+        return 0
+    between = set[str]()
+    for n in range(k + 1, len(lines)):
+        if depth_of(lines[n]) != depth_of(lines[k]):
+            return 0
+        other = _product(lines[n])
+        if other is not None and other[:2] == first[:2] and not between & (loaded(lines[n]) - {first[0]}):
+            return n
+        if first[0] in stored(lines[n]) | loaded(lines[n]):
+            return 0
+        between |= stored(lines[n])
+    return 0
+
+
+def _taken_off(text: str) -> str:
+    """`x -= a * b` of `x += -a * b`."""
+    left, sign, right = text.partition(" += -")
+    value = ast.parse(f"-{right}", mode="eval").body if sign and not right.startswith("(") else None
+    while isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Div | ast.MatMult):
+        value = value.left
+    return f"{left} -= {right}" if isinstance(value, ast.UnaryOp) else text
+
+
+def _product(line: DerivedLine) -> tuple[str, str, str] | None:
+    """The name, the first factor and the other one of `dz = dh * h`, `dz += dh * h`."""
+    found = re.fullmatch(r"\s*([A-Za-z_]\w*) [+-]?= (.*)", line.text)
+    value = ast.parse(found[2], mode="eval").body if found and line.kind == "back" else None
+    if found is None or not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult):
+        return None
+    is_sum = isinstance(value.right, ast.BinOp) and isinstance(value.right.op, ast.Add | ast.Sub)
+    return (
+        None if is_sum or not isinstance(value.left, ast.Name) else (found[1], value.left.id, ast.unparse(value.right))
+    )
+
+
 def without_copies(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
     """The lines without `df = dz` where either name will do. The names that are `wanted` stay."""
     made = list(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from engine.doctor.vocabulary.roles import role
 from engine.doctor.walk.opening import likeliest_loss
 
 RATE = "learning_rate"
+_ENTRY = re.compile(r"(.+)\['(\w+)'\]")
 CHOSEN = DerivedLine(f"{RATE} = 0.1", "yours to choose: the program has none", kind="update")
 
 
@@ -90,6 +92,15 @@ def _updates(
     rate = _rate(forward, tree) or _number(tree, rows)
     first = [] if rate else [CHOSEN]
     rate = rate or RATE
+    entries = [(_ENTRY.fullmatch(name), _ENTRY.fullmatch(d)) for name, d in pairs]
+    holders = {(one[1], other[1]) for one, other in entries if one and other and one[2] == other[2]}
+    if len(pairs) > 2 and len(holders) == 1 and all(one and other for one, other in entries):
+        ((holder, gradients),) = holders
+        return [
+            *first,
+            DerivedLine(f"for name in {gradients}:", kind="update"),
+            DerivedLine(f"    {holder}[name] -= {rate} * {gradients}[name]", kind="update"),
+        ]
     if forward.function is not None and len(pairs) > 1:
         parameters, gradients = ", ".join(n for n, _ in pairs), ", ".join(g for _, g in pairs)
         return [

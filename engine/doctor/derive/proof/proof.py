@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.doctor.derive.backward.named_again import with_values_named
 from engine.doctor.derive.backward.reverse import Reversed
-from engine.doctor.derive.backward.tidied import loaded, without_copies
+from engine.doctor.derive.backward.tidied import factored, loaded, without_copies
 from engine.doctor.derive.derived import BackwardFunction, Derived, DerivedLine, Gap, Keep, Refused
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
@@ -41,7 +41,7 @@ def proved(
     raw, keeps = _with_values_known(forward, made, file)
     wanted = {base(parsed(name)) for name in made[0].made.values()}
     taken = names(program.source.tree())
-    body = with_values_named(without_copies(raw, wanted), taken)
+    body = with_values_named(factored(without_copies(raw, wanted)), taken)
     pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found.errors, file)
@@ -91,6 +91,7 @@ def _in_functions(
     if not functions:
         return bare
     functions = [replace(one, lines=tuple(_readable(one, tree))) for one in functions]
+    body = without_copies(body, {base(parsed(one)) for one in gradients})
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):
@@ -104,7 +105,7 @@ def _readable(one: BackwardFunction, tree: ast.Module) -> list[DerivedLine]:
     """The lines of a function without needless copies, and what they make twice under a name."""
     returned = (line for line in one.lines if line.text.startswith("return"))
     wanted = {*one.parameters, *(name for line in returned for name in loaded(line))}
-    return with_values_named(without_copies(one.lines, wanted), {*one.parameters, *names(tree)})
+    return with_values_named(factored(without_copies(one.lines, wanted)), {*one.parameters, *names(tree)})
 
 
 def _with_values_known(

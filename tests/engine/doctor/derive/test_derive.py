@@ -52,7 +52,10 @@ STEPS = {
     "layer_norm": ("dmu += (-dz_var).sum(axis=1, keepdims=True)", "da += dmu / a.shape[1]"),
     "many_to_one": ("dscores[np.arange(m), Y] -= 1",),
     "nested_functions": ("dz = guesses[n].copy()",),
-    "packed_gates": ("ds = dboth[self.words:]",),
+    "packed_gates": (
+        "dp[np.arange(len(ys[k])), ys[k]] -= 1 / ps[k][np.arange(len(ys[k])), ys[k]]",
+        "ds = dboth[self.words:]",
+    ),
     "peephole_lstm": ("dh = dhx[:, :h_prev.shape[1]]",),
 }
 """Lines that make no dL/d(a value) themselves: the short form before its last line, parts of a gradient, sums in another order."""

@@ -212,3 +212,27 @@ loss = -np.sum(gold_tmp * np.log(p)) / 6
     made = made_of(tmp_path, text)
     assert (made.gaps, set(made.agreement)) == ((), {"U", "W", "V"})
     assert made.lines[0].text.endswith(" = (p - gold_tmp) / 6")
+
+
+LEAKY = """import numpy as np
+
+rng = np.random.RandomState(0)
+p = {"U": rng.randn(4, 3) * 0.3, "K": rng.randn(4, 3) * 0.3, "W": rng.randn(4, 4) * 0.3, "V": rng.randn(2, 4)}
+X, Y = rng.randn(5, 3), rng.randn(2)
+h = np.zeros(4)
+for x in X:
+    k = 1 / (1 + np.exp(-(p["K"] @ x)))
+    n = np.tanh(p["U"] @ x + p["W"] @ h)
+    h = k * h + (1 - k) * n
+loss = np.sum((p["V"] @ h - Y) ** 2)
+"""
+
+
+def test_shares_with_one_factor_are_one_line_and_a_dictionary_is_stepped_in_a_loop(tmp_path: Path) -> None:
+    made = made_of(tmp_path, LEAKY)
+    assert (made.gaps, len(made.agreement)) == ((), 4)
+    assert "dk = dh * (hs[t] - ns[t])" in texts(made)
+    assert texts(made)[-2:] == ["for name in dp:", "p[name] -= learning_rate * dp[name]"]
+    names: dict[str, object] = {}
+    exec(made.program, names)  # a program of this file
+    assert "dp" in names
