@@ -61,8 +61,15 @@ _MODELS = (
 
 
 def models() -> list[Model]:
-    """Models in which each value of an option meets many values of the others; the last five have several layers or two directions."""
-    layered = ((0, (3, 2), False), (3, (2, 3), False), (7, (2, 2, 3), False), (2, (2, 3), True), (8, 2, True))
+    """Models in which each value of an option meets many values of the others; the last six have several layers or two directions."""
+    layered = (
+        (0, (3, 2), False),
+        (3, (2, 3), False),
+        (7, (2, 2, 3), False),
+        (2, (2, 3), True),
+        (8, 2, True),
+        (4, (2, 3), True),
+    )
     single = _single()
     return [
         *single,

@@ -46,6 +46,7 @@ def debuggers(draw: st.DrawFn) -> Debugger:
         truncate=draw(st.sampled_from([None, 1, 2])),
         truncate_by=draw(st.sampled_from(["window", "chunk"])),
         init_scale=1.5,
+        bidirectional=draw(st.sampled_from([False, False, True])),
     )
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     one_each = (B, T) if predict == "every" else (B,)
@@ -64,7 +65,7 @@ def drawn_cell(data: st.DataObject, debugger: Debugger) -> CellAddress:
     quantity = program.quantities.get(name)
     t = None
     if quantity is not None and quantity.rows:
-        t = data.draw(st.integers(0 if quantity.rows == "T+1" else 1, T))
+        t = data.draw(st.sampled_from(quantity.steps(T)))
         array = array[0]
     index = tuple(data.draw(st.integers(0, n - 1)) for n in array.shape)
     return CellAddress(name, iteration, t, index)
