@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.language.derive import CUT
 from engine.language.equation import TIME, Equation
 from engine.language.expression import Call, Expression, Name, Sum, walk
-from engine.language.functions import FUNCTIONS
+from engine.language.functions import CARRIED, FUNCTIONS
 from engine.language.printing import NumpySyntax, atom, show, upright
 from engine.model.blocks import Quantity
 from engine.notation import Spelling
@@ -54,7 +54,7 @@ class Source(NumpySyntax):
     def call(self, node: Call, arguments: list[str]) -> str:
         if node.function == COLUMN:
             return upright(arguments[0])
-        if node.function == "carried":
+        if node.function == CARRIED:
             return self._carried(node)
         source, _ = FUNCTIONS[node.function].printed(columns=self.spelling.layout.columns)
         text = source.format(*arguments, dtype=self.dtype)

@@ -30,7 +30,7 @@ from engine.language.expression import (
     names,
     walk,
 )
-from engine.language.functions import FUNCTIONS, Array, Axes
+from engine.language.functions import CARRIED, FUNCTIONS, Array, Axes
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
 from engine.tables.optimizers import UPDATE_NUMBER
@@ -261,14 +261,15 @@ class TermReader:
         """A function of cells as one number; a constant when it reads none."""
         value = float(np.asarray(self._array(whole))[index])
         of = self._cells_in(whole, index)
-        return Factor(label if of else f"{value:g}", value, of=of, body=body)
+        return Factor(label if of or label == CARRIED else f"{value:g}", value, of=of, body=body)
 
     def _cells_in(self, expression: Expression, index: Index) -> tuple[Factor, ...]:
         """The cells that a cell of an expression depends on: for a function of a whole row (softmax, mean) all of that row's."""
         cells: list[Factor] = []
         whole = self._axes(expression)
-        # f'(z) is a function of z, also where its formula is written with f(z).
+        # f'(z) is a function of z, also where its formula is written with f(z); what is carried is of the loss.
         inside = expression.arguments if isinstance(expression, Derivative) else (expression,)
+        inside = inside[0].arguments[:1] if isinstance(inside[0], Call) and inside[0].function == CARRIED else inside
         for name in dict.fromkeys(name for part in inside for name in names(part)):
             axes = self._axes(name)
             if name.name in self.tape.plan.sizes or name.name in self.tape.plan.network.hyperparameters:
@@ -277,7 +278,7 @@ class TermReader:
                 continue
             if axes[:1] == whole[:1] == ("B",) and axes[1:] and (whole != axes or _reads_rows(expression, name)):
                 columns = range(self.tape.plan.sizes[axes[1]])
-                if name.step <= 0 or (self.t or 1) + name.step in self.tape.plan.program.steps_of(name.name):
+                if name.step == 0 or (self.t or 1) + name.step in self.tape.plan.program.steps_of(name.name):
                     cells += [self._factor(name, (index[0], column)) for column in columns]
             elif whole[: len(axes)] == axes or axes == whole[len(whole) - len(axes) :]:
                 cells.append(self._factor(name, index))

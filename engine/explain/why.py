@@ -20,7 +20,7 @@ from engine.explain.term_reader import Factor, Index, Term
 from engine.explain.terms import Explanation, check_step, explain, explain_update
 from engine.language.derive import NEXT, OUT, whole
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
-from engine.language.functions import FUNCTIONS, Array, of_units
+from engine.language.functions import CARRIED, FUNCTIONS, Array, of_units
 from engine.notation import Writer, assignment, parse_cell
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
@@ -228,6 +228,8 @@ def _factor_zero(tape: Tape, factor: Factor) -> str | None:
         return None
     if factor.name == MASK and factor.index is not None:
         return f"step {factor.t} is padding: sample {factor.index[0]} has ended"
+    if factor.name == CARRIED and not factor.of:
+        return f"no loss is {(tape.plan.network.truncate or 0) + 1} steps away"
     if factor.of:
         inner = factor.of[0]
         function = FUNCTIONS.get(factor.derivative)

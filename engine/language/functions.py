@@ -183,6 +183,10 @@ def _clip(u: Array, v: float, out: Array | None = None) -> Array:
     return np.clip(u, -v, v, out=out)
 
 
+CARRIED = "carried"
+"""The function that stands for what a loss beyond a truncation window sends back; its value is recorded before the loop."""
+
+
 def _carried(u: Array, v: Array, out: Array | None = None) -> Array:
     return _identity(v, out)  # its value is recorded before the loop over time, see `Plan`
 
@@ -381,7 +385,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("min", _min, _same, "np.minimum({0}, {1})", "min({0}, {1})"),
         Function("clip", _clip, _same, "np.clip({0}, -{1}, {1})", "clip({0}, ±{1})"),
         # With a truncation window: what a loss just out of reach would add to a flow, its gradient carried back step by step.
-        Function("carried", _carried, lambda axes: axes[1], "{1}", "carried back from {0}"),
+        Function(CARRIED, _carried, lambda axes: axes[1], "{1}", "carried back from {0}"),
     )
 }
 

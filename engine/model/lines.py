@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.language.derive import gradient
 from engine.language.equation import TIME, Equation, TableError, equation, infer
 from engine.language.expression import Binary, Call, Expression, Name, Number, Sum, parse, rewrite
-from engine.language.functions import Axes
+from engine.language.functions import CARRIED, Axes
 from engine.model.blocks import Quantity
 from engine.model.layers import Layer, output, outputs
 from engine.model.network import Network
@@ -142,6 +142,6 @@ def cut_off(network: Network, *, masked: bool, reverse: bool) -> Expression | No
     if cuts_flow(network):
         return Binary("*", Name(FLOW_CUT_REVERSE if reverse else FLOW_CUT), Name("flow", -1))
     away = -network.truncate if reverse else network.truncate
-    beyond = Call("carried", (Name(gradient(LOGITS), away), Name("cut_off", -1)))
+    beyond = Call(CARRIED, (Name(gradient(LOGITS), away), Name("cut_off", -1)))
     # Padded steps, which the reverse direction runs first, hand everything on.
     return Binary("*", Name(MASK), beyond) if masked and reverse else beyond

@@ -29,6 +29,7 @@ from engine.language.expression import (
     total,
     walk,
 )
+from engine.language.functions import CARRIED
 from engine.model.blocks import Block, Line
 
 
@@ -65,7 +66,7 @@ def take_apart(block: Block) -> Parts:
 
 def is_carried(line: Equation) -> bool:
     """Whether a line writes what a truncation window cuts off, which is computed before the loop (`Plan.carry_losses`)."""
-    return any(isinstance(node, Call) and node.function == "carried" for node in walk(line.expression))
+    return any(isinstance(node, Call) and node.function == CARRIED for node in walk(line.expression))
 
 
 def carried(block: Block) -> set[str]:

@@ -10,6 +10,7 @@ from rich.style import Style
 
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation
+from engine.language.functions import CARRIED
 from rnn_tui.panes.shared.words import carried_words, flow_words
 from rnn_tui.render.canvas import StyledText
 from rnn_tui.render.numbers import number
@@ -17,7 +18,7 @@ from rnn_tui.shown.frame import Frame
 
 MOST = 24
 """No more terms than this are ever shown."""
-CARRIED, MINUS_ONE = "carried", "−1"
+MINUS_ONE = "−1"
 
 
 def arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -> list[StyledText]:

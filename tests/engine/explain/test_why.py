@@ -221,3 +221,14 @@ def test_the_gradient_of_an_initial_state_is_the_flow_into_it() -> None:
         assert len(explanation.values) == 1 and explanation.value == explanation.values.sum() != 0
     assert origin(tape, "dc1_next").startswith("what flows into the last state from elsewhere")
     assert origin(tape, "dc1_out").startswith("0 because nothing flows this way")
+
+
+def test_what_a_window_cuts_off_is_of_the_loss_that_is_too_far_away() -> None:
+    debugger = open_session("delayed_recall", {"bidirectional": True}).debugger  # K is 3, T is 16
+    for name, t, loss in (("da1_cut", 3, 7), ("da1r_cut", 8, 4)):
+        cell = parse_place(f"{name}@{t}[0,0]", debugger, 0)
+        ((factor,),) = (term.factors for term in why(debugger, cell).largest(1)[0])
+        assert [(of.name, of.t) for of in factor.of] == [("dlogits", loss)]
+    for place in ("da1_cut@14[0,0]", "da1r_cut@2[0,0]"):
+        cell = parse_place(place, debugger, 0)
+        assert zero_reason(debugger, cell, why(debugger, cell)) == "0 because no loss is 4 steps away"
