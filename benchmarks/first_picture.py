@@ -19,8 +19,12 @@ MARKS = ("program · forward", "quit")
 def measure() -> Iterator[Row]:
     """The time of each and their ratio, elapsed and of the processor; `settled` is when the last of the first frames has been written."""
     settled = [_settled() for _ in range(3)]
-    shown = alternate({"rnn-tui": lambda: _first(program(), MARKS), "empty": lambda: _first(EMPTY, (SHOWN,))}, ROUNDS)
-    used = alternate({"rnn-tui": lambda: _used(program(), MARKS), "empty": lambda: _used(EMPTY, (SHOWN,))}, ROUNDS)
+    shown = alternate(
+        {"rnn-tui": lambda: _first(program("--fresh"), MARKS), "empty": lambda: _first(EMPTY, (SHOWN,))}, ROUNDS
+    )
+    used = alternate(
+        {"rnn-tui": lambda: _used(program("--fresh"), MARKS), "empty": lambda: _used(EMPTY, (SHOWN,))}, ROUNDS
+    )
     yield Row("first picture, rnn-tui", "ms", shown["rnn-tui"])
     yield Row("first picture, empty app", "ms", shown["empty"])
     yield Row("first picture, ratio", "×", ratios(shown["rnn-tui"], shown["empty"]), 2.0)
@@ -40,6 +44,6 @@ def _used(command: Sequence[str], marks: Sequence[str]) -> float:
 
 
 def _settled() -> float:
-    with Terminal(program(), SIZE) as terminal:
+    with Terminal(program("--fresh"), SIZE) as terminal:
         terminal.wait_for(*MARKS)
         return terminal.wait_for_quiet()

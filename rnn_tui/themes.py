@@ -39,7 +39,10 @@ THEMES: dict[str, Theme] = {
 def theme_named(name: str) -> Theme:
     """A theme by its name; InputError when there is none."""
     if name not in THEMES:
-        raise InputError(f"there is no theme {clean(name, 40)}; there are {', '.join(THEMES)}")
+        raise InputError(
+            f"there is no theme {clean(name, 40)} (--theme, or theme in the settings file that rnn-tui config names); there are "
+            f"{', '.join(THEMES)}"
+        )
     return THEMES[name]
 
 

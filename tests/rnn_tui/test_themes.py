@@ -33,5 +33,8 @@ def test_the_current_line_can_be_seen_and_read(colors: Colors) -> None:
 
 
 def test_a_theme_that_there_is_not() -> None:
-    with pytest.raises(InputError, match="there is no theme midnight; there are dark, light, contrast, "):
+    with pytest.raises(
+        InputError,
+        match=r"there is no theme midnight \(--theme, or theme in the settings .*\); there are dark, light, contrast, ",
+    ):
         theme_named("midnight")
