@@ -243,7 +243,7 @@ class Rules(ABC):
             has_name = isinstance(written, ast.Name | ast.Subscript | ast.Attribute) and not isinstance(
                 known.tree, ast.Call
             )
-            word = parsed((has_name and singular(self.own_name(base(written))).removesuffix("_kept")) or name)
+            word = parsed((has_name and _of_one(self.own_name(base(written)))) or name)
             shown = ast.unparse(known.of(lambda: parsed("u"), lambda: word))
             self.why = ONLY_ABOVE if name == "relu" else f"{name}' = {shown}"
         inner = Gradient(times(d.node, factor), joined(d.shape, self.shape(argument)))
@@ -269,3 +269,8 @@ class Rules(ABC):
     @abstractmethod
     def called(self, node: ast.Call, d: Gradient, result: NamedResult) -> None:
         """Carries dL/d(a call's value) on."""
+
+
+def _of_one(name: str) -> str:
+    """What an entry of a list is called: `h` of `hs`, `all_h` and `h_kept`."""
+    return name.removeprefix("all_") if name.startswith("all_") else singular(name).removesuffix("_kept")

@@ -73,7 +73,9 @@ def names_of_returned(value: ast.expr, statement: ast.stmt) -> dict[str, str]:
     target = statement.targets[0]
     if isinstance(target, ast.Name) and isinstance(value, ast.Name):
         return {value.id: target.id}
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+    if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, ast.Tuple | ast.List):
+        return {}
+    if len(target.elts) == len(value.elts):
         pairs = zip(target.elts, value.elts, strict=True)
         return {v.id: t.id for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Name) and t.id != "_"}
     return {}
@@ -171,8 +173,8 @@ def single_statements(statement: ast.stmt) -> list[ast.stmt]:
     """`a, b = x, y` as two statements, without what is named `_`."""
     if (
         not isinstance(statement, ast.Assign)
-        or not isinstance(statement.value, ast.Tuple)
-        or not isinstance(statement.targets[0], ast.Tuple)
+        or not isinstance(statement.value, ast.Tuple | ast.List)
+        or not isinstance(statement.targets[0], ast.Tuple | ast.List)
     ):
         return [statement]
     pairs = list(zip(statement.targets[0].elts, statement.value.elts, strict=True))

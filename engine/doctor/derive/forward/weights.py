@@ -32,6 +32,9 @@ DATA = (
 TARGETS = {"target", "targets", "label", "labels", "truth"}
 """Words in the names of what outputs are compared with: `target_norm`, `train_labels`."""
 
+BEFORE = {"prev", "previous"}
+"""The same of a state that is handed on from one call to the next."""
+
 
 def values_of(statement: ast.stmt) -> Iterator[ast.expr]:
     """What a statement writes its targets from."""
@@ -113,7 +116,8 @@ def _is_weight(name: str) -> bool:
     container = last.partition("[")[0]
     if container != last and role(container) == "params":
         return True
-    if set(word.lower().split("_")) & TARGETS:
+    words = set(word.lower().split("_"))
+    if words & TARGETS or words & BEFORE or any(role(one) in ("a0", "c0") for one in words if one != word.lower()):
         return False
     return role(word.lower()) not in DATA or (role(word.lower()) in ("H", "C", "D") and word[0].isupper())
 
@@ -122,6 +126,8 @@ def _is_computed(found: ForwardPass, name: str, wanted: set[str]) -> bool:
     for one in found.definitions.get(name, []):
         if isinstance(one.statement, ast.AugAssign | ast.For) or one.loops:
             return True
+        if any((of := path(v)) and of not in wanted and not _is_weight(of) for v in values_of(one.statement)):
+            return True  # another name for data
         if any((path(n) or base(n)) in wanted for v in values_of(one.statement) for n in reads(v)):
             return True
         if appended(one.statement) is not None:

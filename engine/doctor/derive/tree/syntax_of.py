@@ -120,6 +120,13 @@ def times(one: ast.expr, other: ast.expr) -> ast.expr:
         first = other.left
         if is_number(one, 0.5) and is_number(first, 2):
             return other.right
+        if (
+            isinstance(one, ast.BinOp)
+            and isinstance(one.op, ast.Div)
+            and is_number(one.left, 0.5)
+            and is_number(first, 2)
+        ):
+            return over(other.right, one.right)
         if not isinstance(first, ast.Constant):
             return times(times(one, first), other.right)
     return ast.BinOp(one, ast.Mult(), other)

@@ -236,3 +236,36 @@ def test_shares_with_one_factor_are_one_line_and_a_dictionary_is_stepped_in_a_lo
     names: dict[str, object] = {}
     exec(made.program, names)  # a program of this file
     assert "dp" in names
+
+
+LISTED = """import numpy as np
+from parts import soft
+
+class Net:
+    def __init__(self):
+        rng = np.random.RandomState(1)
+        self.U, self.W, self.V = rng.randn(4, 5) * 0.3, rng.randn(4, 4) * 0.3, rng.randn(5, 4)
+
+    def forward(self, words, prev_state):
+        s = {-1: prev_state}
+        o = np.zeros((len(words), 5))
+        for t in range(len(words)):
+            s[t] = np.tanh(self.U[:, words[t]] + self.W.dot(s[t - 1]))
+            o[t] = soft(self.V.dot(s[t]))
+        return [o, s]
+
+net = Net()
+words, following = [0, 3, 1, 2], [3, 1, 2, 4]
+o, s = net.forward(words, np.zeros(4))
+loss = -np.sum(np.log(o[np.arange(4), following]))
+"""
+
+
+def test_a_list_that_is_returned_and_a_module_in_python_2(tmp_path: Path) -> None:
+    pytest.importorskip("fissix")
+    module = (
+        "import numpy as np\n\ndef soft(x):\n    e = np.exp(x - np.max(x))\n    return e / np.sum(e)\n\nprint 'read'\n"
+    )
+    (tmp_path / "parts.py").write_text(module)
+    made = made_of(tmp_path, LISTED)
+    assert (made.gaps, set(made.agreement)) == ((), {"net.U", "net.W", "net.V"})
