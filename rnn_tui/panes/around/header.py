@@ -28,12 +28,14 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     """On the left the session; on the right the present point, and the loss once it is computed."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    crowded = bool(frame.edits) and height == 1 and width < 100
-    right = _right(frame, width, short=crowded)
-    length = sum(cell_len(text) for text, _ in right)
-    if length > width - NAMED and not crowded:
-        crowded, right = True, _right(frame, width, short=True)
+    banner = bool(frame.edits) and height == 1 and width < 100
+    # As much as leaves room for the program's name; at last in few words and without it.
+    for roomy, short in ((width >= 100 and not banner, False), (False, False), (False, True)):
+        right = _right(frame, roomy=roomy, short=short or banner)
         length = sum(cell_len(text) for text, _ in right)
+        if length <= width - NAMED:
+            break
+    crowded = banner or length > width - NAMED
     x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
     if not crowded:
         canvas.hit(1, 0, 7, 1, Press("app.palette"))
@@ -52,11 +54,11 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _right(frame: Frame, width: int, *, short: bool) -> StyledText:
+def _right(frame: Frame, *, roomy: bool, short: bool) -> StyledText:
     """What goes on, or what is wrong and where we are."""
     if frame.busy:
         return [(frame.busy, frame.look.accent)]
-    return [*_wrong(frame), *_place(frame, roomy=width >= 100, short=short)]
+    return [*_wrong(frame), *_place(frame, roomy=roomy, short=short)]
 
 
 def _tabs(frame: Frame, canvas: Canvas) -> int:

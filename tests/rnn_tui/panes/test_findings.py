@@ -76,4 +76,15 @@ def test_in_a_narrow_header_the_point_covers_no_name() -> None:
     debugger.go(parse_place("da@13", debugger).position)
     text = draw_header(replace(serious, view=debugger.view), 60, 1).plain()
     assert "t = 14  da@13" in text and "! 1" in text
-    assert text.split("! 1")[0].strip() in ("", "vanishing", "vanishi…"), text
+    assert text.split("! 1")[0].strip() in ("", "rnn-tui", "vanishing"), text
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 100, 120, 200])
+def test_the_header_leaves_out_words_and_cuts_none(width: int) -> None:
+    debugger = open_session("vanishing", {"batch-size": 3, "clip-norm": 0.1}).debugger
+    debugger.go(parse_place("update", debugger).position)
+    debugger.iteration(1)
+    shown = replace(frame("vanishing"), findings=(), batches=debugger.batches.per_epoch)
+    text = draw_header(replace(shown, view=debugger.view), width, 1).plain()
+    assert "↻ update" in text and text.rstrip().endswith("L 0.64")
+    assert text.split("batch")[0].split()[0] in ("rnn-tui", "vanishing", "vanishi…", "it.", "iteration"), text
