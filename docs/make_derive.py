@@ -166,6 +166,20 @@ LATER = (
     ),
     ("MarkusHohle/LSTM-from-Scratch", "4cf2a03eae63", "3 full backpropagation/LSTM.py", "refused", "refused"),
 )
+NEWEST = (
+    ("androclassic/min-char-gru", "05ea16fb0e43", "gru_model.py, min-char-gru.py", "refused", "whole"),
+    ("JoshuaBrockschmidt/simple-rnn", "1e7c3c0935a0", "rnn.py", "whole", "whole"),
+    ("dcyoung/numpy-char-rnn", "0551cbfe33fa", "min-char-rnn.py", "whole", "whole"),
+    ("satojkovic/SimpleRNN", "bc2551427041", "simple_rnn.py", "refused", "refused"),
+    ("calvinfeng/recurrent-neural-net", "5bbefeb17b2a", "vanilla_rnn.py", "refused", "whole"),
+    ("tinsaeabreham45/RNN_Numpy", "45b61feca056", "main.ipynb", "refused", "whole"),
+    ("mqliang/rnn_python", "27c1e2d52514", "rnn_numpy.py", "refused", "whole"),
+    ("SvshX/lstm-numpy", "28901c2e8a6a", "lstm.py", "whole", "whole"),
+    ("Piyush3dB/lstm", "dd8a0d71b241", "lstm.py", "refused", "refused"),
+    ("ShaShekhar/RNN", "850bdf27ccfc", "LSTM.py", "refused", "a gap"),
+    ("dillon-co/python_machine_learning", "fdaf558e771d", "numpy_lstm.py", "an error", "refused"),
+    ("csarron/lstm_har", "4ecc94a0dbf7", "numpy_lstm.py", "refused", "refused"),
+)
 """The same of the third list, and of the fourth, which is the last five."""
 PUBLIC = """\
 ## What it does with programs of other people
@@ -201,6 +215,15 @@ last five two were whole at first and three are. An error is one of our own, of 
 was taken for one, of another that only one gate's function was derived. Left open: weights that are numbers in a list or single numbers
 on an object, and activations that are objects, one for each step.
 
+Twelve more, listed before any was tried. Prepared like the others; one notebook had no loss at its first trial, by oversight.
+
+| repository | commit | file | first trial | now |
+|---|---|---|---|---|
+{newest}
+
+Three were whole at the first trial, seven are now. Left open: weights that are numbers in a list, a cell object for each step, states that
+are multiplied in place by what depends on the weights, a list of pieces that the layers overwrite, and gates stored in slices of slices.
+
 Of six further files, chosen by a rule and given as they are, none was derived: nothing runs them, and no made-up arguments fitted. Three
 of them cannot run or are no network, in one the layers are objects. The other two, with a call of arrays added, are whole, one of them only
 after states that an object holds were followed.
@@ -221,7 +244,7 @@ def _others() -> str:
         f"| [{repository}](https://github.com/{repository}) | `{commit}` | `{file}` | {what} | {result} |"
         for repository, commit, file, what, result in PROGRAMS_OF_OTHERS
     ]
-    return PUBLIC.format(rows="\n".join(rows), fresh=_tried(FRESH), later=_tried(LATER))
+    return PUBLIC.format(rows="\n".join(rows), fresh=_tried(FRESH), later=_tried(LATER), newest=_tried(NEWEST))
 
 
 def _tried(some: Sequence[tuple[str, str, str, str, str]]) -> str:
