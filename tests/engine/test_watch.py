@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -461,6 +463,76 @@ def test_masks_that_are_given_are_those_of_the_first_iteration(tmp_path: Path, p
     assert_same(open_session(tmp_path / "t.npz", {"notation": "karpathy"}))
     with pytest.raises(InputError, match=r"keep1 has shape \(4, 3\), this network needs \(4, 6, 6\)"):
         record(network, X, y, initial={"keep1": np.ones((4, 3))})
+
+
+class Drawing:
+    """As much of torch as draws masks of dropout."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(5)
+        self.nn = self.functional = self
+
+    def get_rng_state(self) -> Any:
+        return self.rng.bit_generator.state
+
+    def set_rng_state(self, state: Any) -> None:
+        self.rng.bit_generator.state = state
+
+    def ones(self, *shape: int, dtype: Any) -> Array:
+        return np.ones(shape, dtype)
+
+    def dropout(self, ones: Array, share: float, training: bool) -> Array:
+        assert training
+        return ones * (self.rng.random(ones.shape) >= share) / (1 - share)
+
+
+class OnProcessor(Leaf):
+    """A tensor that says where it is."""
+
+    device = SimpleNamespace(type="cpu")
+
+    @property
+    def data(self) -> Any:
+        return self
+
+    def clone(self) -> Leaf:
+        return OnProcessor(self.copy())
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_what_was_dropped_between_layers_is_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool
+) -> None:
+    """Where the layers then hand on what they did; with `other` draws nothing is dropped, and that is said."""
+    torch = Drawing()
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    rng = np.random.default_rng(1)
+    shapes = {"weight_ih": (9, 2), "weight_hh": (9, 3), "bias_ih": (9,), "bias_hh": (9,)}
+    arrays = {f"{name}_l0": rng.normal(size=shape) for name, shape in shapes.items()}
+    arrays |= {f"{name}_l1": rng.normal(size=(9, 3) if name == "weight_ih" else shapes[name]) for name in shapes}
+    rnn = Trained(arrays, None, input_size=2, hidden_size=3, num_layers=2, dropout=0.4)
+    network = Network.from_torch(rnn, None, dropout=0.4, loss="given", reduction="sum", predict="every")
+    back, made = rng.normal(size=(4, 6, 3)), dict[str, Any]()
+
+    def call(self: Trained, input: Any) -> Any:
+        mask = torch.dropout(np.ones((6, 4, 3)), 0.4, True).swapaxes(0, 1)
+        mask = mask[::-1] if other else mask
+        made["tape"] = record(network, X, back, initial={"keep1": mask, "keep2": np.ones((4, 6, 3))})
+        made["states"] = Leaf(np.moveaxis(made["tape"]["h2"][1:], 0, 1))
+        return made["states"], Leaf(np.stack([made["tape"][state][-1] for state in ("h1", "h2")]))
+
+    rnn.call = call
+    with Watch(rnn, path=tmp_path / "w.npz") as watch:
+        rnn(OnProcessor(X))
+        made["states"].hooks[0](back)
+        before = torch.get_rng_state()
+        session = watch.session()
+        assert torch.get_rng_state() == before  # the loop's own draws stay what they would be
+    gradients, wanted = session.debugger.tape(0).gradients, made["tape"].gradients
+    said = "what PyTorch dropped between the layers is dropped here as well"
+    assert session.data.said[0].startswith(said) != other
+    assert np.allclose(gradients["Whn1"], wanted["Whn1"], rtol=1e-12) != other
+    assert session.data.said[-1].endswith("and what PyTorch dropped between its layers is not") == other
 
 
 def test_what_came_back_to_c_n_and_to_lower_layers_is_shown(tmp_path: Path) -> None:
