@@ -678,3 +678,42 @@ def test_a_class_whose_outputs_are_a_steps_rows(tmp_path: Path) -> None:
         "self.Wh": False,
         "self.Wy": True,
     }
+
+
+KEPT = """
+import numpy as np
+
+
+class Cell:
+    def __init__(self, D, H):
+        self.W, self.U = np.random.randn(D, H), np.random.randn(H, H)
+        self.dW, self.dU = np.zeros((D, H)), np.zeros((H, H))
+
+    def forward(self, x):
+        self.x, self.h = x, [np.zeros((x.shape[1], self.U.shape[0]))]
+        for t in range(x.shape[0]):
+            self.h.append(np.tanh(x[t] @ self.W + self.h[-1] @ self.U))
+        return np.array(self.h[1:])
+
+    def backward(self, dh):
+        dW, dU, later = np.zeros_like(self.W), np.zeros_like(self.U), np.zeros_like(self.h[0])
+        dx = np.zeros_like(self.x)
+        for t in reversed(range(len(self.x))):
+            dz = (dh[t] + later) * (1 - self.h[t + 1] ** 2)
+            dW += self.x[t].T @ dz
+            dU += self.h[t].T @ dz
+            dx[t] = dz @ self.W.T
+            later = dz @ self.U.T
+        self.dW, self.dU = dW, dU
+        return dx
+"""
+
+
+def test_gradients_that_are_kept_nowhere_are_zero_where_they_are_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "cell.py"
+    path.write_text(KEPT)
+    assert diagnose(path).verdict == "correct"
+    path.write_text(KEPT.replace("        self.dW, self.dU = dW, dU\n", ""))
+    report = diagnose(path)
+    assert _told(report) == ("wrong", ["gradient-never-stored"])
+    assert [name for name, each in report.parameters.items() if not each.ok] == ["self.W", "self.U"]

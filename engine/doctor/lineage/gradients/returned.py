@@ -279,7 +279,7 @@ def _of_input(
         once.pop()  # zeros that something else was set in the place of
     final = [e for e in once if not e.site.function or e.site.kind == "return"]
     for event in reversed(final or once):
-        row = _row(record, ids, right, event, names)
+        row = _never_stored(record, _row(record, ids, right, event, names), event, named, fitting)
         of_another = row.status == "wrong" and known.up_to_sign.has(record.pool[event.value.ids()]) is not False
         if final or not of_another:
             return row
@@ -293,6 +293,30 @@ def _of_input(
         if row.status == "right":
             return row
     return None
+
+
+def _never_stored(
+    record: Record,
+    row: ComparedGradient,
+    event: RecordedEvent,
+    named: list[RecordedEvent],
+    fitting: list[RecordedEvent],
+) -> ComparedGradient:
+    """The row of the attribute that is there for a gradient and stays zero, where what is right is in a local variable that nothing hands
+    on."""
+
+    def is_kept(e: RecordedEvent) -> bool:
+        return "." in e.name or e.site.kind == "return"
+
+    is_local = row.status == "right" and event.site.function and not is_kept(event)
+    if not is_local or any(is_kept(e) and e.value.first == event.value.first for e in fitting):
+        return row
+    attributes = {e.name: e for e in named if "." in e.name and "[" not in e.name}
+    empty = [e for e in attributes.values() if not record.pool[e.value.ids()].any()]
+    if len(empty) != 1 or len(attributes) != 1:
+        return row
+    reason = f"{empty[0].name} is zero; line {event.site.line} makes its gradient, and nothing keeps it"
+    return replace(row, status="zero", gradient=empty[0].value.ids().ravel(), match=None, bare=None, reason=reason)
 
 
 def _row(record: Record, ids: Ids, right: Floats, event: RecordedEvent, names: ArrayNames) -> ComparedGradient:

@@ -27,6 +27,10 @@ UPHILL = 0.5
 
 OPEN = "open"
 """The status of a row whose step is not right, before what it was made of is looked through."""
+FITTED = 8
+"""By fewer numbers it is not seen whether a gradient has a penalty in it: two factors fit anything."""
+SMALLEST = 1e-7
+"""So large is a penalty's part of a gradient at least, that it is no rounding."""
 LAST = 4
 """So many walks of an update are kept: they hold arrays of its size."""
 
@@ -90,7 +94,11 @@ class SteppedRows:
         name = called[0] if called else self.names.of(level)
         gradient = gradients.bare(record, update.by, update.line)
         line = record.lines[update.line].number
-        row = ComparedGradient(name, line, "not compared", None, level, gradient, right, "", update)
+        maker = record.maker(int(update.by[0]))
+        elsewhere = record.operations[maker].line if maker >= 0 and record.operations[maker].line != update.line else 0
+        row = ComparedGradient(
+            name, line, "not compared", None, level, gradient, right, "", update, step_line=elsewhere
+        )
         if not right.any():
             return replace(row, reason="it is zero, and so is dL/d(it)")
         step = record.pool[update.by] * update.signs
@@ -127,7 +135,26 @@ class SteppedRows:
                 alone = self._unscaled(ids, row.right, forward) or match
                 return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
             before[:] = [*before[1 - LAST :], (row.right, walk)]
+        for ids in reversed((row.gradient, *walk.seen)):  # the rate of an optimizer comes last
+            alone = self._beside_a_penalty(row, ids)
+            if alone is not None and self._is_made_of(update, ids, forward):
+                return replace(row, status="right", match=None, gradient=ids, walk=Walk(penalty=True), bare=alone)
         return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
+
+    def _beside_a_penalty(self, row: ComparedGradient, ids: Ids) -> Agreement | None:
+        """A gradient to which a multiple of the weights was added, however often, in the direction that makes them smaller: it without
+        that; None where it is not that."""
+        given, own = self.record.pool[ids], self.record.pool[row.own]
+        if len(given) < FITTED or not (own.any() and np.isfinite(given).all() and np.isfinite(row.right).all()):
+            return None
+        (_, decay), *_ = np.linalg.lstsq(np.stack([row.right, own], axis=1), given, rcond=None)
+        match = compared(given - decay * own, row.right)
+        is_there = np.abs(decay * own).max() > SMALLEST * np.abs(given).max()
+        return match if match is not None and match.right and match.factor * decay > 0 and is_there else None
+
+    def _is_made_of(self, update: Update, ids: Ids, forward: NDArray[np.bool_]) -> bool:
+        """Whether between an array and a step there is only what optimizers do."""
+        return gradients.walked(self.record, update.by, Target(self.record.pool[ids], update.levels, forward)).right
 
     def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
         """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""

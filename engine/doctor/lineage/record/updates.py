@@ -180,6 +180,8 @@ class ArrayNames:
         self.leaves: dict[int, list[str]] = defaultdict(list)
         self.results: dict[tuple[int, bool], list[str]] = defaultdict(list)
         """By the first number, and whether it is the only one: `w[i]` is not what the array is called that begins with it."""
+        self.whole: dict[tuple[int, int], list[str]] = defaultdict(list)
+        """By the first number and how many there are: a part that begins with the same number has another name."""
         for event in record.events:
             if not event.value.size or not _NAME.match(event.name) or event.site.kind == "increment":
                 continue
@@ -187,6 +189,7 @@ class ArrayNames:
             if record.maker(first) < 0:
                 self.leaves[self.record.leaf(first)].append(event.name)
             self.results[first, event.value.size == 1].append(event.name)
+            self.whole[first, event.value.size].append(event.name)
 
     def all_of(self, ids: Ids) -> list[str]:
         """Every name that an array was seen under, in the order of the run."""
@@ -198,7 +201,7 @@ class ArrayNames:
         """The first name of an array, else the line that it was made on."""
         if int(ids.flat[0]) in self.known:
             return self.known[int(ids.flat[0])]
-        names = self.all_of(ids)
+        names = self.whole.get((int(ids.flat[0]), ids.size)) or self.all_of(ids)
         if names:
             return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))
         line = self.made(int(ids.flat[0]))

@@ -10,7 +10,8 @@ from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import Ids, RecordedOperation, UserLine
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
-from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of
+from engine.doctor.lineage.roles import PRODUCTS
+from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, depending, forward_of
 
 STATE_KEPT = "state-kept"
 
@@ -119,9 +120,13 @@ def _parts(seen: RemarkedRun, number: int) -> Iterator[RecordedOperation]:
 
 
 def _is_of_weights(seen: RemarkedRun, part: RecordedOperation) -> bool:
-    """Whether a number was made from weights, and from nothing else but numbers."""
+    """Whether a number was made from weights, and from nothing else but numbers of which none is put through weights: those are data."""
     marked = reached(seen.record, [part.result])
     if not (marked & seen.weights).any():
+        return False
+    given = marked & ~depending(seen.record, [np.flatnonzero(seen.weights).astype(np.int32)])
+    products = (o for o in seen.record.operations if o.name in PRODUCTS and marked[o.start : o.stop].any())
+    if any(touched(given, operand) for product in products for operand in product.operands):
         return False
     outside: Ids = np.flatnonzero(marked & ~seen.weights).astype(np.int32)
     outside = outside[seen.record.makers(outside) < 0]

@@ -215,15 +215,16 @@ def _at_outputs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> Agre
 def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
     """Whether a loss that is taken for one has all outputs of its forward pass that a computed loss has: a backward pass that leaves
     steps out is no other loss."""
-    marked = forward_of(record, computed)
+    marked, known = forward_of(record, computed), forward_of(record, taken)
     own = {int(k) for reference, _ in taken.seeds for k in record.makers(reference.ids().ravel()) if k >= 0}
     kinds = {(o.line, o.name, o.shape) for o in (record.operations[k] for k in own)}
     left = [
         o
         for k, o in enumerate(record.operations)
-        if k not in own and (o.line, o.name, o.shape) in kinds and marked[o.start : o.stop].any()
+        if k not in own
+        and (o.line, o.name, o.shape) in kinds
+        and (marked[o.start : o.stop] & ~known[o.start : o.stop]).any()
     ]
-    known = forward_of(record, taken)
     return not any(_shares(record, known, operation) for operation in left[-2:])
 
 
@@ -251,7 +252,8 @@ def _differences(
         if moving[1] and target.size == 1 and _is_written(record, target.first):
             continue  # 1 - p, of a derivative
         values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
-        if target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]:
+        is_one = target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]
+        if is_one and (_is_written(record, target.first) or _is_part(record, out)):
             _one_taken_off(record, k, out, pairs)
         elif operation.name == "subtract" and out.shape == operation.shape and (target.size > 1 or out.size == 1):
             given = _settled(record, out)
@@ -278,6 +280,13 @@ def _is_written(record: Record, number: int) -> bool:
     """Whether a number stands in the program's text."""
     leaf = record.leaf(number)
     return record.maker(number) < 0 and leaf >= 0 and int(record.leaves[leaf, 2]) < 0
+
+
+def _is_part(record: Record, reference: RecordedArray) -> bool:
+    """Whether an array is a part of what an operation made, and not the only number of it."""
+    given = _settled(record, reference)
+    makers = record.makers(given.ids().ravel()) if given is not None else np.zeros(0, np.int32)
+    return any(record.operations[int(maker)].size > 1 for maker in np.unique(makers[makers >= 0]))
 
 
 def _one_taken_off(

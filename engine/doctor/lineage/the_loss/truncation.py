@@ -25,11 +25,17 @@ _PRODUCTS = ("matmul", "dot", "einsum")
 
 
 def shortened(
-    record: Record, seeds: Sequence[tuple[RecordedArray, Floats]], weights: Sequence[Ids], forward: NDArray[np.bool_]
+    record: Record,
+    seeds: Sequence[tuple[RecordedArray, Floats]],
+    weights: Sequence[Ids],
+    forward: NDArray[np.bool_],
+    *,
+    later: bool = False,
 ) -> Iterator[tuple[int, Floats]]:
     """(steps, dL/d(every number) over ways of at most so many steps through `weights`), from `FEWEST` on, while there are longer ones.
 
-    Where all errors begin at the last step, one that leaves out the first step alone is a mistake and no choice."""
+    Where all errors begin at the last step, one that leaves out the first step alone is a mistake and no choice. In a round after one
+    that was right, any number of steps is a choice: the state that was kept may be taken as given, as in Elman's networks."""
     uses = _recurrent(record, weights, forward)
     if not uses:
         return
@@ -45,10 +51,10 @@ def shortened(
         del adjoint  # one at a time
         size = max((float(np.abs(part).max()) for _, part in seeds), default=0.0)
         largest = max(largest, size)
+        if later or (steps >= FEWEST and size > VANISHED * largest and not 0 < len(left) <= begun):
+            yield steps, total
         if size <= VANISHED * largest:
             return
-        if steps >= FEWEST and not 0 < len(left) <= begun:
-            yield steps, total
 
 
 def _handed(record: Record, adjoint: Floats, k: int, which: int) -> tuple[RecordedArray, Floats]:

@@ -133,7 +133,8 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
             rows[rows.index(row)] = replace(found[0], name=row.name)
     left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
     verdict = "undecided" if left or not rows else "right"
-    return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left)
+    said = tuple(dict.fromkeys(sentence for v in rounds for sentence in v.conventions))
+    return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left, conventions=said)
 
 
 def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
@@ -175,15 +176,33 @@ def of_round(
         # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
         is_better = other is not None and (best is None or (_score(other), is_given) > (_score(best), False))
         if other is not None and is_better and (is_given or _score(other)[0] or not _is_stepped(best)):
-            best, compare = _more_than_one(other), rows
+            if best is not None and best.loss is not None and not is_given and _is_beside(other, best):
+                best = _told(best.loss, best.compared, True)
+            else:
+                best, compare = _more_than_one(other), rows
     if best is not None and best.verdict == "wrong" and cut:
-        best = _cut(record, best, compare, trusted)
+        best = _cut(record, best, compare, trusted, later=later)
     return best or RunVerdict("undecided", None, reason=_why(record))
 
 
 def _is_stepped(verdict: RunVerdict | None) -> bool:
     """Whether something that is compared was surely stepped: gradients that are wrong, too, are then told by their steps alone."""
     return verdict is not None and any(row.update is not None and row.update.sure for row in verdict.compared)
+
+
+def _is_beside(other: RunVerdict, stepped: RunVerdict) -> bool:
+    """Whether what is right though it steps nothing is of other arrays than weights that are surely stepped by what is wrong: then it only
+    shows that the loss, which the program computes, is meant."""
+    wrong = [row for row in stepped.compared if row.status in ("wrong", "zero") and len(row.own) > 2]
+    if stepped.loss is None or stepped.loss.assumed or not any(row.update and row.update.sure for row in wrong):
+        return False
+    known = {int(row.own[0]) for row in stepped.compared}
+    apart = not any(row.status == "right" and int(row.own[0]) in known for row in other.compared)
+    return (
+        apart
+        and other.loss is not None
+        and (other.loss.line, other.loss.name) == (stepped.loss.line, stepped.loss.name)
+    )
 
 
 def _losses(
@@ -285,7 +304,7 @@ def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -
     return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), loss_doubtful=_is_doubtful(chosen))
 
 
-def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool) -> RunVerdict:
+def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool, *, later: bool) -> RunVerdict:
     """The verdict, if some gradients are right and the others are what they should be where errors go back some steps
     and no further."""
     wrong = [r for r in verdict.compared if r.status in ("wrong", "zero")]
@@ -294,7 +313,8 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
         return verdict
     forward = loss.forward_of(record, chosen)
     one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
-    for steps, shorter in shortened(record, chosen.seeds, [r.own for r in verdict.compared if len(r.own) > 2], forward):
+    weights = [r.own for r in verdict.compared if len(r.own) > 2]
+    for steps, shorter in shortened(record, chosen.seeds, weights, forward, later=later):
         if not any(
             (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
         ):
@@ -304,9 +324,8 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
             continue
         told = _told(chosen, made, trusted)
         if told.verdict != "wrong" and len(made) == len(verdict.compared):
-            return replace(
-                told, conventions=(*told.conventions, f"errors are carried back {steps} steps and no further")
-            )
+            said = f"errors are carried back {steps} steps and no further" if steps else GIVEN
+            return replace(told, conventions=(*told.conventions, said))
     return verdict
 
 
@@ -320,7 +339,8 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     if odd:
         alone = _reference([r.bare.factor for r in direct if r.bare])
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
-        if not odd:
+        odd, by_others = _without_other_optimizers(odd, direct)
+        if not odd or by_others:
             conventions.append("each update has a rate or a clip of its own")
     for row in [r for r in direct if len(r.own) <= ONE]:
         limited = row in odd and row.walk is not None and row.walk.clipped
@@ -329,7 +349,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
                 row, status="not compared", reason="of a single number only the factor could be compared"
             )
             odd = [r for r in odd if r is not row]
-    odd += _odd_inside(rows, direct)
+    odd += _without_other_optimizers(_odd_inside(rows, direct), [*direct, *_inside(rows)])[0]
     for row in odd:
         factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
         made[made.index(row)] = replace(
@@ -351,6 +371,15 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     return made, conventions
 
 
+def _without_other_optimizers(
+    odd: Sequence[ComparedGradient], rows: Sequence[ComparedGradient]
+) -> tuple[list[ComparedGradient], bool]:
+    """The gradients of another factor than the rest, without those whose steps another optimizer made; and whether there are any."""
+    lines = {row.step_line for row in rows if row not in odd}
+    left = [row for row in odd if not row.step_line or row.step_line in lines]
+    return left, len(left) < len(odd)
+
+
 def _inside(rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
     """Gradients that were found inside an optimizer's step."""
     return [r for r in rows if r.status == "right" and r.match is None and r.walk is not None and len(r.own) > ONE]
@@ -370,6 +399,7 @@ def _is_one(row: ComparedGradient) -> bool:
     return row.bare is not None and same(abs(row.bare.factor), 1.0)
 
 
+GIVEN = "the state of the step before is taken as given: no error is carried back to it"
 ADDED = "the update adds the gradient: the loss grows"
 LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
 

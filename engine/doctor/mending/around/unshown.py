@@ -180,11 +180,14 @@ def accumulations(places: Sequence[EditPlace]) -> list[Proposal]:
 
 
 def rebound(texts: Mapping[str, str], verdict: RunVerdict) -> Iterator[Proposal]:
-    """`+=` for `=` where another array is put each time in the place of one that is a part of a larger array, which stays as it was: its
-    gradient is zero."""
+    """`+=` for `=` where another array is put each time in the place of a part of a larger one, which stays as it was: so many numbers of
+    the gradient, or more, are zero and should not be."""
     record = verdict.record
-    sizes = {len(row.own) for row in verdict.compared if row.status == "zero"}
-    stored = [e.site for e in record.events if e.site.kind == "assign" and e.value.size in sizes] if record else []
+    if record is None:
+        return
+    rows = [row for row in verdict.compared if row.status in ("wrong", "zero") and len(row.gradient) == len(row.right)]
+    most = max((int(((record.pool[row.gradient] == 0) & (row.right != 0)).sum()) for row in rows), default=0)
+    stored = [e.site for e in record.events if e.site.kind == "assign" and 1 < e.value.size <= most]
     often = [(site.file, site.line) for site in dict.fromkeys(stored) if stored.count(site) > 1]
     for file, text in texts.items():
         for place in statements(file, ast.parse(text)) if any(of == file for of, _ in often) else ():

@@ -158,15 +158,8 @@ class Trial:
 def _settles(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
     """Whether all that could be compared before is right now."""
     settled = [r.name for r in rows if r.status == "right"]
-    wanted = [r.name for r in _wanted(rows, verdict) if r.status != "not compared"]
+    wanted = [r.name for r in verdict.compared if r.status != "not compared"]
     return all(settled.count(n) >= wanted.count(n) for n in wanted)
-
-
-def _wanted(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> list[ComparedGradient]:
-    """What must be right after a change. Where no weight's step is right, gradients that step nothing are looked up, too (of the targets,
-    say); where the steps are right, they are not."""
-    by_steps = bool(rows) and all(row.update is not None for row in rows)
-    return [r for r in verdict.compared if r.update is not None or r.status != "right" or not by_steps]
 
 
 def _is_once(row: ComparedGradient) -> bool:
@@ -176,7 +169,7 @@ def _is_once(row: ComparedGradient) -> bool:
 
 def _repaired(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> frozenset[str]:
     """The gradients that were wrong and are right, if none that was right is not."""
-    before, now = ({r.name for r in some if r.status == "right"} for some in (_wanted(rows, verdict), rows))
+    before, now = ({r.name for r in some if r.status == "right"} for some in (verdict.compared, rows))
     wrong = {r.name for r in verdict.compared if r.status in ("wrong", "zero")}
     return frozenset(now & wrong - before) if before <= now else frozenset()
 

@@ -1,16 +1,13 @@
 # ruff: noqa: C419, UP031  (Python 3.8, and few calls where every operation passes)
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false, reportOptionalSubscript=false, reportUnusedExpression=false
-"""NumPy functions that are no ufuncs, and what is patched in the process because NumPy hands it to nobody."""
-
-import math
+"""NumPy functions that are no ufuncs."""
 
 import numpy as np
 
-from ..confined.drawing import Windowless
-from . import operations, scalars, traced
+from . import scalars, traced
 from .codes import CODES
 from .operations import chosen, cumulative, dot, einsum, into, lost_function, matmul, reduce, result, store
-from .traced import PLAIN, Traced, as_traced, has_lineage, plain, reference, shadow_of, shadows, stripped, wrap
+from .traced import PLAIN, Traced, as_traced, plain, reference, shadow_of, shadows, stripped, wrap
 
 _MOVING = [
     "reshape",
@@ -114,7 +111,11 @@ def function(called, inputs, options):
         if not store().on:
             return called(*[stripped(x) for x in inputs], **{k: stripped(v) for k, v in options.items()})
         return lost_function(called, inputs, options)
-    return handler(*inputs, **options)
+    try:
+        return handler(*inputs, **options)
+    except Exception:
+        pass  # what fails only where it is recorded is done on plain arrays; what fails there, too, fails as at home
+    return lost_function(called, inputs, options)
 
 
 def _public(names):
@@ -461,150 +462,3 @@ def _like(name):
 
 for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
     _like(_name)
-
-
-# What NumPy hands to nobody
-
-_array, _asarray = np.array, np.asarray
-
-
-def _new_array(real):
-    def made(x, *rest, **options):
-        if not has_lineage(x) or not store().on:
-            return real(x, *rest, **options)
-        if type(x) is Traced and real is not _array:
-            value = real(plain(x), *rest, **options)
-            return x if value.dtype == x.dtype else x.astype(value.dtype)
-        value = real(stripped(x), *rest, **options)
-        if value.dtype.kind != "f" or type(value) is not PLAIN:
-            return value
-        if type(x) is Traced and np.shares_memory(value, plain(x)):
-            return x.reshape(value.shape)
-        return wrap(value, np.array(_array(shadows(x)), np.int32).reshape(value.shape), None)
-
-    made.__name__ = real.__name__
-    made.__doc__ = real.__doc__
-    return made
-
-
-def _math(name, code):
-    real = getattr(math, name)
-
-    def one(x):
-        value = real(x)
-        if isinstance(x, scalars.Lineage):
-            return _python(code, value, (x,))
-        if type(x) is Traced and x.size == 1:
-            return _python(code, value, (x.item(),))
-        return value
-
-    one.__name__ = name
-    return one
-
-
-def _python(code, value, numbers):
-    """A Python float with lineage."""
-    if not store().on or type(value) is not float:
-        return value
-    references = [reference(n) for n in numbers]
-    start = store().single(value)
-    store().operation(code, start, (), references)
-    return scalars.made(value, start)
-
-
-def _math_pow(x, y, real=math.pow):
-    value = real(x, y)
-    return _python(CODES["power"], value, (x, y)) if has_lineage([x, y]) else value
-
-
-def _math_log(x, *base, real=math.log):
-    value = real(x, *base)
-    if base or not isinstance(x, scalars.Lineage):
-        return value
-    return _python(CODES["log"], value, (x,))
-
-
-def _fsum(values, real=math.fsum):
-    values = list(values)
-    return scalars.as_float(sum(values)) if has_lineage(values) else real(values)
-
-
-def _shuffle(real):
-    def shuffle(x, *rest):
-        if type(x) is not Traced:
-            return real(x, *rest)
-        order = np.arange(len(x))
-        real(order, *rest)
-        value, shadow = _array(plain(x))[order], _array(shadow_of(x)[0])[order]
-        plain(x)[...] = value
-        x._s[...] = shadow
-        traced.written(x)
-        return None
-
-    return shuffle
-
-
-def listed(root, value):
-    """The first argument of a function of NumPy's: an array where it is a list of traced ones. `root` is the module or the function."""
-    if (type(value) is not list and type(value) is not tuple) or not store().on or not has_lineage(value):
-        return value
-    of_numpy = root is np or isinstance(root, np.ufunc) or str(getattr(root, "__module__", "")).startswith("numpy")
-    return traced.as_traced(value) if of_numpy else value
-
-
-def cast(kind, *values, **options):
-    """`float(x)`, `np.float64(x)` and the like, keeping the lineage of a single number."""
-    if len(values) != 1 or options or not has_lineage(values[0]) or not isinstance(kind, type):
-        return kind(*values, **options)
-    x = values[0]
-    if kind is float and np.size(plain(x)) == 1:
-        return scalars.as_float(x if isinstance(x, scalars.Lineage) else x.reshape(-1)[0])
-    if issubclass(kind, np.floating):
-        if isinstance(x, scalars.Lineage):
-            return scalars.made(kind(x._plain()), x._i)
-        return x.astype(kind)
-    return kind(*values)
-
-
-def _ndenumerate(real):
-    """np.ndenumerate with traced numbers; the real one asks `array.flat` for what only NumPy's own iterator has."""
-
-    def ndenumerate(arr):
-        arr = np.asarray(arr)
-        if type(arr) is not Traced:
-            return real(arr)
-        return ((index, arr[index]) for index in np.ndindex(arr.shape))
-
-    return ndenumerate
-
-
-def install():
-    """Puts the hooks and patches in place, once in a process."""
-    if "function" in traced.HOOKS:
-        return
-    traced.HOOKS.update(ufunc=operations.ufunc, function=function)
-    scalars.HOOKS.update(ufunc=operations.ufunc, function=function, store=store)
-    for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfarray"):
-        if hasattr(np, name):
-            setattr(np, name, _new_array(getattr(np, name)))
-    for name, code in (
-        ("exp", "exp"),
-        ("tanh", "tanh"),
-        ("sqrt", "sqrt"),
-        ("sin", "sin"),
-        ("cos", "cos"),
-        ("log2", "log2"),
-        ("log10", "log10"),
-        ("log1p", "log1p"),
-        ("expm1", "expm1"),
-        ("fabs", "absolute"),
-        ("atan", "arctan"),
-        ("sinh", "sinh"),
-        ("cosh", "cosh"),
-        ("erf", "erf"),
-    ):
-        setattr(math, name, _math(name, CODES[code]))
-    math.pow, math.log, math.fsum = _math_pow, _math_log, _fsum
-    Windowless.plain = staticmethod(stripped)
-    np.random.shuffle = _shuffle(np.random.shuffle)
-    np.ndenumerate = _ndenumerate(np.ndenumerate)

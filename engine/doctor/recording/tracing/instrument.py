@@ -20,7 +20,7 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_base_",
     "_rt_key_",
 )
-LISTED = "__rt_listed__"
+LISTED, SHAPED = "__rt_listed__", "__rt_shaped__"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -187,6 +187,9 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_Assign(self, node):
         target = node.targets[-1]
+        if isinstance(target, ast.Attribute) and target.attr == "shape" and len(node.targets) == 1:
+            call = self.call(SHAPED, [self.visit(_loaded(target.value)), self.visit(node.value)], node)
+            return ast.copy_location(ast.Expr(call), node)
         names = [self.segment(e) for e in target.elts] if isinstance(target, (ast.Tuple, ast.List)) else ()
         if names and isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(names):
             elements = [self.event(v, "assign", n, node) for v, n in zip(node.value.elts, names)]
@@ -297,6 +300,12 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_JoinedStr(self, node):
         return node
+
+
+def _loaded(node):
+    """What an attribute is set of is read."""
+    node.ctx = ast.Load()
+    return node
 
 
 def _root(function):

@@ -47,7 +47,11 @@ def result(code, value, references, parameters=()):
 def ufunc(function, method, inputs, options):
     """`__array_ufunc__` of everything traced."""
     if method == "__call__":
-        return _call(function, inputs, options)
+        try:
+            return _call(function, inputs, options)
+        except Exception:
+            pass  # what fails only where it is recorded is done on plain arrays
+        return lost(function, method, inputs, options)
     if method == "at":
         return _at(function, inputs)
     handler = REDUCTIONS.get((function.__name__, method))

@@ -14,7 +14,7 @@ import types
 import numpy as np
 
 from .. import plain, progress
-from . import functions, instrument, record, traced, watch
+from . import instrument, patches, record, traced, watch
 from .store import Full, Stop, Store
 from .updates import ROUNDS, UpdateWatch
 
@@ -158,15 +158,16 @@ def run(job):
     with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
         store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
         traced.STORE[0] = store
-        functions.install()
+        patches.install()
         watched = watch.ValueWatch(store, sites, options.get("events", EVENTS), options.get("shifts", ()))
         store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (
             (instrument.EVENT, watched.event),
             (instrument.LEAF, watched.leaf),
             (instrument.AFTER, watched.after),
-            (instrument.CAST, functions.cast),
-            (instrument.LISTED, functions.listed),
+            (instrument.CAST, patches.cast),
+            (instrument.LISTED, patches.listed),
+            (instrument.SHAPED, patches.shaped),
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)

@@ -163,8 +163,9 @@ def _binary(name, forward, backward, in_python, in_numpy):
         first = _number(a)
         second = _number(b)
         if first is None or second is None:
-            other = b if first is not None else a
-            if isinstance(other, np.ndarray):
+            one, other = (a, b) if first is not None else (b, a)
+            of_numpy = isinstance(one, np.generic) and type(other) in (list, tuple) and name != "multiply"
+            if isinstance(other, np.ndarray) or of_numpy:
                 return HOOKS["ufunc"](in_numpy, "__call__", (a, b), {})
             return NotImplemented
         value = in_python(first[0], second[0])

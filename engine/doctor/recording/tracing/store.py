@@ -87,6 +87,7 @@ class Store:
     def fresh(self, value):
         """The first of the ids of a new array; its values go to the pool."""
         size = value.size
+        numbers = _array(value, _FLOAT, subok=False).ravel()
         start = self.n
         if start + size + OPERATION * self.count > self.limit:
             self.on = False
@@ -94,7 +95,7 @@ class Store:
         self.n = start + size
         if self.singles:
             self.take_singles()
-        self.buffer.append(_array(value, _FLOAT, subok=False).ravel())
+        self.buffer.append(numbers)
         self.waiting += size
         if self.waiting > FLUSH:
             self.flush()

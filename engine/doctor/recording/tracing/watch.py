@@ -3,6 +3,7 @@
 """What the rewritten code calls: leaves and events."""
 
 import itertools
+import re
 import types
 
 import numpy as np
@@ -14,7 +15,10 @@ from .traced import Traced, wrap
 
 LARGEST = 4000000
 LONGEST = 20000
+FILLING = 10000
+"""So often one line assigns a number that is written there, before it only fills data."""
 _PLAIN = np.ndarray
+_NUMBER = re.compile(r"^-?[\d.e+-]+$")
 _RANDOM = np.random.RandomState  # before anything is patched, and apart from the program's own
 _FLOATS = (np.float64, np.float32)
 
@@ -29,6 +33,7 @@ class ValueWatch:
         self.sites = sites
         self.limit = limit
         self.count = 0
+        self.filled = {}
 
     def leaf(self, value):
         """A plain array, a float or a list of them: traced from here on. Lists are changed in place."""
@@ -90,6 +95,8 @@ class ValueWatch:
             if not names or any([n.startswith("*") for n in names]):
                 return value
             value = tuple(itertools.islice(value, len(names) + 1))  # as unpacking does
+        if kind is float and self.fills(number):
+            return value
         value = self.leaf(value)
         kind = type(value)
         if kind is Traced or kind in TRACED:
@@ -101,6 +108,11 @@ class ValueWatch:
         elif kind is types.SimpleNamespace or hasattr(kind, "__dataclass_fields__"):
             self.attributes(number, value)
         return value
+
+    def fills(self, number):
+        """Whether a line assigns the number that is written in it so often that it only fills data, such as one-hot rows."""
+        count = self.filled[number] = self.filled.get(number, 0) + 1
+        return count > FILLING and _NUMBER.match(self.sites[number].value) is not None
 
     def attributes(self, number, value):
         """The arrays that an object is made of which is nothing but its attributes."""

@@ -17,7 +17,7 @@ import signal
 import types
 from typing import Any
 
-from ..tracing import functions, runner, traced  # pyright: ignore[reportUnknownVariableType]
+from ..tracing import patches, runner, traced  # pyright: ignore[reportUnknownVariableType]
 from . import probe  # pyright: ignore[reportUnknownVariableType]
 
 LOOK = 0.005
@@ -29,7 +29,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     folder = job["record"]
     nothing: Any = types.SimpleNamespace(on=False)
     traced.STORE[0] = nothing
-    functions.install()
+    patches.install()
     for name in job["options"]["modules"]:
         with contextlib.suppress(BaseException):  # as the program's own import of it may be
             importlib.import_module(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.engine.doctor.lineage.programs import verdict_on
+from tests.engine.doctor.lineage.programs import TAGGER, changed, statuses, verdict_on
 from tests.engine.doctor.lineage.trained import network
 
 CLIP = """
@@ -41,3 +41,36 @@ def test_a_clip_by_the_spectral_norm_in_a_longer_product_is_one_too(tmp_path: Pa
         "    dWhh = 1.0 * dWhh / np.linalg.norm(dWhh, ord=2)\n    return loss, dWxh",
     )
     assert verdict_on(tmp_path, network(clip)).verdict == "right"
+
+
+def test_a_penalty_may_be_added_at_every_step(tmp_path: Path) -> None:
+    text = changed(TAGGER, ("dW += np.outer(dz, hs[t])", "dW += np.outer(dz, hs[t]) + 0.01 * W"))
+    verdict = verdict_on(tmp_path, text, rounds=2)
+    assert verdict.verdict == "right"
+    assert "a penalty on the weights is added to the gradient" in verdict.conventions
+    wrong = changed(text, ("+ 0.01 * W", "+ 0.01 * W.T"))
+    assert verdict_on(tmp_path, wrong, rounds=2).verdict == "wrong"
+
+
+OPTIMIZERS = """
+def slowly(grad):
+    return -0.001 * grad
+
+
+def fast(grad):
+    return -0.1 * grad
+
+
+"""
+
+
+def test_optimizers_have_rates_of_their_own(tmp_path: Path) -> None:
+    """A factor that one line makes, of all that it steps, is its rate; among the arrays that it steps it is one."""
+    update = "weight -= 0.1 * grad"
+    by_two = "weight += (slowly if weight.shape == W.shape or weight.shape == U.shape else fast)(grad)"
+    text = changed(TAGGER, ("def forward(", OPTIMIZERS.lstrip() + "def forward("), (update, by_two))
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.verdict == "right"
+    assert "each update has a rate or a clip of its own" in verdict.conventions
+    wrong = changed(text, ("        db += dz\n", "        db += 2 * dz\n"))
+    assert statuses(verdict_on(tmp_path, wrong, rounds=1))["b"] == "wrong"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.doctor.lineage.programs import TAGGER, changed, statuses, verdict_on
+from engine.doctor.lineage.remarks.told import remarks
+from engine.doctor.lineage.verdict.verdict import judged
+from tests.engine.doctor.lineage.programs import TAGGER, changed, run, statuses, verdict_on
 
 RIGHT = dict.fromkeys(("U", "W", "V", "b", "c"), "right")
 
@@ -136,3 +138,57 @@ def test_the_loss_of_the_training_data_is_told_from_that_of_other_data_computed_
         ("    print(step, loss)\n", ""),
     )
     assert verdict_on(tmp_path, text).verdict == "right"
+
+
+BITS = """
+import numpy as np
+
+rng = np.random.RandomState(1)
+U, W, V = rng.randn(2, 4), rng.randn(4, 1), rng.randn(1, 1)
+for step in range(9):
+    xs, bits = rng.randint(0, 2, (6, 2)), [0, 1, 1, 0, 1, 0]
+    hs, outs, total = [np.zeros((1, 1))], [], 0
+    for x, bit in zip(xs, bits):
+        hs.append(1 / (1 + np.exp(-(np.tanh(x[None] @ U) @ W + hs[-1]))))
+        outs.append(1 / (1 + np.exp(-(hs[-1] @ V))))
+        total += abs(outs[-1] - np.array([[bit]])).item()
+    dU, dW, dV, later = np.zeros_like(U), np.zeros_like(W), np.zeros_like(V), np.zeros((1, 1))
+    for t in reversed(range(6)):
+        error = (outs[t] - np.array([[bits[t]]])) * outs[t] * (1 - outs[t])
+        dz = (error @ V.T + later) * hs[t + 1] * (1 - hs[t + 1])
+        a = np.tanh(xs[t][None] @ U)
+        dV += hs[t + 1].T @ error
+        dW += a.T @ dz
+        dU += xs[t][:, None] @ (dz @ W.T * (1 - a ** 2))
+        later = dz
+    U -= 0.1 * dU
+    W -= 0.1 * dW
+    V -= 0.1 * dV
+"""
+"""The absolute error is shown, and the gradients are those of the squared one; outputs and states are one number each, made by the same
+lines."""
+
+
+def test_a_target_of_1_is_a_target_like_any_other(tmp_path: Path) -> None:
+    """`p - 1`, of an output that is one number, takes no 1 off an entry of several."""
+    verdict = verdict_on(tmp_path, BITS, rounds=1)
+    assert statuses(verdict) == {"U": "right", "W": "right", "V": "right"}
+    assert verdict.loss is not None and len(verdict.loss.seeds) == 6
+
+
+def test_an_error_of_inputs_that_are_single_numbers_is_no_penalty(tmp_path: Path) -> None:
+    numbers = """rows, bits = [], [0, 1, 1, 0, 1, 0]
+    for pair in rng.randint(0, 2, (6, 2)):
+        rows.append([])
+        for bit in pair:
+            rows[-1].append(float(bit))
+    xs = np.array(rows)
+"""
+    text = changed(
+        BITS,
+        ("xs, bits = rng.randint(0, 2, (6, 2)), [0, 1, 1, 0, 1, 0]\n", numbers),
+        ("total += abs(", "error_of_one = 0.0 + ("),
+        ("np.array([[bit]])).item()", "np.array([[bit]])).item() ** 2"),
+    )
+    record = run(tmp_path, text, rounds=2)
+    assert [r.id for r in remarks(record, judged(record), {})] == []

@@ -50,6 +50,7 @@ LOSSES = [
     "np.subtract(*np.broadcast_arrays(W[0] ** 2, W[1:])).max() + (np.broadcast_arrays(W[1], W * W)[0] ** 3).sum()",
     "(np.compress([True, False, True], W, axis=0) * np.extract(W > 0, W)[:1]).sum()",
     "sum(v.sum() * k for k, v in enumerate(np.atleast_2d(W[0], W[1] ** 2), 1)) * np.atleast_1d(W)[0, 1]",
+    "np.vectorize(lambda a, b: math.tanh(a) * b)(W, W[0]).sum() + np.vectorize(abs)(W[1, 1])",
     "np.swapaxes(W[:, :, None], 0, 1)[1].sum() + np.expand_dims(W, 0).squeeze(0)[0, 2]",
 ]
 BODY = """
@@ -157,6 +158,18 @@ assert all(isinstance(v, float) for row in w for v in row) and np.array(w).shape
 assert np.vstack([x, [[1, 2]]]).shape == (3, 2) and np.append(x, 1.0).shape == (5,) and np.insert(x[0], 1, 9.0)[1] == 9.0
 assert np.append(x, [["a", "b"]], axis=0).dtype.kind == "U"
 assert [(k, float(v)) for k, v in np.ndenumerate(x[:1])] == [((0, 0), 2.5), ((0, 1), 3.0)] == list(np.ndenumerate(x[:1].tolist()))
+one = np.dot(x[0], x[1])
+assert (one + [1.0, 2.0]).tolist() == [one.item() + 1, one.item() + 2] == ([1.0, 2.0] + one).tolist()
+try:
+    [1.0, 2.0] * one
+    raise AssertionError("NumPy multiplies no list")
+except TypeError:
+    pass
+column = np.empty(2)
+column.shape = (2, 1)
+column[0], column[1] = np.array([3.0]), x[0, 0]
+assert column.shape == (2, 1) and (column * 2).ravel().tolist() == [6.0, 5.0]
+assert np.append(x[:1], np.atleast_2d(["a", "b"]), axis=0).tolist() == [["2.5", "3.0"], ["a", "b"]]
 np.random.shuffle(x)
 assert sorted(x[:, 0].tolist()) == [2.5, 4.0]
 """
@@ -225,6 +238,24 @@ for operation in operator.add, operator.sub, operator.mul, operator.truediv, ope
         made = repr([(shown(operation, a, b), shown(operation, b, a)) for b in numbers])
         print(operation.__name__, repr(a), zlib.crc32(made.encode()))
 """
+
+
+def test_a_line_that_fills_data_with_a_number_is_not_recorded_each_time(tmp_path: Path) -> None:
+    text = """
+import numpy as np
+rows = np.zeros((30, 1000))
+for k in range(25000):
+    rows[k % 30, k % 1000] = 1.0
+W = np.full(30, 0.5)
+W[0] = 0.25
+loss = (W @ rows).sum()
+"""
+    record = run(tmp_path, text)
+    filled = [e for e in record.events if e.site.line == 5]
+    assert len(filled) < 25000
+    assert len(record.pool) < 30 * 1000 + 30 * 1000 + 15000
+    (weight,) = [e for e in record.events if e.site.line == 7]
+    assert int(weight.value.first) not in record.constants
 
 
 def test_arithmetic_of_single_numbers_is_what_it_was(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.lineage.verdict.verdict import GIVEN
 from engine.doctor.recording.tracing.store import OPERATION
 from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
 from tests.engine.doctor.lineage.trained import network
@@ -193,3 +194,41 @@ def test_a_loss_is_not_left_for_a_part_of_it_with_which_nothing_agrees_either(tm
     )
     assert verdict.loss is not None
     assert (verdict.verdict, verdict.loss.name) == ("wrong", "loss")
+
+
+ELMAN = """
+import numpy as np
+
+rng = np.random.RandomState(2)
+U, W, V = rng.randn(3, 4), rng.randn(4, 4), rng.randn(4, 2)
+context = np.zeros(4)
+xs, ys = rng.randn(8, 3), rng.randn(8, 2)
+
+
+def step(x):
+    global context
+    before, context = context, np.tanh(x @ U + context @ W)
+    return before, context, context @ V
+
+
+for k in range(40):
+    x, y = xs[k % 8], ys[k % 8]
+    before, h, out = step(x)
+    error = out - y
+    loss = 0.5 * (error ** 2).sum()
+    dz = (V @ error) * (1 - h ** 2)
+    dU, dW, dV = np.outer(x, dz), np.outer(before, dz), np.outer(h, error)
+    U -= 0.1 * dU
+    W -= 0.1 * dW
+    V -= 0.1 * dV
+    print(k, np.mean([(step(a)[2] - b) ** 2 for a, b in zip(xs, ys)]))
+"""
+
+
+def test_a_state_that_is_kept_may_be_taken_as_given(tmp_path: Path) -> None:
+    """Elman's networks carry no error back to the state before. It was made by the weights as they are where the error was measured with
+    them between two updates."""
+    verdict = verdict_on(tmp_path, ELMAN, rounds=3)
+    assert verdict.verdict == "right"
+    assert GIVEN in verdict.conventions
+    assert verdict_on(tmp_path, changed(ELMAN, ("(V @ error) *", "(V @ error + 0.1) *")), rounds=3).verdict == "wrong"
