@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.windows import ends, window
@@ -16,17 +18,16 @@ from engine.errors import InputError
 def walked(source: SourceFile, own: OwnRun) -> ProgramWalk:
     """The walk through a run that was examined. Where no gradient could be compared, the loss is what the program calls one."""
     verdict, record = own.verdict, own.record
+    report = replace(own.report, reason=own.report.reason or own.reason)
     if verdict is not None and verdict.loss is not None and verdict.record is not None:
-        return ProgramWalk(
-            source, verdict.record, verdict.loss, own.report, verdict.compared, own.meanings, own.corrected
-        )
+        return ProgramWalk(source, verdict.record, verdict.loss, report, verdict.compared, own.meanings, own.corrected)
     if record is None:
         raise InputError(f"{own.report.file}: {own.reason or own.report.reason}")
     first = window(record, 0, ends(record)[0])
     loss = likeliest_loss(first)
     if loss is None:
         raise InputError(f"{own.report.file}: {own.reason or 'it computes no loss'}")
-    return ProgramWalk(source, first, loss, own.report)
+    return ProgramWalk(source, first, loss, report)
 
 
 def likeliest_loss(record: Record, name: str = "") -> ChosenLoss | None:

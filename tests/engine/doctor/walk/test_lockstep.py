@@ -247,3 +247,11 @@ def test_the_line_at_which_following_ends_is_told_as_the_next_one(tmp_path: Path
     assert said.startswith(f"it was followed until its first updates were complete; line {line} (") and said.endswith(
         ") would run next"
     )
+
+
+def test_of_a_run_that_stops_the_walk_says_why_the_question_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(HALF.replace("    da = dout @ Wy.T\n", "    raise ValueError('enough')\n"))
+    report = open_walk(path, Wishes(stand=tmp_path), mend=False).report
+    assert report.verdict == "undecided"
+    assert "fails with ValueError: enough" in report.reason
