@@ -111,6 +111,8 @@ def function(called, inputs, options):
         if not store().on:
             return called(*[stripped(x) for x in inputs], **{k: stripped(v) for k, v in options.items()})
         return lost_function(called, inputs, options)
+    if options.get("out") is not None:
+        return handler(*inputs, **options)  # it may have been written there before it fails
     try:
         return handler(*inputs, **options)
     except Exception:
@@ -375,8 +377,6 @@ def _insert(arr, obj, values, axis=None):
 
 @row("append")
 def _append(arr, values, axis=None):
-    if np.asarray(stripped(values)).dtype.kind not in "biuf":  # texts have no lineage
-        return lost_function(np.append, (arr, values, axis), {})
     arr, values = as_traced(arr), as_traced(values)
     return np.concatenate(
         (arr.reshape(-1), values.reshape(-1)) if axis is None else (arr, values), 0 if axis is None else axis

@@ -47,6 +47,8 @@ def result(code, value, references, parameters=()):
 def ufunc(function, method, inputs, options):
     """`__array_ufunc__` of everything traced."""
     if method == "__call__":
+        if options.get("out"):
+            return _call(function, inputs, options)  # it may have been written there before it fails
         try:
             return _call(function, inputs, options)
         except Exception:

@@ -74,3 +74,13 @@ def test_optimizers_have_rates_of_their_own(tmp_path: Path) -> None:
     assert "each update has a rate or a clip of its own" in verdict.conventions
     wrong = changed(text, ("        db += dz\n", "        db += 2 * dz\n"))
     assert statuses(verdict_on(tmp_path, wrong, rounds=1))["b"] == "wrong"
+
+
+def test_a_line_that_scales_one_gradient_is_no_optimizer(tmp_path: Path) -> None:
+    update = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
+    rates = "".join(f"    g{k} = 0.1 * grads[{k}]\n" for k in range(5))
+    steps = "".join(f"    {name} -= g{k}\n" for k, name in enumerate("UWVbc"))
+    assert verdict_on(tmp_path, changed(TAGGER, (update, rates + steps)), rounds=1).verdict == "right"
+    halved = rates.replace("g1 = 0.1", "g1 = 0.05")
+    verdict = verdict_on(tmp_path, changed(TAGGER, (update, halved + steps)), rounds=1)
+    assert statuses(verdict)["W"] == "wrong"
