@@ -281,6 +281,8 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
                 yield "parentheses", ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right)), None
             yield from _derivatives(node)
         case ast.Mult() | ast.Div():
+            if isinstance(node.op, ast.Mult) and text_of(left) == text_of(right):
+                yield "derivative", parsed(f"(1 - {text_of(node)})"), None
             yield "factor-dropped", left, None
             if isinstance(node.op, ast.Mult):
                 yield "factor-dropped", right, None
@@ -296,6 +298,7 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
             yield "factor-dropped", left, None
             yield "factor-dropped", right, None
         case ast.Pow():
+            yield "derivative", parsed(f"(1 - {text_of(node)})"), None
             yield "factor-dropped", left, None
             if isinstance(left, ast.BinOp):  # (1 - a) ** 2
                 yield from _derivatives(left)

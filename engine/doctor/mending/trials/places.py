@@ -185,7 +185,17 @@ def _atoms(body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None) 
         if owner
         else []
     )
-    return list(dict.fromkeys([*near, *targets, *far, *kept]))
+    return list(dict.fromkeys([*near, *targets, *_unread(body, function), *far, *kept]))
+
+
+def _unread(body: list[ast.stmt], function: ast.AST) -> list[str]:
+    """What a function makes and never reads, at the indices of a block."""
+    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    read = {n.id for n in names if isinstance(n.ctx, ast.Load)}
+    made = dict.fromkeys(n.id for n in names if isinstance(n.ctx, ast.Store) and n.id not in read)
+    entries = [n.slice for s in body for n in ast.walk(s) if isinstance(n, ast.Subscript)]
+    at = dict.fromkeys(index.id for index in entries if isinstance(index, ast.Name))
+    return [f"{name}[{index}]" for name in made for index in at]
 
 
 def _arguments(function: ast.AST) -> tuple[str, ...]:

@@ -87,3 +87,9 @@ def test_an_edit_gains_what_becomes_right_here_and_in_the_next_round() -> None:
     gains.begun(4, frame)
     assert edit.gain == 2
     assert (s, up.shape) == (2.0, (1, 2))
+
+
+def test_what_is_made_and_never_read_may_be_what_a_line_leaves_out() -> None:
+    text = "def f(xs):\n    up, down = g(xs)\n    for t in xs:\n        d[t] = down[t] * s[t]\n"
+    *_, place = statements("mine.py", ast.parse(text))
+    assert "up[t]" in place.atoms

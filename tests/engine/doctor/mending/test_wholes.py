@@ -16,6 +16,8 @@ from engine.doctor.mending.trials.pure import pure_functions
     [
         ("dz = a * (1 - a) * da", "derivative", "dz = da * (1 - a ** 2)"),
         ("dz = da * (z > 0)", "derivative", "dz = da * (1 - a ** 2)"),
+        ("dz = a * a * da", "derivative", "dz = (1 - a * a) * da"),
+        ("dz = a ** 2 * da", "derivative", "dz = (1 - a ** 2) * da"),
         ("d = (p - y) * p * (1 - p) / n", "delta", "d = (p - y) / n"),
         ("d = (p - y) / (p * (1 - p))", "delta", "d = p - y"),
         ("dW = np.outer(a.mean(axis=0), dz.sum(axis=0))", "means", "dW = a.T @ dz"),
