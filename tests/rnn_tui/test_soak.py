@@ -75,6 +75,11 @@ async def test_a_dialog_is_clicked_while_it_opens_and_closes(monkeypatch: pytest
     assert not result.error, result.trace
 
 
+async def test_help_opens_where_there_is_no_room_for_it() -> None:
+    result = await played("built-in", ["size 1 1", "key question_mark", "key escape", "size 5 2", "key question_mark"])
+    assert not result.error, result.trace
+
+
 async def test_another_size_is_drawn_before_the_next_action(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes, resize = list[tuple[Size, Size]](), Hands.resize
 

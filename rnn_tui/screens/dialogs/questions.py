@@ -74,7 +74,7 @@ class HelpScreen(ReadScreen):
         """One block a group; in two columns where each is wide enough to be read."""
         columns = 2 if self.app.size.width >= TWO_COLUMNS else 1
         wide = min(TWO_WIDE if columns == 2 else ONE_WIDE, self.app.size.width * 95 // 100)
-        room = (wide - 8 - 2 * columns) // columns
+        room = max(20, (wide - 8 - 2 * columns) // columns)
         groups = dict.fromkeys(command.group for command in self._commands)
         blocks = [self._block(group, self._lines(group), room) for group in groups]
         blocks.append(self._block("Words and colours", self._concepts.split("\n"), room))
