@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shlex
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +25,10 @@ ROOT = Path(__file__).parents[2]
 COMMAND = shlex.join([sys.executable, "-m", "rnn_tui", "vanishing", "--fresh"])
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""textual-serve leaves the pipes of an app that has ended to the garbage collector."""
+
+
 @asynccontextmanager
 async def serving(command: str) -> AsyncIterator[tuple[GuardedServer, ClientSession]]:
     server = GuardedServer(command, free_port(None))
@@ -34,6 +40,9 @@ async def serving(command: str) -> AsyncIterator[tuple[GuardedServer, ClientSess
             yield server, client
     finally:
         await runner.cleanup()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 async def test_a_missing_token_another_host_and_another_page_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
