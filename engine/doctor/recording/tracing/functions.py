@@ -446,6 +446,18 @@ def _put(a, ind, v, mode="raise"):
     a.reshape(-1)[ind] = v
 
 
+@row("putmask")
+def _putmask(a, mask, values):
+    mask, values = np.asarray(plain(mask), bool), as_traced(values).reshape(-1)
+    a[mask] = values[np.flatnonzero(mask) % values.size]
+
+
+@row("place")
+def _place(arr, mask, vals):
+    mask, vals = np.asarray(plain(mask), bool), as_traced(vals).reshape(-1)
+    arr[mask] = vals[np.arange(np.count_nonzero(mask)) % vals.size]
+
+
 def _like(name):
     real = getattr(np, name)
 

@@ -350,9 +350,13 @@ def explicit(spec, operands):
 
 
 def lost_function(function, inputs, options):
-    """A function of NumPy's on plain arrays, whose numbers start anew."""
+    """A function of NumPy's on plain arrays, whose numbers start anew: those that it gives back, or, where it gives back nothing, those of
+    the array that it was given to write into."""
     value = function(*[stripped(x) for x in inputs], **{k: stripped(v) for k, v in options.items()})
     if isinstance(value, (PLAIN, np.generic)) and value.dtype.kind == _float:
+        store().lose(function.__name__)
+    elif value is None and inputs and type(inputs[0]) is Traced:
+        traced.anew(inputs[0])
         store().lose(function.__name__)
     return value
 

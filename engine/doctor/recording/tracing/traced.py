@@ -234,6 +234,15 @@ def adopt(array):
     array._s, array._root = STORE[0].leaf(_view(array, PLAIN))
 
 
+def anew(array):
+    """Ids anew for the numbers of an array, and of its views, that something unknown was written into."""
+    if array._s is None:
+        adopt(array)
+    else:
+        array._s[...] = STORE[0].leaf(_view(array, PLAIN))[0]
+        written(array)
+
+
 def unknown(value):
     if type(value) is Traced:
         if value.dtype.kind != "f":

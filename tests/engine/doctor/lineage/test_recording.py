@@ -51,6 +51,7 @@ LOSSES = [
     "(np.compress([True, False, True], W, axis=0) * np.extract(W > 0, W)[:1]).sum()",
     "sum(v.sum() * k for k, v in enumerate(np.atleast_2d(W[0], W[1] ** 2), 1)) * np.atleast_1d(W)[0, 1]",
     "np.vectorize(lambda a, b: math.tanh(a) * b)(W, W[0]).sum() + np.vectorize(abs)(W[1, 1])",
+    "put_into(W)",
     "np.swapaxes(W[:, :, None], 0, 1)[1].sum() + np.expand_dims(W, 0).squeeze(0)[0, 2]",
 ]
 BODY = """
@@ -65,6 +66,12 @@ def scattered(W):
     out = np.zeros((2, 3))
     np.add.at(out, [0, 1, 0], W * W)
     return (out * out).sum()
+
+def put_into(W):
+    one, two = W * 2, W * 3
+    np.putmask(one, W < 0, W[0] * W[1])
+    np.place(two, W > 0.4, [W[0, 0], 7.0])
+    return (one ** 2).sum() + (two ** 2).sum()
 
 def overwritten(W):
     buffer = W * 2
@@ -269,6 +276,25 @@ def test_the_program_runs_as_it_did_with_the_same_random_numbers_twice(tmp_path:
     one, two = run(tmp_path, TAGGER, rounds=1), run(tmp_path, TAGGER, rounds=1)
     assert one.outcome["ended"] == "update" == two.outcome["ended"]
     assert np.array_equal(one.pool, two.pool)
+
+
+def test_what_is_written_into_in_a_way_that_is_not_followed_starts_anew(tmp_path: Path) -> None:
+    """Also in views: what the numbers were made of before says nothing of what is there now."""
+    text = """
+import numpy as np
+W = np.array([[0.5, -0.3], [0.2, 0.4]])
+h = W * 2.0
+row = h[0]
+np.put_along_axis(h, np.array([[0], [1]]), 7.0, axis=1)
+loss = (row * row).sum()
+"""
+    record = run(tmp_path, text)
+    (loss,) = [e for e in record.events if e.name == "loss"]
+    adjoint = carried_back(record, [(loss.value, np.ones(()))])
+    assert record.pool[loss.value.number(0)] == pytest.approx(7.0**2 + 0.6**2)
+    (w,) = [e for e in record.events if e.name == "W"]
+    assert not adjoint[w.value.ids()].any()
+    assert [line for what, line, _ in record.lost if what == "put_along_axis"]
 
 
 def test_what_loses_its_lineage_is_said_with_its_line(tmp_path: Path) -> None:
