@@ -10,7 +10,7 @@ from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
-from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of
+from tests.engine.doctor.lineage.programs import NO_READ_OUT, TAGGER, changed, line_of, runs_of
 
 
 @pytest.mark.parametrize(
@@ -103,32 +103,10 @@ def test_a_gradient_that_is_put_in_the_place_of_a_view_is_lost(tmp_path: Path) -
     assert (found.id, found.fix) == ("overwritten-not-accumulated", "g['W'] += h[t].T @ dz")
 
 
-NO_READ_OUT = """
-import numpy as np
-
-rng = np.random.default_rng(1)
-x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))
-V, W = rng.normal(size=(2, 4)), rng.normal(size=(4, 4))
-h = {0: np.zeros((5, 4))}
-for t in range(3):
-    h[t + 1] = np.tanh(x[t] @ V + h[t] @ W)
-loss = 0.5 * np.sum((h[3] - y) ** 2)
-dh = h[3] - y
-dV, dW = np.zeros_like(V), np.zeros_like(W)
-for t in reversed(range(3)):
-    d = dh * (1 - h[t + 1] ** 2)
-    dV += x[t].T @ d
-    dW += h[t].T @ d
-    dh = d @ W
-V -= 0.1 * dV
-W -= 0.1 * dW
-"""
-
-
 def test_where_every_weight_is_wrong_what_is_right_by_itself_need_not_be_found_again(tmp_path: Path) -> None:
     """dL/dy is looked up only as long as no step is right."""
     path = tmp_path / "mine.py"
-    path.write_text(NO_READ_OUT)
+    path.write_text(changed(NO_READ_OUT, ("dh = d @ W.T", "dh = d @ W")))
     (found,) = diagnose(path).diagnoses
     assert (found.id, found.fix) == ("wa-not-transposed", "dh = d @ W.T")
 

@@ -14,6 +14,7 @@ from engine.doctor.repair.seen import SeenRun
 from engine.doctor.report.report import text
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
+from tests.engine.doctor.lineage.programs import NO_READ_OUT
 from tests.engine.doctor.repair import first_tries
 from tests.engine.doctor.repair.first_tries import marked
 
@@ -61,7 +62,7 @@ def test_one_report_in_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_slip_in_the_mathematics_is_wrong(tmp_path: Path) -> None:
-    program = TRANSPOSED.replace("h[t].T @ d", "h[t] @ d")
+    program = NO_READ_OUT.replace("h[t].T @ d", "h[t] @ d")
     report = diagnose(written(tmp_path, program).program.path)
     assert [d.id for d in report.diagnoses] == ["misfit"]
     assert report.diagnoses[0].fix == "dW += h[t].T @ d"
@@ -83,7 +84,7 @@ print(made)
 
 
 def test_what_cannot_be_repaired_is_left_alone(tmp_path: Path) -> None:
-    program = TRANSPOSED + "raise ValueError('no more')\n"
+    program = NO_READ_OUT + "raise ValueError('no more')\n"
     runs = written(tmp_path, program)
     assert followed_on(runs) is None
     outcome, told = runs.seen()
@@ -93,29 +94,7 @@ def test_what_cannot_be_repaired_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_program_that_runs_is_not_repaired(tmp_path: Path) -> None:
-    assert followed_on(written(tmp_path, TRANSPOSED)) is None
-
-
-TRANSPOSED = """
-import numpy as np
-
-rng = np.random.default_rng(1)
-x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))
-V, W = rng.normal(size=(2, 4)), rng.normal(size=(4, 4))
-h = {0: np.zeros((5, 4))}
-for t in range(3):
-    h[t + 1] = np.tanh(x[t] @ V + h[t] @ W)
-loss = 0.5 * np.sum((h[3] - y) ** 2)
-dh = h[3] - y
-dV, dW = np.zeros_like(V), np.zeros_like(W)
-for t in reversed(range(3)):
-    d = dh * (1 - h[t + 1] ** 2)
-    dV += x[t].T @ d
-    dW += h[t].T @ d
-    dh = d @ W.T
-V -= 0.1 * dV
-W -= 0.1 * dW
-"""
+    assert followed_on(written(tmp_path, NO_READ_OUT)) is None
 
 
 def test_a_line_is_told_with_all_its_repairs(tmp_path: Path) -> None:
@@ -142,7 +121,9 @@ def step(W, dW, eta):
 
 def test_slips_in_the_files_that_it_imports_are_repaired_too(tmp_path: Path) -> None:
     """Both are told with their file, the mistake in the program's own file as seen after they are repaired, and nothing is written."""
-    program = TRANSPOSED.replace("x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))", "x, y = helper.loaded()")
+    program = NO_READ_OUT.replace(
+        "x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))", "x, y = helper.loaded()"
+    )
     program = program.replace("import numpy as np\n", "import numpy as np\nimport helper\n").replace("d @ W.T", "d @ W")
     program = program.replace("V -= 0.1 * dV", "helper.step(V, dV, 0.1)").replace(
         "W -= 0.1 * dW", "helper.step(W, dW, 0.1)"
