@@ -8,6 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from engine.doctor.derive.derived import DerivedLine
+from engine.doctor.derive.tree import reading_order
+from engine.doctor.derive.tree.statements import targets
+from engine.doctor.derive.tree.syntax_of import base
 
 _COPY = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_]\w*)")
 
@@ -124,31 +127,10 @@ def parsed_line(line: DerivedLine) -> ast.Module:
 
 def stored(line: DerivedLine) -> set[str]:
     """The names that a line gives a value, or of which it changes entries."""
-    targets = [
-        t
-        for n in ast.walk(parsed_line(line))
-        if isinstance(n, ast.Assign | ast.AugAssign | ast.For)
-        for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
-    ]
-    return {base.id for t in targets for one in _parts(t) if isinstance(base := _base(one), ast.Name)}
-
-
-def _parts(target: ast.expr) -> list[ast.expr]:
-    return (
-        [one for part in target.elts for one in _parts(part)] if isinstance(target, ast.Tuple | ast.List) else [target]
-    )
-
-
-def _base(node: ast.expr) -> ast.expr:
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    return node
+    written = (t for statement in parsed_line(line).body for t in targets(statement))
+    return {base(t).partition(".")[0].partition("[")[0] for t in written}
 
 
 def loaded(line: DerivedLine) -> set[str]:
     """The names that a line reads."""
-    tree = parsed_line(line)
-    added = {
-        b.id for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(b := _base(n.target), ast.Name)
-    }
-    return added | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return reading_order.loaded(parsed_line(line))

@@ -15,7 +15,8 @@ from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, adjoint_of, forward_of
-from engine.doctor.lineage.verdict.verdict import LIKELIHOOD, ONLY_ONE, RunVerdict, one_factor
+from engine.doctor.lineage.verdict.factors import LIKELIHOOD, one_factor
+from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
 from engine.doctor.recording.calls.driven import KEPT
 
 RETURNED = "it is right on the way, but not what is returned"

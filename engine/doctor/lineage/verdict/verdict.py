@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.gradients import gradients, returned
+from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.later_steps import by_a_number, dropped, not_seen, reused
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
-from engine.doctor.lineage.gradients.stepped import ONE, MayWin, SteppedRows, always
+from engine.doctor.lineage.gradients.stepped import MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.carry_back import reached, reached_by_each
-from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.updates import ArrayNames, found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import shortened
+from engine.doctor.lineage.verdict.factors import ADDED, one_factor
 
 Score = tuple[int, bool, int, int]
 GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], MayWin], list[ComparedGradient] | None]
 """What is compared with what, for a loss, dL/d(every number), and which numbers it was made from; None where it cannot win."""
 
 
+GIVEN = "the state of the step before is taken as given: no error is carried back to it"
 NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
@@ -328,86 +328,3 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
             said = f"errors are carried back {steps} steps and no further" if steps else GIVEN
             return replace(told, conventions=(*told.conventions, said))
     return verdict
-
-
-def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
-    """One common factor over all gradients is a convention, a factor on some is a mistake."""
-    conventions: list[str] = []
-    direct = [r for r in rows if r.status == "right" and r.match is not None]
-    made = list(rows)
-    factor = gradients.common([r.match.factor for r in direct if r.match])
-    odd = [r for r in direct if r.match and factor is not None and not same(r.match.factor, factor)]
-    if odd:
-        alone = _reference([r.bare.factor for r in direct if r.bare])
-        odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
-        odd, by_others = _without_other_optimizers(odd, direct, rows)
-        if not odd or by_others:
-            conventions.append("each update has a rate or a clip of its own")
-    for row in [r for r in direct if len(r.own) <= ONE]:
-        limited = row in odd and row.walk is not None and row.walk.clipped
-        if limited or (not any(len(r.own) > ONE for r in direct) and not _is_one(row)):
-            made[made.index(row)] = replace(
-                row, status="not compared", reason="of a single number only the factor could be compared"
-            )
-            odd = [r for r in odd if r is not row]
-    odd += _without_other_optimizers(_odd_inside(rows, direct), [*direct, *_inside(rows)], rows)[0]
-    for row in odd:
-        factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
-        made[made.index(row)] = replace(
-            row, status="wrong", reason=f"it is {factor_:.4g} times dL/d(it), others are not"
-        )
-    if any(r.walk is not None and r.walk.penalty for r in rows):
-        conventions.append("a penalty on the weights is added to the gradient")
-    if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
-        conventions.append("gradients are clipped")
-    steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
-    uphill = any(r.match.factor > 0 for r in steps if r.match)
-    inside = _inside(rows)
-    if not steps and inside and all(r.walk is not None and r.walk.uphill for r in inside):
-        steps, uphill = inside, True
-    if not odd and uphill:
-        conventions.append(ADDED)
-        if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
-            made = [replace(r, reason=ADDED) if r in steps else r for r in made]
-    return made, conventions
-
-
-def _without_other_optimizers(
-    odd: Sequence[ComparedGradient], right: Sequence[ComparedGradient], rows: Sequence[ComparedGradient]
-) -> tuple[list[ComparedGradient], bool]:
-    """Of right gradients the `odd` ones, of another factor than the rest, without those whose steps another optimizer made; and whether
-    there are any. A line is an optimizer's where it makes the steps of several arrays."""
-    lines = {row.step_line for row in right if row not in odd}
-    optimizers = {line for line, count in Counter(row.step_line for row in rows).items() if line and count > 1}
-    left = [row for row in odd if row.step_line not in optimizers - lines]
-    return left, len(left) < len(odd)
-
-
-def _inside(rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
-    """Gradients that were found inside an optimizer's step."""
-    return [r for r in rows if r.status == "right" and r.match is None and r.walk is not None and len(r.own) > ONE]
-
-
-def _odd_inside(rows: Sequence[ComparedGradient], direct: Sequence[ComparedGradient]) -> list[ComparedGradient]:
-    """Of gradients inside an optimizer's steps, which hide a factor, those that have another one than the rest."""
-    inside = [r for r in _inside(rows) if r.bare is not None]
-    factors = [r.bare.factor for r in (*inside, *direct) if r.bare is not None and len(r.own) > ONE]
-    most = _reference(factors)
-    if most is None or sum(same(f, most) for f in factors) < 2:
-        return []
-    return [r for r in inside if r.bare is not None and not same(r.bare.factor, most)]
-
-
-def _is_one(row: ComparedGradient) -> bool:
-    return row.bare is not None and same(abs(row.bare.factor), 1.0)
-
-
-GIVEN = "the state of the step before is taken as given: no error is carried back to it"
-ADDED = "the update adds the gradient: the loss grows"
-LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
-
-
-def _reference(factors: Sequence[float]) -> float | None:
-    """What a gradient's factor should be: 1 where some have it (the loss as it is), else the factor that most share."""
-    ones = [f for f in factors if same(abs(f), 1.0)]
-    return gradients.common(ones or factors)

@@ -12,8 +12,9 @@ from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, RecordedArray
 from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.verdict.factors import ADDED
 from engine.doctor.lineage.verdict.given_back import NEGATED
-from engine.doctor.lineage.verdict.verdict import ADDED, ComparedGradient, RunVerdict
+from engine.doctor.lineage.verdict.verdict import ComparedGradient, RunVerdict
 
 
 def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:

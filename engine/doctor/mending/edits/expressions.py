@@ -1,0 +1,249 @@
+"""Small edits of an expression: a transpose, an index, a sign, a term or factor that is one too many or missing, another atom."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced_in, text_of
+from engine.doctor.mending.edits.entries import at_another_index
+from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
+
+FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
+
+
+def of_expression(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    """The edits of an expression, each with its kind and two texts that must have the same shape; `around` are the atoms nearby."""
+    comparisons = [n for n in ast.walk(expression) if isinstance(n, ast.Compare)]
+    in_comparisons = {id(n) for comparison in comparisons for n in ast.walk(comparison)}
+    for path, node in walk(expression):
+        for kind, made, same in _of_node(node, around):
+            if kind != "complement" or id(node) not in in_comparisons:  # 1 - h > 0 is no factor of anything
+                yield kind, with_part(expression, path, made), same
+    yield from _at_root(expression, around)
+
+
+def walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.expr]]:
+    """Every expression inside, with the way to it."""
+    stack: list[tuple[tuple[str | int, ...], ast.AST]] = [((), expression)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, ast.expr):
+            yield path, node
+        if isinstance(node, ast.Subscript):  # indices have edits of their own
+            stack.append(((*path, "value"), node.value))
+            continue
+        if isinstance(node, ast.IfExp):  # a condition is taken or left as a whole
+            stack += [((*path, "body"), node.body), ((*path, "orelse"), node.orelse)]
+            continue
+        if isinstance(node, (ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)):
+            continue
+        for field, inside in ast.iter_fields(node):
+            if isinstance(inside, ast.AST):
+                stack.append(((*path, field), inside))
+            elif isinstance(inside, list):
+                entries = cast("list[object]", inside)
+                stack += [((*path, field, k), x) for k, x in enumerate(entries) if isinstance(x, ast.AST)]
+
+
+def with_part(expression: ast.expr, path: tuple[str | int, ...], made: ast.expr) -> ast.expr:
+    """The expression with another one at the end of a way."""
+    return cast("ast.expr", replaced_in(expression, path, made))
+
+
+def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    if isinstance(node, ast.BinOp):
+        yield from _of_operation(node)
+    if isinstance(node, (ast.BinOp, ast.IfExp)):
+        inner = text_of(node)
+        for other in around[:LIKELY]:
+            yield "variable", parsed(other), (inner, other)
+    if isinstance(node, ast.Call):
+        yield from _of_call(node)
+        yield from _masked(node, around)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield "sign", node.operand, None
+    if isinstance(node, ast.IfExp):
+        yield "condition", node.body, None
+        yield "condition", node.orelse, None
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        yield "transpose", node.value, None
+    elif is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
+        yield from _of_atom(node, around)
+    if isinstance(node, ast.Subscript):
+        yield from _of_index(node, around)
+
+
+def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    text = text_of(node)
+    yield "transpose", parsed(f"{text}.T"), None
+    yield "complement", parsed(f"(1 - {text})"), None
+    for other in around:
+        if other != text:
+            yield "index" if _is_entry_beside(text, other) else "variable", parsed(other), (text, other)
+
+
+def _is_entry_beside(one: str, other: str) -> bool:
+    """Whether both are entries of the same array or list."""
+    base = one.partition("[")[0]
+    return "[" in one and other.startswith(f"{base}[")
+
+
+def _of_operation(node: ast.BinOp) -> Iterator[Made]:
+    left, right = node.left, node.right
+    match node.op:
+        case ast.Add() | ast.Sub():
+            flipped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+            yield "sign", ast.BinOp(left, flipped, right), None
+            if isinstance(node.op, ast.Sub):
+                yield "exchanged", ast.BinOp(right, node.op, left), None
+            yield "term-dropped", left, None
+            yield "term-dropped", right if isinstance(node.op, ast.Add) else ast.UnaryOp(ast.USub(), right), None
+            if isinstance(right, ast.BinOp) and isinstance(right.op, (ast.Mult, ast.Div, ast.MatMult)):
+                yield "parentheses", ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right), None
+            if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Mult, ast.MatMult)):
+                yield "parentheses", ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right)), None
+            yield from _derivatives(node)
+        case ast.Mult() | ast.Div():
+            if isinstance(node.op, ast.Mult) and text_of(left) == text_of(right):
+                yield "derivative", parsed(f"(1 - {text_of(node)})"), None
+            yield "factor-dropped", left, None
+            if isinstance(node.op, ast.Mult):
+                yield "factor-dropped", right, None
+                yield "mask", ast.BinOp(left, node.op, parsed(f"({text_of(right)} > 0)")), None
+                yield "mask", ast.BinOp(parsed(f"({text_of(left)} > 0)"), node.op, right), None
+            if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
+                yield "parentheses", ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, right)), None
+                yield "parentheses", ast.BinOp(ast.BinOp(left.left, node.op, right), left.op, left.right), None
+            if isinstance(right, ast.BinOp) and isinstance(right.op, (ast.Add, ast.Sub)):
+                yield "parentheses", ast.BinOp(ast.BinOp(left, node.op, right.left), right.op, right.right), None
+        case ast.MatMult():
+            yield "exchanged", ast.BinOp(right, node.op, left), None
+            yield "factor-dropped", left, None
+            yield "factor-dropped", right, None
+        case ast.Pow():
+            yield "derivative", parsed(f"(1 - {text_of(node)})"), None
+            yield "factor-dropped", left, None
+            if isinstance(left, ast.BinOp):  # (1 - a) ** 2
+                yield from _derivatives(left)
+        case _:
+            return
+
+
+def _derivatives(node: ast.BinOp) -> Iterator[Made]:
+    """`1 - x`, of some x: the derivative of another function, or of a value that is already activated."""
+    if not (isinstance(node.left, ast.Constant) and node.left.value == 1 and isinstance(node.op, ast.Sub)):
+        return
+    inside = list(dict.fromkeys(text_of(n) for _, n in walk(node.right) if is_atom(n)))
+    for a in inside:
+        for form in ("(1 - {a} ** 2)", "({a} * (1 - {a}))", "({a} > 0)", "(1 - np.tanh({a}) ** 2)", "(1 - {a})", "1.0"):
+            yield "derivative", parsed(form.format(a=a)), None
+
+
+def _masked(node: ast.Call, around: Sequence[str]) -> Iterator[Made]:
+    """The mask of an activation where it is applied itself: `np.maximum(d, 0)` for `d * (z > 0)`."""
+    match node.args:
+        case [inside, ast.Constant(value=0 | 0.0)] | [ast.Constant(value=0 | 0.0), inside]:
+            if getattr(node.func, "attr", "") == "maximum":
+                for a in around:
+                    yield "masked", ast.BinOp(inside, ast.Mult(), parsed(f"({a} > 0)")), (text_of(inside), a)
+        case _:
+            return
+
+
+def _of_call(node: ast.Call) -> Iterator[Made]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    if name in ("sum", "mean"):
+        other = copy.deepcopy(node)
+        assert isinstance(other.func, ast.Attribute)
+        other.func.attr = "mean" if name == "sum" else "sum"
+        yield "sum-for-mean", other, None
+        for k, keyword in enumerate(node.keywords):
+            if (
+                keyword.arg == "axis"
+                and isinstance(keyword.value, ast.Constant)
+                and isinstance(keyword.value.value, int)
+            ):
+                other = copy.deepcopy(node)
+                other.keywords[k].value = ast.Constant(1 - keyword.value.value if keyword.value.value in (0, 1) else 0)
+                yield "axis", other, None
+    if name in ("dot", "outer", "matmul") and len(node.args) == 2:
+        yield "exchanged", ast.Call(node.func, node.args[::-1], node.keywords), None
+        yield "factor-dropped", node.args[0], None
+        yield "factor-dropped", node.args[1], None
+    if name == "dot" and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
+        yield "factor-dropped", node.args[0], None
+        yield "factor-dropped", node.func.value, None
+        yield "exchanged", ast.Call(ast.Attribute(node.args[0], "dot", ast.Load()), [node.func.value], []), None
+    if name == "tanh" and len(node.args) == 1:
+        yield "derivative", node.args[0], None
+    if name == "clip" and node.args:
+        yield "clip", node.args[0], None
+    if name == "zeros_like" and len(node.args) == 1:
+        yield "term-missing", node.args[0], None
+
+
+def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
+    match node.slice:
+        case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=int(k))):
+            for other in around:  # below 0 an index takes entries from the end
+                yield "wraps", parsed(f"{text_of(node)} if {t} > {k - 1} else {other}"), None
+        case ast.Constant(value=int()):
+            yield "sum-missing", parsed(f"{text_of(node.value)}.sum(axis=0)"), None
+        case _:
+            pass
+    yield from (("index", changed, None) for changed in at_another_index(node, around))
+
+
+def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    """A factor or a term that is missing from the whole, or from the inside of a quotient or product."""
+    text = text_of(expression)
+    yield "sign", parsed(f"-({text})"), None
+    if not is_atom(expression):
+        yield from (("variable", parsed(other), (text, other)) for other in around[:LIKELY])
+    yield from _everywhere(expression, around)
+    yield from of_whole(expression, around)
+    inner = expression
+    while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):  # several factors too many
+        inner = inner.left
+        yield "factor-dropped", inner, None
+    for a in around:
+        for form in FACTORS:
+            yield "factor-missing", parsed(form.format(e=f"({text})", a=a)), (text, a)
+
+
+def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    """One atom for another at every place."""
+    atoms = [text_of(a) for a in atoms_in(expression)]
+    for atom in dict.fromkeys(a for a in atoms if atoms.count(a) > 1):
+        for other in around:
+            if other != atom:
+                made = cast("ast.expr", _AtomSwap(atom, other).visit(copy.deepcopy(expression)))
+                yield "variable", made, (atom, other)
+
+
+class _AtomSwap(ast.NodeTransformer):
+    def __init__(self, old: str, new: str) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if is_atom(node) and text_of(node) == self.old:
+            return parsed(self.new)
+        return self.generic_visit(node)
+
+
+def missing_from(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
+    """Products of the whole with a matrix that may be missing."""
+    whole = text_of(expression)
+    for a in around:
+        for form in ("{a}.T @ ({e})", "({e}) @ {a}.T", "{a} @ ({e})", "({e}) @ {a}"):
+            yield "factor-missing", parsed(form.format(e=whole, a=a)), None
+    for path, node in walk(expression):
+        if path and is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
+            text = text_of(node)
+            for a in [a for a in around if a != text and ("[" not in a or "['" in a)]:  # weights are whole arrays
+                for form in ("({a}.T @ {e})", "({e} @ {a}.T)", "({a} @ {e})", "({e} @ {a})"):
+                    made = form.format(e=text, a=a)
+                    yield "factor-missing", with_part(expression, path, parsed(made)), (text, made)
