@@ -19,7 +19,7 @@ from engine.files.raw import shown
 from engine.files.trace import is_trace, read_trace
 from engine.files.trace_model import check_equations, initial_of, lengths_of, network_of, start_of, what_if_of
 from engine.files.weights import Weights, read_weights
-from engine.language.functions import Array
+from engine.language.functions import PROJECTED, Array, axis_kind
 from engine.model.initial_states import initial_names, initial_places
 from engine.model.network import Network, choose
 from engine.tables.cells import BY_NAME, FURTHER, Cell
@@ -83,7 +83,7 @@ _OF_NETWORK = (
         "clip-norm",
         "clip-value",
     ),
-    *("truncate", "truncate-by", "bidirectional", "learn-initial", "embedding", "dropout", "residual"),
+    *("truncate", "truncate-by", "bidirectional", "learn-initial", "embedding", "dropout", "residual", "projection"),
 )
 _OF_DEBUGGER = ("batch-size", "stateful", "checkpoints", "memory-limit")
 """Options that are fields of the same name."""
@@ -164,6 +164,7 @@ def _decided(weights: Weights) -> dict[str, Any]:
         "bidirectional": weights.recipe.bidirectional,
         **({"learn-initial": True} if weights.recipe.learn_initial else {}),
         **({"embedding": weights.sizes["E"]} if weights.recipe.embedded else {}),
+        **({} if weights.recipe.projection is None else {"projection": weights.recipe.projection}),
     }
     return {"cell": weights.cell.name, "hidden": hidden, "layers": len(units), **kind, **outputs}
 
@@ -210,14 +211,19 @@ def _initial(data: Data, network: Network) -> dict[str, Array]:
             )
         states[state] = stacked[number or 0]
     for layer in layers:
-        hidden = network.sizes[layer.units]
-        for state in layer.table.states:
+        for place, (state, (_, axis)) in enumerate(layer.table.state_axes.items()):
+            hidden = network.sizes[axis]
             units = states[state].shape[1] if state in states else hidden
             if units == hidden:
                 continue
+            widths = {states[each].shape[1] for each in layer.table.states if each in states}
             remedy = f"use --hidden {units}"
-            if places[state][1] is None:
-                given = (states.get(each.output) for each in layers if not each.reverse)
+            if axis_kind(axis) == PROJECTED:
+                remedy = f"use --projection {units}"
+            elif len(widths) > 1 and not cell.has_projection:
+                remedy = f"give {' and '.join(layer.table.states)} the same"
+            elif places[state][1] is None:
+                given = (states.get(each.table.states[place]) for each in layers if not each.reverse)
                 wanted = [u if rows is None else rows.shape[1] for u, rows in zip(network.units, given, strict=True)]
                 remedy = f"use --hidden {','.join(map(str, wanted))}"
             elif len({*network.units}) > 1:

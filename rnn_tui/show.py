@@ -18,7 +18,7 @@ from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
 from engine.explain.why import CellAddress, equation_text, origin, why, zero_reason
-from engine.language.functions import Array, axis_kind
+from engine.language.functions import Array, axis_word
 from engine.notation import Spelling
 from engine.recording.tape import Tape
 from rnn_tui.render.colorbar import colorbar
@@ -168,8 +168,7 @@ def _loop_note(tape: Tape, name: str) -> str:
 
 
 def _names(axes: tuple[str, ...]) -> tuple[str, str]:
-    words = {"B": "sample", "D": "feature", "E": "value", "H": "unit", "C": "class"}
-    named = [words.get(axis_kind(axis), axis) for axis in axes]
+    named = [*map(axis_word, axes)]
     return (named[0], named[1]) if len(named) == 2 else ("", named[0] if named else "")
 
 

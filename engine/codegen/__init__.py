@@ -89,7 +89,8 @@ def _heading(session: Session, style: Style) -> str:
     kind = f"{network.activation} " if network.table.has_activation else ""
     outputs = "classes" if network.head.output_a_class else "output" if network.outputs == 1 else "outputs"
     lying = "Columns are samples" if layout.columns else "Rows are samples"
-    both = " in each of two directions" if network.bidirectional else ""
+    projected = "" if network.projection is None else f" projected to {network.projection} values"
+    both = projected + " in each of two directions" if network.bidirectional else ""
     weights = ", weights are (out, in)" if layout.turned_weights else ""
     return (
         f'"""{_plain(data.name)}: forward and backward pass (backpropagation through time) of a {kind}{network.table.name}, '

@@ -164,6 +164,9 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             below=1,
         ),
         "residual": Option(bool, "a layer adds what the layer below hands on, where both have as many units", False),
+        "projection": Option(
+            int, "P, what a cell with a projection hands on of its H units (default: half of them)", None, above=0
+        ),
         "learn-initial": Option(bool, "initial states are parameters, a0 of a, which start at zero", False),
         "outputs": Option(int, "C, outputs (default: the number of classes)", None, above=0),
         "series": Option(bool, "the rows of the data are time steps of one series, not samples", False),

@@ -49,7 +49,7 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
     _check_twice(file, states)
     initial = {name: _state(file, name, arrays[name], N) for name in states}
     shapes = {name: value.shape for name, value in initial.items() if len(name) == len("h0")}
-    if len({*shapes.values()}) > 1:
+    if len({shape[:-1] for shape in shapes.values()}) > 1:  # which of them may be narrower is the cell's to say
         (state, first), (cell, second) = shapes.items()
         raise InputError(f"{file}: {state} has shape {first} and {cell} {second}; give both the same")
     return Samples(X, targets.y, targets.classes, "every" if every else "last", lengths, initial)

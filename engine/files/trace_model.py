@@ -19,7 +19,7 @@ from engine.files.trace import BEFORE, META, Trace, equations_of
 from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.build import build
-from engine.model.layers import layers_of, outputs, parameter_axes, residual_layers, sizes
+from engine.model.layers import Layer, layers_of, outputs, parameter_axes, residual_layers, sizes
 from engine.model.network import Network, choose
 from engine.model.program import Program, carried_over
 from engine.recording.checks import check_batch
@@ -29,7 +29,7 @@ from engine.tables.heads import HEADS
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from engine.recording.tape import Tape
 
@@ -89,13 +89,13 @@ def initial_of(trace: Trace, *, cell: Cell | None = None) -> dict[str, Array]:
     options = _options(trace)
     table, samples = _cell(trace, str(options["cell"]), cell), _array(trace, "x").shape[1:2]
     units = _units(options)
-    layers = layers_of(table, len(units), **_kind(options))
-    lengths = sizes(layers, options["inputs"], units, options["outputs"], options["embedding"])
+    layers = layers_of(table, len(units), **_kind({**options, "cell": table}))
+    lengths = _sizes(trace, layers, options)
     states: dict[str, Array] = {}
     flows: dict[str, Array] = {}
     for layer in layers:
-        hidden = lengths[layer.units]
-        for name in layer.table.states:
+        for name, (_, axis) in layer.table.state_axes.items():
+            hidden = lengths[axis]
             first, last = (-1, 0) if layer.reverse else (0, -1)
             for given, array, row in ((states, name, first), (flows, gradient(name) + NEXT, last)):
                 if array in trace.arrays or given is states:
@@ -163,6 +163,7 @@ _ADDED: dict[str, Any] = {
     "embedding": None,
     "dropout": None,
     "residual": False,
+    "projection": None,
 }
 """Options that older traces do not say."""
 
@@ -194,8 +195,16 @@ def _kind(options: Mapping[str, Any]) -> dict[str, Any]:
         "learn_initial": options["learn_initial"],
         "embedded": options["embedding"] is not None,
         "dropped": options["dropout"] is not None,
-        "residual": residual_layers(_units(options)) if options["residual"] else (),
+        "residual": residual_layers(options["cell"], _units(options)) if options["residual"] else (),
     }
+
+
+def _sizes(trace: Trace, layers: Sequence[Layer], options: Mapping[str, Any]) -> dict[str, int]:
+    """The dimensions of the network that options say."""
+    if layers[0].table.has_projection != (options["projection"] is not None):
+        raise InputError(f"{trace.file}: the option projection cannot be {options['projection']} with this cell")
+    own = (options[name] for name in ("outputs", "embedding", "projection"))
+    return sizes(layers, options["inputs"], _units(options), *own)
 
 
 def _option(trace: Trace, name: str, annotation: str, value: Any) -> Any:
@@ -231,7 +240,7 @@ def _weights(trace: Trace, options: Mapping[str, Any]) -> dict[str, Array]:
         choose("loss", options["loss"], HEADS)
         units = _units(options)
         layers = layers_of(options["cell"], len(units), **_kind(options))
-    lengths = sizes(layers, options["inputs"], units, options["outputs"], options["embedding"])
+    lengths = _sizes(trace, layers, options)
     weights: dict[str, Array] = {}
     for name, letters in parameter_axes(layers).items():
         weights[name] = _array(trace, name)

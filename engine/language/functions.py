@@ -20,7 +20,9 @@ from engine.language.expression import Expression, Number, parse
 Array: TypeAlias = npt.NDArray[Any]
 Axes: TypeAlias = tuple[str, ...]
 
-UNITS = "H"
+UNITS, PROJECTED = "H", "P"
+"""The axis of a cell's units, and of what a projection makes of them."""
+_ROWS_OF_UNITS = frozenset({UNITS, PROJECTED})
 
 
 def axis_kind(axis: str) -> str:
@@ -28,24 +30,30 @@ def axis_kind(axis: str) -> str:
     return axis[:1]
 
 
+def axis_word(axis: str) -> str:
+    """What one entry along an axis is called."""
+    words = {"B": "sample", "D": "feature", "E": "value", "H": "unit", "P": "value", "C": "class"}
+    return words.get(axis_kind(axis), axis)
+
+
 def joined_axis(axis: str) -> str:
     """The axis of two rows of units side by side, twice as long: "HH1" of "H1"."""
-    return UNITS + axis
+    return axis_kind(axis) + axis
 
 
 def is_joined(axis: str) -> bool:
     """Whether it is the axis of two rows of units side by side."""
-    return axis.startswith(joined_axis(UNITS))
+    return axis[1:2] == axis_kind(axis)
 
 
 def of_units(axes: Axes) -> bool:
-    """Whether these are the axes of a row of units for each sample: (B, H), of whichever layer."""
-    return len(axes) == 2 and axes[0] == "B" and axis_kind(axes[1]) == UNITS
+    """Whether these are the axes of a row of units for each sample: (B, H) or (B, P), of whichever layer."""
+    return len(axes) == 2 and axes[0] == "B" and axis_kind(axes[1]) in _ROWS_OF_UNITS
 
 
 def from_unit_to_unit(axes: Axes) -> bool:
     """Whether these are the axes of weights from one step's units to the next one's: (H, H), of one layer."""
-    return len(axes) == 2 and axes[0] == axes[1] and axis_kind(axes[0]) == UNITS
+    return len(axes) == 2 and axes[0] == axes[1] and axis_kind(axes[0]) in _ROWS_OF_UNITS
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,7 @@ def _twice(axes: tuple[Axes, ...]) -> Axes:
 
 
 def _half(axes: tuple[Axes, ...]) -> Axes:
-    return (*axes[0][:-1], axes[0][-1].removeprefix(UNITS))
+    return (*axes[0][:-1], axes[0][-1][1:])
 
 
 def _elementwise(

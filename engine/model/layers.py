@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from engine.errors import InputError
 from engine.language.equation import equation
-from engine.language.functions import UNITS, Axes, joined_axis
+from engine.language.functions import PROJECTED, UNITS, Axes, axis_kind, joined_axis
 from engine.tables.cells import Cell
 from engine.tables.heads import READ_OUT
 
@@ -30,13 +30,16 @@ value that is learned."""
 KEEP, KEPT, RESIDUAL = "keep", "kept", "res"
 """The mask of dropout, what it keeps of a layer's output, and a layer's output and that of the layer below added up."""
 
+_OWN_AXES: Mapping[str, str] = {letter: letter for letter in (FEATURES, UNITS, PROJECTED)}
+"""The axes of a single layer are the cell's own."""
+
 _WORD = re.compile(r"[^\W\d]\w*\b(?!\s*\()")
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A cell's `table` with the names that it has in the network. It reads the quantity `reads` as its input, whose axis is
-    `features`; `units` is its axis H.
+    """A cell's `table` with the names that it has in the network. It reads the quantity `reads` as its input; `axes` says by the cell's
+    letters which axes of the network are its own: D is that of its input, H that of its units.
 
     A `reverse` one runs from the last step to the first: the step before (`_prev`) is then the one after. What a `dropped` one hands on
     goes through a mask of dropout first. `number` is the layer's, "" of the only one in one direction; `residual` what it hands on in
@@ -45,10 +48,9 @@ class Layer:
 
     table: Cell
     reads: str = INPUT
-    units: str = UNITS
+    axes: Mapping[str, str] = field(default_factory=lambda: dict(_OWN_AXES))
     title: str = ""
     reverse: bool = False
-    features: str = FEATURES
     dropped: bool = False
     number: str = ""
     residual: str = ""
@@ -59,9 +61,19 @@ class Layer:
         return self.residual or self.table.output
 
     @property
-    def state_axes(self) -> dict[str, Axes]:
-        """The axes of every state at one step."""
-        return dict.fromkeys(self.table.states, ("B", self.units))
+    def features(self) -> str:
+        """The axis of what it reads."""
+        return self.axes[FEATURES]
+
+    @property
+    def units(self) -> str:
+        """The axis of its units."""
+        return self.axes[UNITS]
+
+    @property
+    def width(self) -> str:
+        """The axis of what it hands on."""
+        return self.table.state_axes[self.table.output][1]
 
 
 @dataclass(frozen=True)
@@ -108,10 +120,12 @@ def layers_of(
         below = LayerOutput(EMBEDDED, EMBEDDED_AXIS, (line,), {EMBEDDING: (FEATURES, EMBEDDED_AXIS)})
     for number in [""] if single else map(str, range(1, count + 1)):
         lower = layers[-1 - bidirectional :] if number and int(number) in residual else []
-        units = lower[0].units if lower else UNITS + number
-        directions = [_placed(cell, number, units, below)]
+        axes = {letter: letter + number for letter in (UNITS, PROJECTED)}
+        if lower:  # what is added up is equally wide
+            axes[axis_kind(lower[0].width)] = lower[0].width
+        directions = [_placed(cell, number, axes, below)]
         if bidirectional:
-            directions.append(_placed(cell, number, units, LayerOutput(below.name, below.axis), reverse=True))
+            directions.append(_placed(cell, number, axes, LayerOutput(below.name, below.axis), reverse=True))
         if lower:
             directions = [_added_to(layer, under) for layer, under in zip(directions, lower, strict=True)]
         directions = [replace(layer, dropped=dropped) for layer in directions]
@@ -123,7 +137,7 @@ def layers_of(
 def output(layers: Sequence[Layer]) -> LayerOutput:
     """The output of the last layer, of both directions where it has two, as dropout leaves it."""
     top, number, lines, mask, meanings = layers[-1], layers[-1].number, list[str](), "", dict[str, str]()
-    name, axis = top.output, top.units
+    name, axis = top.output, top.width
     if top.reverse:
         forward, name, axis = layers[-2].output, BOTH + number, joined_axis(axis)
         lines.append(f"{name} = joined({forward}, {top.output})")
@@ -141,9 +155,9 @@ def outputs(layers: Sequence[Layer]) -> list[LayerOutput]:
     return [output(layers[:n]) for n in range(1, len(layers) + 1) if n == len(layers) or not layers[n].reverse]
 
 
-def residual_layers(units: Sequence[int]) -> list[int]:
-    """The numbers of the layers that are as wide as the layer below: those that can add what it hands on."""
-    return [number for number, (lower, own) in enumerate(pairwise(units), 2) if lower == own]
+def residual_layers(cell: Cell, units: Sequence[int]) -> list[int]:
+    """The numbers of the layers that hand on as much as the layer below: those that can add it. All projections are of one size."""
+    return [n for n, (lower, own) in enumerate(pairwise(units), 2) if lower == own or cell.output in cell.widths]
 
 
 def _refuse_taken(cell: Cell, names: Iterable[str], option: str) -> None:
@@ -158,7 +172,7 @@ def _with_initial(cell: Cell) -> Cell:
     """The cell with a parameter for each state's initial value, which starts at zero."""
     initial = {state: state + INITIAL for state in cell.states}
     _refuse_taken(cell, initial.values(), "learn-initial")
-    axes: dict[str, Axes] = dict.fromkeys(initial.values(), (UNITS,))
+    axes: dict[str, Axes] = {name: cell.state_axes[state][1:] for state, name in initial.items()}
     return replace(
         cell,
         parameters={**cell.parameters, **axes},
@@ -195,6 +209,7 @@ def joined(layers: tuple[Layer, ...]) -> Cell:
             for notation in notations
         },
         start={name: start for table in tables for name, start in table.start.items()},
+        widths={state: axes[1] for table in tables for state, axes in table.state_axes.items()},
         initial={state: name for table in tables for state, name in table.initial.items()},
     )
 
@@ -207,12 +222,19 @@ def parameter_axes(layers: Sequence[Layer]) -> dict[str, Axes]:
 
 
 def sizes(
-    layers: Sequence[Layer], inputs: int, units: Sequence[int], outputs: int, embedding: int | None = None
+    layers: Sequence[Layer],
+    inputs: int,
+    units: Sequence[int],
+    outputs: int,
+    embedding: int | None = None,
+    projection: int | None = None,
 ) -> dict[str, int]:
-    """The dimensions that belong to a network: D, E of an embedding, H (of several layers H1, H2, …; of two directions together HH1, …)
-    and C."""
+    """The dimensions that belong to a network: D, E of an embedding, H (of several layers H1, H2, …; of two directions together HH1, …),
+    where the cell has projections P likewise, and C."""
     own = dict(zip((layer.units for layer in layers if not layer.reverse), units, strict=True))
-    joined_axes = {joined_axis(layer.units): 2 * own[layer.units] for layer in layers if layer.reverse}
+    if projection is not None:
+        own |= {layer.axes[PROJECTED]: projection for layer in layers}
+    joined_axes = {joined_axis(layer.width): 2 * own[layer.width] for layer in layers if layer.reverse}
     embedded = {} if embedding is None else {EMBEDDED_AXIS: embedding}
     return {FEATURES: inputs, **embedded, **own, **joined_axes, "C": outputs}
 
@@ -226,12 +248,15 @@ def _added_to(layer: Layer, lower: Layer) -> Layer:
     return replace(layer, table=table, residual=name)
 
 
-def _placed(cell: Cell, number: str, units: str, below: LayerOutput, *, reverse: bool = False) -> Layer:
-    """A cell's table as one of several layers or directions, which reads the output of the one below; `units` is its axis H."""
+def _placed(
+    cell: Cell, number: str, own_axes: Mapping[str, str], below: LayerOutput, *, reverse: bool = False
+) -> Layer:
+    """A cell's table as one of several layers or directions, which reads the output of the one below; `own_axes` are those of its units and
+    of their projection."""
     mark = number + BACKWARDS * reverse
     own = {name: name + mark for name in _own_names(cell)}
-    axes = {FEATURES: below.axis, UNITS: units}
-    words = {**own, **{f"{name}_prev": f"{new}_prev" for name, new in own.items()}, **axes, INPUT: below.name}
+    axes = {FEATURES: below.axis, **own_axes}
+    words = {**axes, **own, **{f"{name}_prev": f"{new}_prev" for name, new in own.items()}, INPUT: below.name}
     title = (f"layer {number}" if number else "") + ", reverse" * reverse
 
     def renamed(text: str) -> str:
@@ -254,8 +279,9 @@ def _placed(cell: Cell, number: str, units: str, below: LayerOutput, *, reverse:
         torch={array: tuple(own[name] for name in held) for array, held in cell.torch.items()},
         start={own[name]: start for name, start in cell.start.items()},
         initial={own[state]: own[name] for state, name in cell.initial.items()},
+        widths={own[state]: axes[letters[1]] for state, letters in cell.state_axes.items()},
     )
-    return Layer(table, below.name, units, title, reverse, below.axis, number=number)
+    return Layer(table, below.name, axes, title, reverse, number=number)
 
 
 def _own_names(cell: Cell) -> tuple[str, ...]:

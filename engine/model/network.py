@@ -46,7 +46,8 @@ class Network:
     steps back (in the reverse direction ahead), with "chunk" nothing flows from one run of that many steps into the one before. With
     `learn_initial` initial states are parameters; `embedding` is E, the width in which the input (one-hot, where it is classes) is
     embedded; `dropout` is the share of each layer's output that is not handed on, drawn anew in each iteration; with `residual` layers
-    of one size add what the layer below hands on. Raises InputError for an option that does not exist.
+    of one size add what the layer below hands on; `projection` is P of a cell that has one, left open half of H. Raises InputError for an
+    option that does not exist.
     """
 
     inputs: int
@@ -71,6 +72,7 @@ class Network:
     embedding: int | None = None
     dropout: float | None = None
     residual: bool = False
+    projection: int | None = None
     weights: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
@@ -93,11 +95,20 @@ class Network:
             *(("hidden", units) for units in self.units),
             ("outputs", self.outputs),
             ("embedding", 1 if self.embedding is None else self.embedding),
+            ("projection", 1 if self.projection is None else self.projection),
         ):
             if size < 1:
                 raise InputError(f"{name} must be at least 1, not {size}")
         if not self.units:
             raise InputError("hidden needs at least one number: the units of each layer")
+        assert isinstance(self.cell, Cell)
+        if not self.cell.has_projection and self.projection is not None:
+            having = ", ".join(name for name, cell in BY_NAME.items() if cell.has_projection)
+            raise InputError(
+                f"the cell {self.cell.name} has no projection; leave projection away, or take a cell with one: {having}"
+            )
+        if self.cell.has_projection and self.projection is None:
+            object.__setattr__(self, "projection", max(1, min(self.units) // 2))
         if self.head.outputs not in (None, self.outputs):
             wanted = "one output" if self.head.outputs == 1 else f"{self.head.outputs} outputs"
             raise InputError(
@@ -111,7 +122,7 @@ class Network:
                 raise InputError(f"{name} must be a number above 0, not {value}")
         if self.dropout is not None and not 0 < self.dropout < 1:
             raise InputError(f"dropout must be a number between 0 and 1, not {self.dropout}")
-        if self.residual and not residual_layers(self.units):
+        if self.residual and not residual_layers(self.cell, self.units):
             raise InputError(
                 "residual connections add a layer's output to that of the layer below, and no two of these layers are of one size; "
                 "take several of the same, or leave them away"
@@ -127,8 +138,8 @@ class Network:
         """The network of a torch.nn.RNN, LSTM or GRU and the torch.nn.Linear that reads it out, perhaps with the torch.nn.Embedding before
         it (whose inputs are one-hot here); torch itself is not needed.
 
-        Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. Raises
-        InputError for projections. The modules are copied: training here does not train them.
+        Sizes, cell, activation, weights and (unless given) dtype are the modules'; `options` are the network's others. The modules are
+        copied: training here does not train them.
         """
         arguments = options_of(rnn, linear, embedding)
         twice = next((name for name in options if name in arguments and name != "dtype"), None)
@@ -141,7 +152,9 @@ class Network:
         """The model in a few words: `rnn relu 1→8→2`."""
         kind = f"{self.table.name} {self.activation}" if self.table.has_activation else self.table.name
         way = "⇄" if self.bidirectional else ""
-        return f"{kind} {'→'.join(map(str, (self.inputs, *(f'{way}{units}' for units in self.units), self.outputs)))}"
+        handed_on = "" if self.projection is None else f"↘{self.projection}"
+        layers = (f"{way}{units}{handed_on}" for units in self.units)
+        return f"{kind} {'→'.join(map(str, (self.inputs, *layers, self.outputs)))}"
 
     def __repr__(self) -> str:
         return f"<Network: {self.description}, {self.predict}, {self.head.name}, {self.dtype}>"
@@ -162,7 +175,7 @@ class Network:
             learn_initial=self.learn_initial,
             embedded=self.embedding is not None,
             dropped=self.dropout is not None,
-            residual=residual_layers(self.units) if self.residual else (),
+            residual=residual_layers(self.cell, self.units) if self.residual else (),
         )
 
     @cached_property
@@ -206,12 +219,13 @@ class Network:
     @property
     def state_axes(self) -> dict[str, Axes]:
         """The axes at one step of every state that is carried to the next."""
-        return {state: axes for layer in self.layers for state, axes in layer.state_axes.items()}
+        return {state: axes for layer in self.layers for state, axes in layer.table.state_axes.items()}
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The dimensions that belong to the network: D, H (of several layers H1, H2, …; of two directions together HH1, …) and C."""
-        return sizes(self.layers, self.inputs, self.units, self.outputs, self.embedding)
+        """The dimensions that belong to the network: D, H (of several layers H1, H2, …; of two directions together HH1, …), where the
+        cell has projections P likewise, and C."""
+        return sizes(self.layers, self.inputs, self.units, self.outputs, self.embedding, self.projection)
 
     @property
     def bounds(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.language.functions import UNITS, Array, axis_kind, is_joined
+from engine.language.functions import PROJECTED, UNITS, Array, axis_kind, is_joined
 from engine.model.layers import Layer, layers_of, parameter_axes
 from engine.tables.cells import Cell
 
@@ -59,6 +59,11 @@ class WeightsRecipe:
     def units(self) -> tuple[int, ...]:
         """H of each layer."""
         return tuple(h for axis, h in self.sizes.items() if axis_kind(axis) == UNITS and not is_joined(axis))
+
+    @property
+    def projection(self) -> int | None:
+        """P, where the cell has one: that of the first layer."""
+        return next((p for axis, p in self.sizes.items() if axis_kind(axis) == PROJECTED and not is_joined(axis)), None)
 
     def parameters(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """The parameters by name, of the arrays' own type; sums are formed in float64."""

@@ -101,7 +101,7 @@ class Plan:
     def whole(self, quantity: Quantity) -> bool:
         """Whether all rows of a quantity are kept; with checkpoints not those of inputs' gradients, states, gates and their gradients."""
         return (
-            not (self.checkpoints and quantity.rows and {"H", "D", "E"} & {*map(axis_kind, quantity.axes)})
+            not (self.checkpoints and quantity.rows and {*"DEHP"} & {*map(axis_kind, quantity.axes)})
             or quantity.given
             or quantity.name in self.program.written_once
         )

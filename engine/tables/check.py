@@ -12,7 +12,7 @@ from typing import Any, cast
 from engine.language.derive import SUFFIXES, gradient
 from engine.language.equation import Equation, TableError, contributions, equation, infer
 from engine.language.expression import Call, Name, Transpose, walk
-from engine.language.functions import ACTIVATIONS, FUNCTIONS, Axes
+from engine.language.functions import ACTIVATIONS, FUNCTIONS, PROJECTED, Axes
 from engine.tables.cells import BY_NAME, Cell
 from engine.tables.heads import READ_OUT
 from engine.tables.optimizers import OPTIMIZERS, named, update_equations
@@ -28,12 +28,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ELEMENTWISE = tuple(name for name, function in FUNCTIONS.items() if function.elementwise)
 _OF_UNITS = tuple(name for name, function in FUNCTIONS.items() if function.summand is not None)
 _ACTIVATION = "{activation}"
-_STACKED: Mapping[str, Axes] = {
-    "weight_ih": ("D", "H"),
-    "weight_hh": ("H", "H"),
-    "bias_ih": ("H",),
-    "bias_hh": ("H",),
-}
+_STACKED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 
 class CellError(TableError):
@@ -83,9 +78,20 @@ def _check_fields(cell: Cell) -> None:
         value: Any = getattr(cell, field)
         if not isinstance(value, tuple) or not value or not all(map(_is_text, cast("tuple[Any, ...]", value))):
             raise CellError(f'{field} must be a tuple of texts: {field}=("...",)')
+    for name, width in _pairs(cell, "widths"):
+        if name not in cell.states or width != PROJECTED:
+            raise CellError(
+                f'widths may say that a state is as wide as a projection: {{"{cell.output}": "{PROJECTED}"}}'
+            )
+    letters = "DHP" if cell.has_projection else "DH"
     for name, axes in _pairs(cell, "parameters"):
-        if not isinstance(axes, tuple) or axes not in ((), ("D",), ("H",), *((a, b) for a in "DH" for b in "DH")):
-            raise CellError(f'the axes of {clean(name, 40)} must be a tuple of "D" and "H": ("D", "H"), ("H",) or ()')
+        if not isinstance(axes, tuple) or axes not in (
+            (),
+            *((a,) for a in letters),
+            *((a, b) for a in letters for b in letters),
+        ):
+            listed = " and ".join(f'"{letter}"' for letter in letters)
+            raise CellError(f'the axes of {clean(name, 40)} must be a tuple of {listed}: ("D", "H"), ("H",) or ()')
     for name, stacked in _pairs(cell, "torch"):
         if not isinstance(stacked, tuple):
             raise CellError(f"{clean(name, 40)} in torch must be a tuple of parameters")
@@ -132,7 +138,7 @@ def _is_name(value: object) -> bool:
 
 def _check_names(cell: Cell, targets: list[str]) -> None:
     names = [*cell.parameters, *targets]
-    taken = _USED_ELSEWHERE | _derived_names(cell, names)
+    taken = _USED_ELSEWHERE | _derived_names(cell, names) | ({PROJECTED} if cell.has_projection else set[str]())
     for name in names:
         if not _NAME.fullmatch(name) or name.endswith("_prev"):
             raise CellError(f"{clean(name, 40)} cannot be a name; use letters, digits and underscores, without _prev")
@@ -156,16 +162,19 @@ def _derived_names(cell: Cell, names: list[str]) -> set[str]:
 
 
 def _checked_axes(cell: Cell, lines: list[tuple[str, Equation]]) -> dict[str, Axes]:
-    """The axes of every name; each line must read only what was computed before it. A state has a row of units for each sample."""
-    states: dict[str, Axes] = dict.fromkeys(cell.states, ("B", "H"))
-    known: dict[str, Axes] = {**dict.fromkeys(_DIMENSIONS, ()), **cell.parameters, "x": ("B", "D")}
+    """The axes of every name; each line must read only what was computed before it. A state has a row for each sample."""
+    states = cell.state_axes
+    sizes = (*_DIMENSIONS, PROJECTED) if cell.has_projection else _DIMENSIONS
+    known: dict[str, Axes] = {**dict.fromkeys(sizes, ()), **cell.parameters, "x": ("B", "D")}
     for source, line in lines:
         with _at(source):
             _check_reads(cell, line, known)
             axes = infer(line.expression, {**states, **known})
             _check_nodes(line, {**states, **known})
-            if line.target in states and axes != ("B", "H"):
-                raise TableError(f"{line.target} has the axes ({', '.join(axes)}), it needs (B, H), as states are")
+            if axes != (wanted := states.get(line.target, axes)):
+                raise TableError(
+                    f"{line.target} has the axes ({', '.join(axes)}), it needs ({', '.join(wanted)}), as states are"
+                )
             known[line.target] = axes
     for state in cell.states:
         if state not in known:
@@ -231,10 +240,15 @@ def _check_torch(cell: Cell) -> None:
         if kind not in _STACKED:
             raise CellError(f"torch knows {', '.join(_STACKED)}, not {clean(kind, 40)}")
         for parameter in stacked:
-            if cell.parameters.get(parameter) != _STACKED[kind]:
-                axes = ", ".join(_STACKED[kind])
+            if cell.parameters.get(parameter) != (needed := _stacked_axes(cell, kind)):
                 raise CellError(
-                    f"torch: {kind} holds {clean(str(parameter), 40)}, which is no parameter of axes ({axes})"
+                    f"torch: {kind} holds {clean(str(parameter), 40)}, which is no parameter of axes ({', '.join(needed)})"
                 )
     if cell.torch and len({len(cell.torch.get(kind, ())) for kind in ("weight_ih", "weight_hh")}) != 1:
         raise CellError("torch: weight_ih and weight_hh must hold equally many parameters")
+
+
+def _stacked_axes(cell: Cell, kind: str) -> Axes:
+    """The axes of the parameters that one of PyTorch's arrays holds."""
+    read = cell.state_axes[cell.output][1]
+    return {"weight_ih": ("D", "H"), "weight_hh": (read, "H"), "weight_hr": ("H", read)}.get(kind, ("H",))

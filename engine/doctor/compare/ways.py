@@ -126,10 +126,11 @@ def _initial(known: Known, problem: Problem) -> Iterator[Mapping[str, Array]]:
     """Initial states: none but zeros, or those that are called so."""
     yield {}
     network, found = problem.network, dict[str, Array]()
-    for name in network.table.states:
+    for name, (_, axis) in network.state_axes.items():
+        wanted = (len(problem.X), network.sizes[axis])
         for _, value, _ in known.get("a0" if name == network.table.output else f"{name}0", [])[:1]:
-            own = value.T if value.shape == (network.units[0], len(problem.X)) else value
-            if own.shape == (len(problem.X), network.units[0]) and own.any():
+            own = value.T if value.shape == wanted[::-1] else value
+            if own.shape == wanted and own.any():
                 found[name] = own.astype(float)
     if found:
         yield found

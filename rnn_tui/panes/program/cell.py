@@ -12,7 +12,7 @@ from engine.explain.line_parts import Part
 from engine.explain.terms import Explanation, explain, explain_update
 from engine.explain.why import origin
 from engine.language.derive import NEXT, gradient
-from engine.language.functions import Array, axis_kind, from_unit_to_unit
+from engine.language.functions import Array, axis_word, from_unit_to_unit
 from rnn_tui.panes.program.arithmetic import arithmetic, index_text, lying, table
 from rnn_tui.panes.program.equation import palette_of
 from rnn_tui.panes.shared.words import NORM, clipping_words, padding_words, truncation_words
@@ -22,7 +22,6 @@ from rnn_tui.render.numbers import exact, number
 from rnn_tui.shown.frame import Frame, result_of
 
 STATISTICS = 42
-WORDS = {"B": "sample", "D": "feature", "E": "value", "H": "unit", "C": "class"}
 
 
 def cell_lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: int) -> list[StyledText]:
@@ -112,8 +111,7 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if len(axes) != len(index):
         return ""
     words = [
-        _sample(frame, i) if axis == "B" else f"{WORDS.get(axis_kind(axis), axis)} {i}"
-        for axis, i in zip(axes, index, strict=True)
+        _sample(frame, i) if axis == "B" else f"{axis_word(axis)} {i}" for axis, i in zip(axes, index, strict=True)
     ]
     if from_unit_to_unit(axes):
         words = [f"from unit {index[0]}", f"to unit {index[1]}"]

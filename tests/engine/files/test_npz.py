@@ -254,7 +254,7 @@ def test_lengths_and_initial_states(path: Path) -> None:
         ({"a0": np.ones(4)}, "a0 has shape (4,); save it as (4, H)"),
         ({"h0": np.ones((3, 5))}, "h0 has shape (3, 5); save it as (4, H)"),
         ({"a0": np.ones((4, 5)), "h0": np.ones((4, 5))}, "both a0 and h0"),
-        ({"h0": np.ones((4, 5)), "c0": np.ones((4, 6))}, "h0 has shape (4, 5) and c0 (4, 6)"),
+        ({"h0": np.ones((4, 5)), "c0": np.ones((1, 4, 5))}, "h0 has shape (4, 5) and c0 (1, 4, 5)"),
         ({"c0": np.full((4, 5), np.nan)}, "c0[0, 0] is nan"),
         ({"h01": np.ones((4, 5)), "h0": np.ones((4, 5))}, "both h01 and h0"),
         ({"a01": np.ones((4, 5)), "h0_1": np.ones((4, 5))}, "both a01 and h0_1"),

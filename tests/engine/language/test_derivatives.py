@@ -23,7 +23,7 @@ from engine.tables.heads import HEADS, READ_OUT
 from tests.engine.strategies import Source
 
 Array = np.ndarray[Any, Any]
-SIZES = {"B": 4, "T": 6, "D": 2, "H": 3, "C": 5}
+SIZES = {"B": 4, "T": 6, "D": 2, "H": 3, "P": 2, "C": 5}
 SMALLEST = 1e-30
 """The complex step: f(u + iεv) = f(u) + iε·f'(u)v without any cancellation, so ε may be as small as one likes."""
 
@@ -175,7 +175,7 @@ def axes_of(table: Cell, equations: list[Equation]) -> dict[str, Axes]:
     known: dict[str, Axes] = {
         **dict.fromkeys(SIZES, ()),
         **table.parameters,
-        **dict.fromkeys(table.states, ("B", "H")),
+        **table.state_axes,
         "x": ("B", "D"),
     }
     for eq in equations:
@@ -454,7 +454,11 @@ def network(table: Cell, **options: Any) -> Network:
 def data(table: Cell) -> tuple[Array, Array, dict[str, Array]]:
     rng = np.random.default_rng(12)
     X = rng.normal(size=(4, 6, 2))
-    return X, rng.integers(0, 5, 4), {name: rng.normal(size=(4, 3)) for name in table.states}
+    return (
+        X,
+        rng.integers(0, 5, 4),
+        {name: rng.normal(size=(4, 1 if name in table.widths else 3)) for name in table.states},
+    )
 
 
 def naive_loss(table: Cell, parameters: Mapping[str, Array], X: Array, y: Array, states: Mapping[str, Array]) -> Any:

@@ -332,7 +332,11 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("zn = x", "vWhf = x", "mgu.py: the name vWhf means something else"),
     ("zn = x", "by = x", "mgu.py: the name by means something else"),
     ("zn = x", "ẑ = x", "mgu.py: ẑ cannot be a name; use letters, digits and underscores, without _prev"),
-    ('output="h"', 'torch={"weights": ()}, output="h"', "mgu.py: torch knows weight_ih, weight_hh, bias_ih, bias_hh, not weights"),
+    ('output="h"', 'widths={"h": "Q"}, output="h"', 'mgu.py: widths may say that a state is as wide as a projection: {"h": "P"}'),
+    ('output="h"', 'widths={"f": "P"}, output="h"', "mgu.py: widths may say"),
+    ('output="h"', 'widths={"h": "P"}, output="h"', "mgu.py, line 8: cannot multiply (B, P) by (H, H)"),
+    ('"bf": ("H",)', '"bf": ("P",)', 'mgu.py: the axes of bf must be a tuple of "D" and "H"'),
+    ('output="h"', 'torch={"weights": ()}, output="h"', "mgu.py: torch knows weight_ih, weight_hh, bias_ih, bias_hh, weight_hr"),
     ('output="h"', 'torch={"weight_ih": ("Whf",)}, output="h"', "mgu.py: torch: weight_ih holds Whf, which is no parameter of axes (D, H)"),
     ('output="h"', 'torch={"weight_ih": ("Wxf",)}, output="h"', "mgu.py: torch: weight_ih and weight_hh must hold equally many parameters"),
 ]  # fmt: skip
