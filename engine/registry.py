@@ -9,7 +9,7 @@ test compares the two. Standard library only.
 from __future__ import annotations
 
 CELLS = ("rnn", "lstm", "gru")
-FURTHER_CELLS = ("peephole", "layernorm", "coupled", "gru-before", "mgu", "leaky", "mingru", "lru", "irnn")
+FURTHER_CELLS = ("peephole", "lstmp", "layernorm", "coupled", "gru-before", "mgu", "leaky", "mingru", "lru", "irnn")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 LOSSES = ("cross-entropy", "binary", "squared", "given")
 OPTIMIZERS = ("sgd", "momentum", "adam")

@@ -18,7 +18,7 @@ from engine.model.network import Network
 from engine.model.pytorch import as_array
 from engine.model.torch_dropout import drops_between_layers, masks_of
 from engine.model.torch_embedding import numbers_of
-from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked
+from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked, width_of
 from engine.session import Session
 
 LIKE = 1e-4
@@ -155,7 +155,7 @@ def _came_back(kept: Watched, recurrent: Any, *, unseen: bool = False) -> tuple[
     samples, steps = samples_and_steps(kept.inputs, recurrent)
     packed, time_first = unpacked(kept.inputs), not getattr(recurrent, "batch_first", True)
     directions = 2 if getattr(recurrent, "bidirectional", False) else 1
-    units = int(recurrent.hidden_size)
+    units = width_of(recurrent)
     total, back = np.zeros((samples, steps, units * directions)), {n: as_array(g) for n, g in kept.back.items()}
     if "output" in back:
         rows = unpacked(kept.inputs._replace(data=back["output"])) if packed else None

@@ -1,8 +1,9 @@
 """From arrays in a file to a cell's parameters: which array holds which parameter, in which shape, and whether it is transposed.
 
 Arrays carry the engine's names, or those of PyTorch's state_dict: `weight_ih` (gates·H, D), `weight_hh` (gates·H, H),
-`bias_ih` and `bias_hh` (gates·H,) with the gates stacked as the cell's table says, weights transposed because vectors
-are columns there; one linear layer's `weight` (C, H) and `bias` (C,), and perhaps an embedding's `weight` (classes, E), which has no bias.
+`bias_ih` and `bias_hh` (gates·H,) with the gates stacked as the cell's table says, weights transposed because vectors are columns there;
+of a projection `weight_hr` (P, H), and P columns of `weight_hh`; one linear layer's `weight` (C, H) and `bias` (C,), and perhaps an
+embedding's `weight` (classes, E), which has no bias.
 The names and shapes alone say which cell it is; every refusal is an InputError about one array.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -28,8 +29,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 _RECURRENT = re.compile(
     r".*?(?P<kind>weight_ih|weight_hh|weight_hr|bias_ih|bias_hh)(?:_l(?P<layer>\d+))?(?P<reverse>_reverse)?"
 )
-_LAYOUT: Mapping[str, Axes] = {"weight_ih": ("G", "D"), "weight_hh": ("G", "H"), "bias_ih": ("G",), "bias_hh": ("G",)}
-_WEIGHT, _BIAS = "weight", "bias"
+_WEIGHT, _BIAS, _PROJECTION = "weight", "bias", "weight_hr"
 PYTORCH = "PyTorch's names and orders"
 
 
@@ -56,7 +56,7 @@ def _from_ours(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     refuse_unused(shapes, axes)
     sizes = _sizes(shapes, axes)
     for name, letters in axes.items():
-        _check(shapes, name, letters, sizes, f"the cell {cell.name}")
+        _check(shapes, name, _lengths(letters, sizes), f"the cell {cell.name}")
     pieces = {name: (Piece(name),) for name in axes}
     learned = bool(layers[0].table.initial)
     return WeightsRecipe(
@@ -94,26 +94,27 @@ def _sizes(shapes: Shapes, axes: Mapping[str, Axes]) -> dict[str, int]:
 
 def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     stacked, bidirectional = _recurrent(shapes)
-    cell, hidden = _recognised(shapes, stacked[0], cells)
-    embedding, count = (
-        _embedding(shapes, stacked, 2 * hidden if bidirectional else hidden),
-        len(stacked) // (1 + bidirectional),
-    )
-    layers = layers_of(cell, count, bidirectional=bidirectional, embedded=bool(embedding))
+    cell, _ = _recognised(shapes, stacked[0], cells)
+    units = [_recognised(shapes, recurrent, (cell,))[1] for recurrent in stacked]
+    directions = 1 + bidirectional
+    embedding = _embedding(shapes, stacked, directions * shapes[stacked[-1]["weight_hh"]][1])
+    layers = layers_of(cell, len(stacked) // directions, bidirectional=bidirectional, embedded=bool(embedding))
     sizes = {"D": shapes[embedding][0]} if embedding else dict[str, int]()
     pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(parameter_axes(layers), ())
-    for layer, recurrent in zip(layers, stacked, strict=True):
-        _, hidden = _recognised(shapes, recurrent, (cell,))
-        own = _sizes(shapes, {name: _LAYOUT[kind] for kind, name in recurrent.items()})
-        own |= {"H": sizes.get(layer.units, hidden), "G": len(cell.torch["weight_hh"]) * hidden}
-        own |= {"D": sizes[layer.features]} if layer.features in sizes else {}
-        sizes |= {layer.features: own["D"], layer.units: hidden} if "D" in own else {layer.units: hidden}
-        sizes |= {joined_axis(layer.units): 2 * hidden} if layer.reverse else {}
+    for layer, recurrent, hidden in zip(layers, stacked, units, strict=True):
+        sizes.setdefault(layer.units, hidden)
+        for kind, axis in (("weight_ih", layer.features), ("weight_hh", layer.width)):
+            if len(shape := shapes[recurrent[kind]]) == 2 and shape[1]:
+                sizes.setdefault(axis, shape[1])
+        sizes |= {joined_axis(layer.width): 2 * sizes[layer.width]} if layer.reverse else {}
         needed_by = " of ".join(filter(None, (layer.title, f"the cell {cell.name} with H = {hidden}")))
         for kind, name in recurrent.items():
-            _check(shapes, name, _LAYOUT[kind], own, needed_by)
-            for parameter, piece in _gates(layer.table, kind, name, hidden):
-                pieces[parameter] += (piece,)
+            if held := layer.table.torch.get(kind):
+                *columns, rows = layer.table.parameters[held[0]]
+                _check(shapes, name, (len(held) * sizes[rows], *_lengths(columns, sizes)), needed_by)
+            for gate, parameter in enumerate(held or ()):
+                at = ((gate * hidden, (gate + 1) * hidden),) if len(held or ()) > 1 else ()
+                pieces[parameter] += (Piece(name, at, kind.startswith(_WEIGHT)),)
     held = {name for recurrent in stacked for kind, name in recurrent.items() if kind in cell.torch}
     if embedding:
         held, pieces[EMBEDDING] = held | {embedding}, (Piece(embedding),)
@@ -124,7 +125,7 @@ def _from_pytorch(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe:
     sizes["C"] = shapes[weight][0]
     pieces["Wy"] = (Piece(weight, transposed=True),)
     if bias in shapes:
-        _check(shapes, bias, READ_OUT["by"], sizes, f"a linear layer of {sizes['C']} outputs")
+        _check(shapes, bias, (sizes["C"],), f"a linear layer of {sizes['C']} outputs")
         pieces["by"] = (Piece(bias),)
     refuse_unused(shapes, {*held, weight, bias})
     return read
@@ -144,23 +145,13 @@ def _embedding(shapes: Shapes, stacked: Sequence[Mapping[str, str]], read_out: i
     return fitting[0] if fitting and (others or width != (read_out,)) else ""
 
 
-def _gates(table: Cell, kind: str, name: str, hidden: int) -> Iterator[tuple[str, Piece]]:
-    """The parameters that an array holds one below the other, each with its piece."""
-    held = table.torch.get(kind, ())
-    for gate, parameter in enumerate(held):
-        rows = ((gate * hidden, (gate + 1) * hidden),) if len(table.torch["weight_hh"]) > 1 else ()
-        yield parameter, Piece(name, rows, kind.startswith(_WEIGHT))
-
-
 def _recurrent(shapes: Shapes) -> tuple[list[dict[str, str]], bool]:
-    """The arrays of each recurrent layer and direction by what they hold, and whether there are two directions; projections are refused."""
+    """The arrays of each recurrent layer and direction by what they hold, and whether there are two directions."""
     layers: dict[tuple[int, str], dict[str, str]] = {}
     for name in shapes:
         match = _RECURRENT.fullmatch(name)
         if match is None:
             continue
-        if match["kind"] == "weight_hr":
-            raise InputError(f"it has projections ({clean(name, 60)}); take a network without them")
         arrays = layers.setdefault((int(match["layer"] or 0), match["reverse"] or ""), {})
         if match["kind"] in arrays:
             both = f"{clean(arrays[match['kind']], 60)} and {clean(name, 60)}"
@@ -177,7 +168,7 @@ def _recurrent(shapes: Shapes) -> tuple[list[dict[str, str]], bool]:
 
 
 def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Cell]) -> tuple[Cell, int]:
-    """The cell that has as many gates, and its H; the square blocks of weight_hh tell both."""
+    """The cell that has as many gates, and its H: weight_hh tells both, by its square blocks or beside a projection."""
     for kind in ("weight_ih", "weight_hh"):
         if kind not in recurrent:
             array = next(iter(recurrent.values()))
@@ -187,16 +178,24 @@ def _recognised(shapes: Shapes, recurrent: Mapping[str, str], cells: Sequence[Ce
                 f"beside {clean(array, 60)} an array {kind}_l{layer} is missing; save the whole state_dict"
             )
     name = recurrent["weight_hh"]
-    shape = shapes[name]
-    known = [cell for cell in cells if "bias_hh" in cell.torch or (cell.torch and len(cells) == 1)]
+    shape, projection = shapes[name], recurrent.get(_PROJECTION)
+    known = [
+        cell
+        for cell in cells
+        if ("bias_hh" in cell.torch or (cell.torch and len(cells) == 1))
+        and (_PROJECTION in cell.torch) == (projection is not None)
+    ]
+    hidden = shape[-1:] if projection is None else shapes[projection][-1:]
     for cell in known:
-        if len(shape) == 2 and shape[1] and shape[0] == len(cell.torch["weight_hh"]) * shape[1]:
-            return cell, shape[1]
+        if len(shape) == 2 and shape[1] and shape[:1] == tuple(len(cell.torch["weight_hh"]) * size for size in hidden):
+            return cell, hidden[0]
+    if not known and projection is None and _PROJECTION in cells[0].torch:
+        raise InputError(f"beside {clean(name, 60)} an array {_PROJECTION} is missing; save the whole state_dict")
     if not known:
-        raise InputError(
-            f"the cell {cells[0].name} does not say what PyTorch's {clean(name, 60)} holds; use its own names"
-        )
-    needed = [f"({len(cell.torch['weight_hh'])}·H, H) for {cell.name}".replace("(1·", "(") for cell in known]
+        unknown = clean(projection or name, 60)
+        raise InputError(f"the cell {cells[0].name} does not say what PyTorch's {unknown} holds; use its own names")
+    read = "H" if projection is None else "P"
+    needed = [f"({len(cell.torch['weight_hh'])}·H, {read}) for {cell.name}".replace("(1·", "(") for cell in known]
     raise InputError(f"{clean(name, 60)} has shape {shape}, it needs {_or(needed)}")
 
 
@@ -217,8 +216,12 @@ def _linear(shapes: Shapes, recurrent: Iterable[str], hidden: int) -> tuple[str,
 # Both
 
 
-def _check(shapes: Shapes, name: str, axes: Axes, sizes: Mapping[str, int], needed_by: str) -> None:
-    expected = tuple(sizes.get(axis, axis) for axis in axes)
+def _lengths(axes: Iterable[str], sizes: Mapping[str, int]) -> tuple[int | str, ...]:
+    """The length of each axis, and of one that is not known its letter."""
+    return tuple(sizes.get(axis, axis) for axis in axes)
+
+
+def _check(shapes: Shapes, name: str, expected: tuple[int | str, ...], needed_by: str) -> None:
     if shapes.get(name) == expected:
         return
     problem = f"has shape {shapes[name]}" if name in shapes else "is missing"

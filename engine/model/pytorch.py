@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.layers import output
 from engine.model.parameters import recipe
-from engine.tables.cells import CELLS
+from engine.tables.cells import BY_NAME
 from engine.text import clean
 
 
@@ -29,7 +29,7 @@ def options_of(rnn: Any, linear: Any, embedding: Any = None) -> dict[str, Any]:
     """The arguments of `engine.Network` that torch.nn.RNN, LSTM or GRU, its Linear and perhaps an Embedding before it stand for: sizes,
     cell, activation, dtype, weights. Where `linear` is None, what the recurrent layer hands on is read out as it is.
 
-    Raises InputError for any other object, and for projections.
+    Raises InputError for any other object.
     """
     before = {} if embedding is None else _arrays("embedding", embedding)
     after = {} if linear is None else _arrays("linear", linear)
@@ -39,12 +39,13 @@ def options_of(rnn: Any, linear: Any, embedding: Any = None) -> dict[str, Any]:
             f"the read-out is not one torch.nn.Linear: {what}; rnn_tui.watch shows the recurrent layer with what comes back to it"
         )
     arrays = {**before, **_arrays("rnn", rnn), **after}
-    weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    weights = recipe({name: array.shape for name, array in arrays.items()}, tuple(BY_NAME.values()))
     units = weights.sizes[output(weights.layers).axis]
     as_it_is = {"Wy": np.eye(units), "by": np.zeros(units)} if linear is None else {}
     options: dict[str, Any] = {
         "inputs": weights.sizes["D"],
         "hidden": weights.units,
+        "projection": weights.projection,
         "bidirectional": weights.bidirectional,
         "outputs": units if linear is None else weights.sizes["C"],
         "cell": weights.cell,

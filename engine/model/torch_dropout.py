@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.language.functions import Array
 from engine.model.pytorch import as_array
-from engine.model.torch_parts import is_recurrent, samples_and_steps, unpacked
+from engine.model.torch_parts import is_recurrent, samples_and_steps, unpacked, width_of
 
 
 def drops_between_layers(recurrent: Any) -> bool:
@@ -32,7 +32,7 @@ def masks_of(recurrent: Any, inputs: Any, generator: Any) -> list[Array]:
     torch: Any = sys.modules["torch"]
     samples, steps = samples_and_steps(inputs, recurrent)
     packed = hasattr(inputs, "batch_sizes")
-    width = recurrent.hidden_size * (2 if recurrent.bidirectional else 1)
+    width = width_of(recurrent) * (2 if recurrent.bidirectional else 1)
     ones = torch.ones(*((len(inputs.data),) if packed else (steps, samples)), width, dtype=inputs.data.dtype)
     before = torch.get_rng_state()
     torch.set_rng_state(generator)

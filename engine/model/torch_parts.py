@@ -45,6 +45,11 @@ def is_recurrent(module: Any) -> bool:
     return all(hasattr(module, each) for each in RECURRENT)
 
 
+def width_of(recurrent: Any) -> int:
+    """How many values each direction of a torch.nn.RNN, LSTM or GRU hands on: its units, or those of its projection."""
+    return int(getattr(recurrent, "proj_size", 0) or recurrent.hidden_size)
+
+
 def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
     """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one.
 

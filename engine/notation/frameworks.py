@@ -37,7 +37,7 @@ _Pieces = dict[str, list[Piece | None]]
 class _StoredLayer:
     """A recurrent layer in arrays: D, H, by kind a piece for each gate, and what is to be said of it.
 
-    `one_bias` says that there is one bias for input and state.
+    `one_bias` says that there is one bias for input and state, `projection` what it hands on of its units where that is P values.
     """
 
     inputs: int
@@ -45,6 +45,7 @@ class _StoredLayer:
     gates: _Pieces
     words: str
     one_bias: bool = False
+    projection: int | None = None
 
 
 def framework_recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe | None:
@@ -61,9 +62,9 @@ def framework_recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe | N
     for kind, stacked in cell.torch.items():
         for parameter, piece in zip(stacked, layer.gates.get(kind, ()), strict=False):
             pieces[parameter] += () if piece is None else (piece,)
-    sizes = {"D": layer.inputs, "H": layer.hidden}
+    sizes = {"D": layer.inputs, "H": layer.hidden, **({} if layer.projection is None else {"P": layer.projection})}
     used = {piece.array for found in layer.gates.values() for piece in found if piece is not None}
-    read_out, sizes_out = _dense({n: s for n, s in named.items() if n not in used}, layer.hidden)
+    read_out, sizes_out = _dense({n: s for n, s in named.items() if n not in used}, layer.projection or layer.hidden)
     real = dict(zip(named, shapes, strict=True))
     used |= {piece.array for found in read_out.values() for piece in found}
     refuse_unused(shapes, {real[name] for name in used})
@@ -89,7 +90,8 @@ def _of_a_list(shapes: Shapes) -> dict[str, tuple[int, ...]]:
 def _cell(layer: _StoredLayer, cells: Sequence[Cell]) -> Cell:
     """The cell of as many gates; with one bias one whose biases are all the input's (the reset gate before the product)."""
     count = len(layer.gates["weight_hh"])
-    fitting = [cell for cell in cells if len(cell.torch.get("weight_hh", ())) == count]
+    alike = [cell for cell in cells if cell.has_projection == (layer.projection is not None)]
+    fitting = [cell for cell in alike if len(cell.torch.get("weight_hh", ())) == count]
     if layer.one_bias:
         fitting.sort(key=lambda cell: not {*cell.torch.get("bias_hh", ())} <= {*cell.torch.get("bias_ih", ())})
     if not fitting:
@@ -130,16 +132,24 @@ def _keras(shapes: Shapes) -> _StoredLayer | None:
 
 
 def _tf1(shapes: Shapes) -> _StoredLayer | None:
-    """One kernel (D + H, G·H) for input and state: LSTM with the gates i j f o, where 1 is added to f; GRU in two kernels, r u and c."""
+    """One kernel (D + H, G·H) for input and state: LSTM with the gates i j f o, where 1 is added to f; GRU in two kernels, r u and c.
+
+    LSTMCell(num_proj=P) keeps a projection's kernel (H, P) below its own, which has D + P rows then.
+    """
     found: dict[int, _StoredLayer] = {}
     for name, match in _matches(shapes, "kernel"):
         rows, columns = shapes[name] if len(shapes[name]) == 2 else (0, 0)
         bias = next((n for n, m in _matches(shapes, "bias") if m["layer"] == match["layer"]), None)
         place = re.split("[/.]", match["layer"].lower())[-1]
         gates = next((count for pattern, count in _TF1_CELLS.items() if re.search(pattern, place)), 0)
-        if not gates or columns % gates or not 0 < columns // gates < rows:
+        if not gates or columns % gates:
             continue
-        hidden, inputs = columns // gates, rows - columns // gates
+        hidden, below = columns // gates, [match["layer"] + mark + "projection" for mark in "/."]
+        projecting = next((n for n, m in _matches(shapes, "kernel") if m["layer"] in below), None)
+        projection = None if projecting is None else _shape(shapes, projecting, (hidden, None))[1]
+        inputs = rows - (projection or hidden)
+        if not hidden or inputs < 1:
+            continue
         order = {4: (0, 2, 1, 3), 2: (0, 1), 1: (0,)}[gates]
         mores = (0.0, 1.0, 0.0, 0.0) if gates == 4 else (0.0,) * gates
         made: _Pieces = {
@@ -147,11 +157,14 @@ def _tf1(shapes: Shapes) -> _StoredLayer | None:
             "weight_hh": [Piece(name, ((inputs, rows), part)) for part in _parts(order, hidden)],
             "bias_ih": [],
         }
+        if projecting is not None:
+            made["weight_hr"] = [Piece(projecting)]
         if bias:
             _shape(shapes, bias, (columns,))
             parts = zip(_parts(order, hidden), mores, strict=True)
             made["bias_ih"] = [Piece(bias, (part,), more=more) for part, more in parts]
-        found[gates] = _StoredLayer(inputs, hidden, made, _TF1[gates], one_bias=bias is not None)
+        words = _TF1[gates] + ", num_proj" * (projecting is not None)
+        found[gates] = _StoredLayer(inputs, hidden, made, words, bias is not None, projection)
     if 2 in found and 1 in found:  # the gates of a GRU, and its candidate
         both = {kind: [*found[2].gates[kind], *found[1].gates[kind]] for kind in found[1].gates}
         return _StoredLayer(found[2].inputs, found[2].hidden, both, _TF1[2], one_bias=True)

@@ -73,7 +73,7 @@ LSTM = pytorch.state("lstm")
     [
         (Module({**LSTM, "weight_ih_l1": np.zeros((12, 3))}, num_layers=2), None, {}, "beside rnn.weight_ih_l1 an array"),
         (Module({**LSTM, "weight_ih_l0_reverse": np.zeros((12, 2))}, bidirectional=True), None, {}, "beside rnn.weight_ih_l0_reverse"),
-        (Module({**LSTM, "weight_hr_l0": np.zeros((2, 3))}, proj_size=2), None, {}, "it has projections"),
+        (Module({**LSTM, "weight_hr_l0": np.zeros((2, 3))}, proj_size=2), None, {}, "rnn.weight_hr_l0 has shape (2, 3); the cell lstmp"),
         (Module({"weight": np.zeros((4, 4))}), None, {}, "its arrays (rnn.weight, linear.weight, linear.bias) are not the weights"),
         (Module(LSTM), Module({"weight": np.zeros((2, 4))}), {}, "the linear layer is missing: its weight needs the shape (C, 3)"),
         (Module(LSTM), Module({"0.weight": np.zeros((8, 3))}), {}, "the read-out is not one torch.nn.Linear: Module holds 0.weight; "),

@@ -15,7 +15,7 @@ import pytest
 
 from engine.in_memory import session_of
 from engine.model.parameters import recipe
-from engine.tables.cells import CELLS
+from engine.tables.cells import BY_NAME
 from engine.watch import Watch
 
 torch: Any = pytest.importorskip("torch")
@@ -43,7 +43,7 @@ def model(kind: str, layers: int, inputs: int = 3, hidden: int = 4, outputs: int
 @pytest.mark.parametrize("predict", ["last", "every"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
-@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU", "LSTMP"])
 def test_gradients_are_torchs(
     kind: str, layers: int, bidirectional: bool, predict: str, ragged: bool, loss: str, request: pytest.FixtureRequest
 ) -> None:
@@ -51,14 +51,16 @@ def test_gradients_are_torchs(
     rng = np.random.default_rng([*request.node.name.encode()])
     torch.manual_seed(int(rng.integers(1 << 31)))
     D, H, C, B, T = (int(size) for size in rng.integers(2, 7, 5))
-    rnn = getattr(torch.nn, kind)(D, H, num_layers=layers, bidirectional=bidirectional, batch_first=True).double()
+    options = {"num_layers": layers, "bidirectional": bidirectional, "batch_first": True}
+    projected = {"hidden_size": H + 2, "proj_size": H} if kind == "LSTMP" else {"hidden_size": H}
+    rnn = getattr(torch.nn, kind.removesuffix("P"))(D, **projected, **options).double()
     fc = torch.nn.Linear(H * (1 + bidirectional), C).double()
     X = torch.randn(B, T, D).double().requires_grad_()
     lengths = torch.as_tensor(rng.integers(1, T + 1, B) if ragged else np.full(B, T))
     lengths[0] = T
     pack = torch.nn.utils.rnn.pack_padded_sequence
     output, final = rnn(pack(X, lengths, batch_first=True, enforce_sorted=False))
-    h_n = final[0] if kind == "LSTM" else final
+    h_n = final[0] if isinstance(final, tuple) else final
     if predict == "every":
         counts = torch.arange(T) < lengths[:, None]
         logits = fc(torch.nn.utils.rnn.pad_packed_sequence(output, batch_first=True)[0])[counts]
@@ -76,7 +78,7 @@ def test_gradients_are_torchs(
         **{f"fc.{name}": value for name, value in fc.named_parameters()},
     }
     arrays = {name: value.detach().numpy() for name, value in wanted.items()}
-    read_as = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    read_as = recipe({name: array.shape for name, array in arrays.items()}, tuple(BY_NAME.values()))
     found = {**read_as.gradients(arrays, tape.gradients), "X": np.moveaxis(tape["dx"], 0, 1)}
     for name, value in {**wanted, "X": X}.items():
         given = value.grad.numpy()
@@ -221,7 +223,7 @@ def watched_gradients(trained: Headed, X: Any, y: Any, folder: Path) -> dict[str
     with Watch(trained, criterion, path=folder / "w.npz") as watch:
         criterion(trained(X).reshape(-1, 2), y.reshape(-1)).backward()
     arrays = {name: value.detach().numpy() for name, value in trained.rnn.named_parameters()}
-    read_as = recipe({name: array.shape for name, array in arrays.items()}, tuple(CELLS.values()))
+    read_as = recipe({name: array.shape for name, array in arrays.items()}, tuple(BY_NAME.values()))
     return read_as.gradients(arrays, watch.session().debugger.tape(0).gradients)
 
 

@@ -23,8 +23,10 @@ from torch import Tensor
 
 VERSION = "2.14.1"
 FILE = Path(__file__).parent / "torch-layers.npz"
-SAMPLES, STEPS, INPUTS, UNITS, OUTPUTS = 3, 4, 2, 2, 2
+SAMPLES, STEPS, INPUTS, UNITS, OUTPUTS, WIDE = 3, 4, 2, 2, 2, 3
+"""UNITS is what a layer hands on; one that is projected has WIDE units."""
 CELLS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+PROJECTED = "lstmp"
 DROPOUT = 0.4
 
 
@@ -39,7 +41,9 @@ def cases() -> list[dict[str, Any]]:
         case |= {"predict": ("last", "every")[turn % 2], "loss": ("cross-entropy", "squared")[turn // 2 % 2]}
         case |= {"ragged": (number + number // 4) % 2 == 1, "dropout": None}
     dropped = [{"cell": cell, "layers": 2, "bidirectional": False, "dropout": DROPOUT} for cell in CELLS]
-    return [*made, *({**case, "predict": "every", "loss": "squared", "ragged": False} for case in dropped)]
+    further = [{**case, "predict": "every", "loss": "squared", "ragged": False} for case in dropped]
+    projected = [{**case, "cell": PROJECTED} for case in made if case["cell"] == "lstm" and case["layers"] < 3]
+    return [*made, *further, *projected]
 
 
 def loss_of(case: dict[str, Any], logits: Tensor, y: Tensor) -> Tensor:
@@ -52,7 +56,7 @@ def read(case: dict[str, Any], rnn: Any, linear: Any, X: Tensor, initial: Any, l
     packed = torch.nn.utils.rnn.pack_padded_sequence(X, lengths, batch_first=True, enforce_sorted=False)
     output, final = rnn(packed if case["ragged"] else X, initial)
     if case["predict"] == "last":
-        state = final[0] if case["cell"] == "lstm" else final
+        state = final[0] if isinstance(final, tuple) else final
         ends = state[-2:] if case["bidirectional"] else state[-1:]
         return linear(torch.cat(tuple(ends), dim=1)), slice(None)
     if case["ragged"]:
@@ -83,25 +87,30 @@ def masks_of(case: dict[str, Any], rnn: Any, X: Tensor, initial: Any, seed: int)
 def numbers_of(case: dict[str, Any], seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     count = case["layers"] * (2 if case["bidirectional"] else 1)
-    rnn = CELLS[case["cell"]](
+    projected = case["cell"] == PROJECTED
+    units = WIDE if projected else UNITS
+    rnn = CELLS["lstm" if projected else case["cell"]](
         INPUTS,
-        UNITS,
+        units,
         case["layers"],
         batch_first=True,
         bidirectional=case["bidirectional"],
         dropout=case["dropout"] or 0,
+        **({"proj_size": UNITS} if projected else {}),
     ).double()
     linear = torch.nn.Linear(UNITS * (2 if case["bidirectional"] else 1), OUTPUTS).double()
     X = torch.randn(SAMPLES, STEPS, INPUTS, dtype=torch.double, requires_grad=True)
     states = {
-        f"{name}0": (0.7 * torch.randn(count, SAMPLES, UNITS, dtype=torch.double)).requires_grad_()
-        for name in {"rnn": "a", "gru": "h", "lstm": "hc"}[case["cell"]]
+        f"{name}0": (0.7 * torch.randn(count, SAMPLES, width, dtype=torch.double)).requires_grad_()
+        for name, width in {"rnn": {"a": UNITS}, "gru": {"h": UNITS}}.get(
+            case["cell"], {"h": UNITS, "c": units}
+        ).items()
     }
     lengths = torch.tensor([STEPS, 2, 3] if case["ragged"] else [STEPS] * SAMPLES)
     entries = (SAMPLES, STEPS) if case["predict"] == "every" else (SAMPLES,)
     squared = case["loss"] == "squared"
     y = torch.randn(*entries, OUTPUTS, dtype=torch.double) if squared else torch.randint(0, OUTPUTS, entries)
-    initial = tuple(states.values()) if case["cell"] == "lstm" else next(iter(states.values()))
+    initial = tuple(states.values()) if len(states) > 1 else next(iter(states.values()))
     masks = masks_of(case, rnn, X, initial, seed) if case["dropout"] else {}
     torch.manual_seed(seed)
     logits, counted = read(case, rnn, linear, X, initial, lengths)

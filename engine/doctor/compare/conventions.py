@@ -18,14 +18,16 @@ from engine.model.initial_states import initial_places
 from engine.model.network import Network
 from engine.model.weights_recipe import Piece, WeightsRecipe
 from engine.notation import recipe_in
-from engine.tables.cells import BY_NAME, CELLS, Cell
+from engine.tables.cells import BY_NAME, CELLS, FURTHER, Cell
 from engine.tables.heads import READ_OUT
 
 _WEIGHTS = re.compile(
-    r"(?!.*grad)(?:.*(?:weight|bias)_(?:ih|hh)(?:_l\d+)?(?:_reverse)?|.*kernel(?::\d+)?|(?:.*[/._])?bias(?::\d+)?|(?:.*\.)?[WRB]|.*\.weight"
+    r"(?!.*grad)(?:.*(?:weight|bias)_(?:ih|hh|hr)(?:_l\d+)?(?:_reverse)?|.*kernel(?::\d+)?|(?:.*[/._])?bias(?::\d+)?|(?:.*\.)?[WRB]|.*\.weight"
     r"|weight|Wy|by|arr_\d+"
     r"|W[axh][a-z]?\d+r?|b[a-z]{1,2}\d+r?)"  # our own, of several layers or directions
 )
+_OF_FRAMEWORKS = ("gru-before", "lstmp")
+"""Further cells that frameworks' arrays may be of."""
 _KNOWN_ORDERS: Mapping[str, str] = {
     "ifgo": "PyTorch's and Keras's",
     "igfo": "TensorFlow 1's",
@@ -47,15 +49,20 @@ class Convention:
 
 
 def own_weights(mine: Mapping[str, Array], options: Mapping[str, Any]) -> tuple[WeightsRecipe, dict[str, Array]] | None:
-    """How a framework's arrays in the file make a cell's parameters, and these arrays; None where the names are no framework's."""
-    arrays = {name: array for name, array in mine.items() if _WEIGHTS.fullmatch(name)}
+    """How a framework's arrays in the file, or those of a further cell that is asked for, make a cell's parameters, and these arrays; None
+    where the names are others."""
     asked = options.get("cell")
-    cells = (*CELLS.values(), BY_NAME["gru-before"]) if not isinstance(asked, str) else (BY_NAME[asked],)
+    further = FURTHER.get(asked) if isinstance(asked, str) else None
+    own = further.parameters if further else ()
+    arrays = {name: array for name, array in mine.items() if _WEIGHTS.fullmatch(name) or name in own}
+    cells = (
+        (BY_NAME[asked],) if isinstance(asked, str) else (*CELLS.values(), *map(FURTHER.__getitem__, _OF_FRAMEWORKS))
+    )
     try:
         recipe = recipe_in("ng", {name: array.shape for name, array in arrays.items()}, cells)
     except InputError:
         return None
-    return (recipe, arrays) if recipe.words or len(recipe.layers) > 1 else None
+    return (recipe, arrays) if recipe.words or further or len(recipe.layers) > 1 else None
 
 
 def conventions(recipe: WeightsRecipe, *, lengths: bool) -> Iterator[Convention]:
@@ -79,6 +86,7 @@ def network_of(convention: Convention, arrays: Mapping[str, Array], **options: A
     return Network(
         inputs=sizes["D"],
         hidden=read.units,
+        projection=read.projection,
         outputs=sizes["C"],
         cell=read.cell,
         bidirectional=read.bidirectional,
@@ -102,7 +110,7 @@ def gradients_by_name(
 
 def _orders(recipe: WeightsRecipe) -> list[Any]:
     """The other orders in which the gates may lie side by side."""
-    letters, names = gates(recipe.cell), recipe.layers[0].table.torch["weight_hh"]
+    letters, names = gates(recipe.cell), recipe.layers[0].table.torch.get("weight_hh", ())
     first = {gate: recipe.pieces[name][0].at for gate, name in zip(letters, names, strict=True)}
     if not all(first.values()):
         return []  # each gate has an array of its own
@@ -127,7 +135,7 @@ def _reordered(order: tuple[str, ...], own: tuple[str, ...]) -> Any:
     def change(recipe: WeightsRecipe) -> WeightsRecipe:
         pieces = dict(recipe.pieces)
         for layer in recipe.layers:
-            for stacked in layer.table.torch.values():
+            for stacked in (held for held in layer.table.torch.values() if len(held) == len(order)):
                 for gate, name in zip(gates(recipe.cell), stacked, strict=True):
                     shift = (order.index(gate) - own.index(gate)) * recipe.sizes[layer.units]
                     pieces[name] = tuple(_shifted(piece, shift) for piece in recipe.pieces[name])
@@ -200,7 +208,9 @@ def initial_states(mine: Mapping[str, Array], recipe: WeightsRecipe, batch: int)
     """The initial states that the file gives, (B, H) or of all layers and directions (L, B, H), or one a layer; a trace's are rows of its
     states."""
     found: dict[str, Array] = {}
-    units = {state: recipe.sizes[layer.units] for layer in recipe.layers for state in layer.table.states}
+    units = {
+        state: recipe.sizes[axis] for layer in recipe.layers for state, (_, axis) in layer.table.state_axes.items()
+    }
     for state, (name, number) in initial_places(mine, recipe.layers, recipe.cell).items():
         layers = 1 if number is None else len(recipe.layers)
         if mine[name].size == layers * batch * units[state]:

@@ -76,6 +76,8 @@ def readings_in(
                 "save X (samples, steps, values) and y with them, or give the data"
             )
         return
+    if found and some and found[0].cell.name not in CELLS:
+        return  # no other cell is asked for
     own_data = data is None and {"X", "y"} <= {SIMPLE.role(name) for name in mine}
     lacking = misfit = ""
     some = False
@@ -161,6 +163,7 @@ def _by_convention(
     kind: dict[str, Any] = {
         "cell": recipe.cell.name,
         "hidden": recipe.units,
+        "projection": recipe.projection,
         "layers": None,
         "bidirectional": recipe.bidirectional,
     }

@@ -13,6 +13,7 @@ from engine.tables.cells.layernorm import LAYER_NORM
 from engine.tables.cells.leaky import LEAKY
 from engine.tables.cells.lru import LRU
 from engine.tables.cells.lstm import LSTM
+from engine.tables.cells.lstmp import LSTMP
 from engine.tables.cells.mgu import MGU
 from engine.tables.cells.mingru import MINGRU
 from engine.tables.cells.peephole import PEEPHOLE
@@ -20,7 +21,7 @@ from engine.tables.cells.rnn import RNN
 
 CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN, LSTM, GRU)}
 FURTHER: dict[str, Cell] = {
-    cell.name: cell for cell in (PEEPHOLE, LAYER_NORM, COUPLED, GRU_BEFORE, MGU, LEAKY, MINGRU, LRU, IRNN)
+    cell.name: cell for cell in (PEEPHOLE, LSTMP, LAYER_NORM, COUPLED, GRU_BEFORE, MGU, LEAKY, MINGRU, LRU, IRNN)
 }
 BY_NAME: dict[str, Cell] = {**CELLS, **FURTHER}
 VARIANTS: dict[str, tuple[Cell, ...]] = {LSTM.name: lstm.VARIANTS, GRU.name: gru.VARIANTS}

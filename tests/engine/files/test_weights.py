@@ -185,7 +185,7 @@ PYTORCH_REFUSED: list[tuple[dict[str, Any], str]] = [
         {"weight_ih_l0_reverse": np.zeros((9, 2))},
         "beside weight_ih_l0_reverse an array weight_hh_l0_reverse is missing",
     ),
-    ({"weight_hr_l0": np.zeros((2, 3))}, "it has projections (weight_hr_l0)"),
+    ({"weight_hr_l0": np.zeros((2, 3))}, "weight_hh_l0 has shape (9, 3), it needs (4·H, P) for lstmp"),
     ({"b__weight_hh_l0": np.zeros((9, 3))}, "it has two recurrent networks (weight_hh_l0 and b.weight_hh_l0)"),
     ({"weight_hh_l0": None}, "beside weight_ih_l0 an array weight_hh_l0 is missing; save the whole state_dict"),
     (

@@ -272,6 +272,25 @@ def test_a_file_gives_the_initial_states_of_single_layers(tmp_path: Path, mark: 
         session(tmp_path, {"c02": np.ones((2, 3))}, hidden=(3, 4))
 
 
+def test_a_projection_has_its_own_size_in_every_layer_and_direction(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"cell": "lstmp", "hidden": (5, 4), "projection": 3, "bidirectional": True}
+    opened = session(tmp_path, {"h01": np.ones((2, 3)), "c01": np.ones((2, 5))}, residual=True, **options)
+    network, tape = opened.debugger.network, opened.debugger.tape(0)
+    assert network.sizes == {"D": 1, "H1": 5, "H2": 4, "P1": 3, "PP1": 6, "C": 2}  # what is added up shares its axis
+    assert network.description == "lstmp 1→⇄5↘3→⇄4↘3→2"
+    assert (tape["h2r"].shape[2], tape["c2r"].shape[2], tape["res2"].shape[2]) == (3, 4, 3)
+    assert (tape["h1"][0] == 1).all() and (tape["c1"][0] == 1).all()
+    assert Network(inputs=1, outputs=2, hidden=(7, 5), cell="lstmp").projection == 2  # half of H
+    with pytest.raises(InputError, match="the initial h1 is for 2 hidden units, the network has 3; use --projection 2"):
+        session(tmp_path, {"h01": np.ones((2, 2))}, **options)
+    with pytest.raises(
+        InputError, match="the initial c is for 5 hidden units, the network has 3; give h and c the same"
+    ):
+        session(tmp_path, {"h0": np.ones((2, 3)), "c0": np.ones((2, 5))}, cell="lstm", hidden=3)
+    with pytest.raises(InputError, match=r"the cell gru has no projection; .* or take a cell with one: lstmp"):
+        session(tmp_path, cell="gru", projection=2)
+
+
 def test_the_gains_are_those_of_the_layer_asked_for() -> None:
     one = case(hidden=(3, 2), activation="tanh")
     tape = record(one.network, one.X, one.y)

@@ -20,7 +20,7 @@ from tests.engine import pytorch
 from tests.engine.codegen.test_codegen import assert_same
 
 Array = np.ndarray[Any, Any]
-D, H, C, B, T = 3, 4, 2, 5, 6
+D, H, C, B, T, WIDE = 3, 4, 2, 5, 6, 9
 RNG = np.random.default_rng(8)
 
 
@@ -82,6 +82,19 @@ def tf1_lstm(X: Array) -> tuple[dict[str, Array], Array]:
     W = {"rnn/basic_lstm_cell/kernel:0": drawn(D + H, 4 * H), "rnn/basic_lstm_cell/bias:0": drawn(4 * H)}
     kernel, bias = W.values()
     return W, lstm("icfo", lambda x, h: np.concatenate([x, h], axis=1) @ kernel + bias, X, forget=1.0)
+
+
+def tf1_projected(X: Array) -> tuple[dict[str, Array], Array]:
+    """tf.nn.rnn_cell.LSTMCell(num_proj=H): its kernel has fewer rows than there are units."""
+    kernel, bias, projection = drawn(D + H, 4 * WIDE), drawn(4 * WIDE), drawn(WIDE, H)
+    m, c, states = np.zeros((B, H)), np.zeros((B, WIDE)), []
+    for t in range(T):
+        i, j, f, o = np.split(np.concatenate([X[:, t], m], axis=1) @ kernel + bias, 4, axis=1)
+        c = s(f + 1) * c + s(i) * np.tanh(j)
+        m = (s(o) * np.tanh(c)) @ projection
+        states.append(m)
+    names = ("rnn/lstm_cell/kernel", "rnn/lstm_cell/bias", "rnn/lstm_cell/projection/kernel")
+    return dict(zip(names, (kernel, bias, projection), strict=True)), np.stack(states)
 
 
 def tf1_gru(X: Array) -> tuple[dict[str, Array], Array]:
@@ -154,6 +167,7 @@ FRAMEWORKS: dict[str, Callable[[Array], tuple[dict[str, Array], Array]]] = {
     "keras rnn": keras_rnn,
     "tf1 lstm": tf1_lstm,
     "tf1 gru": tf1_gru,
+    "tf1 lstm, projected": tf1_projected,
     "onnx lstm": onnx_lstm,
     "onnx gru": onnx_gru,
     "flax lstm": flax_lstm,
@@ -173,8 +187,11 @@ def test_the_states_are_those_that_the_framework_computes(tmp_path: Path, framew
     arrays, states = FRAMEWORKS[framework](X)
     np.savez(tmp_path / "w.npz", **arrays, **{f"dense/{name}": array for name, array in DENSE.items()})
     weights = read_weights(tmp_path / "w.npz")
-    assert (weights.sizes, weights.recipe.words != "") == ({"D": D, "H": H, "C": C}, True)
-    network = Network(inputs=D, hidden=H, outputs=C, cell=weights.cell, weights=weights.parameters)
+    sizes = {"H": WIDE, "P": H} if weights.cell.has_projection else {"H": H}
+    assert (weights.sizes, weights.recipe.words != "") == ({"D": D, **sizes, "C": C}, True)
+    network = Network(
+        D, C, sizes["H"], cell=weights.cell, projection=weights.recipe.projection, weights=weights.parameters
+    )
     tape = record(network, X, np.arange(B) % 2)
     np.testing.assert_allclose(tape[network.table.output][1:], states, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(tape["logits"], states[-1] @ DENSE["kernel"] + DENSE["bias"], rtol=1e-12, atol=1e-14)
@@ -219,7 +236,7 @@ def test_a_list_of_keras_weights_and_a_layer_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("notation", ["ng", "karpathy"])
-@pytest.mark.parametrize("framework", ["keras gru, reset after", "tf1 lstm", "onnx lstm"])
+@pytest.mark.parametrize("framework", ["keras gru, reset after", "tf1 lstm, projected", "onnx lstm"])
 def test_the_printed_program_reads_them_too(tmp_path: Path, framework: str, notation: str) -> None:
     arrays, _ = FRAMEWORKS[framework](X)
     np.savez(tmp_path / "w.npz", **arrays, Wy=DENSE["kernel"], by=DENSE["bias"])

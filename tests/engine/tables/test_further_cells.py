@@ -42,6 +42,13 @@ def peephole(x: Any, states: tuple[Any, ...], w: W) -> tuple[Any, ...]:
     return o * anp.tanh(c), c
 
 
+def lstmp(x: Any, states: tuple[Any, ...], w: W) -> tuple[Any, ...]:
+    r, c = states
+    i, f, g, o = (x @ w[f"Wx{k}"] + r @ w[f"Wh{k}"] + w[f"b{k}"] for k in "ifgo")
+    c = s(f) * c + s(i) * anp.tanh(g)
+    return (s(o) * anp.tanh(c)) @ w["Wr"], c
+
+
 def layernorm(x: Any, states: tuple[Any, ...], w: W) -> tuple[Any, ...]:
     h, c = states
     z = {k: normed(x @ w[f"Wx{k}"] + h @ w[f"Wh{k}"], w[f"s{k}"], w[f"b{k}"]) for k in "ifgo"}
@@ -89,7 +96,7 @@ def irnn(x: Any, states: tuple[Any, ...], w: W) -> tuple[Any, ...]:
 
 
 PAPERS: dict[str, Step] = {
-    "peephole": peephole, "layernorm": layernorm, "coupled": coupled, "gru-before": gru_before, "mgu": mgu, "leaky": leaky,
+    "peephole": peephole, "lstmp": lstmp, "layernorm": layernorm, "coupled": coupled, "gru-before": gru_before, "mgu": mgu, "leaky": leaky,
     "mingru": mingru, "lru": lru, "irnn": irnn,
 }  # fmt: skip
 
@@ -103,7 +110,7 @@ def test_loss_and_gradients_are_those_of_the_paper(cell: str) -> None:
     tape = record(network, X, y, parameters=moved)
 
     def loss(weights: W, inputs: Any = X) -> Any:
-        states: tuple[Any, ...] = tuple(np.zeros((4, 4)) for _ in FURTHER[cell].states)
+        states: tuple[Any, ...] = tuple(np.zeros((4, network.sizes[a])) for _, a in network.state_axes.values())
         for t in range(5):
             states = PAPERS[cell](inputs[:, t], states, weights)
         logits = states[0] @ weights["Wy"] + weights["by"]

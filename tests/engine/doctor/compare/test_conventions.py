@@ -35,6 +35,14 @@ def test_a_frameworks_own_arrays_fit_as_they_are(tmp_path: Path, framework: str)
     assert report.ok and not report.conventions and "cross-entropy" in report.weights
 
 
+@pytest.mark.parametrize("cell", ["lstmp", "leaky"])
+def test_a_further_cell_is_compared_where_it_is_asked_for(tmp_path: Path, cell: str) -> None:
+    tape = tape_of(cell)
+    write_trace(tmp_path / "t.npz", tape, meta={})
+    report = compare_arrays(tmp_path / "t.npz", None, {"cell": cell})
+    assert report.ok and {"dWy", "dba" if cell == "leaky" else "dWr"} <= {row.name for row in report.rows}
+
+
 def torch_names(tape: Tape, order: str, *, gradients: bool = False) -> dict[str, Array]:
     """The weights (or their gradients) under PyTorch's names, the blocks in an order of gates."""
     W, found = tape.gradients if gradients else tape.parameters, dict[str, Array]()
