@@ -205,14 +205,15 @@ class Plan:
                 return scalars[name.name]
             return before[name.name] if name.step < 0 or name.name not in result else result[name.name]
 
-        for line, parameter in update_order(self.program):
-            line_here = self.program.at_parameter(line, parameter)
-            with np.errstate(all="ignore"):
-                new = np.array(evaluate(line_here.expression, lookup, self.axes), dtype=self.network.dtype)
-            if change is not None:
-                change(line_here.target, new)
-            new.flags.writeable = False
-            result[line_here.target] = new
+        with np.errstate(all="ignore"):
+            for line, parameter in update_order(self.program):
+                equation = self.program.at_parameter(line, parameter)
+                # Its operands are numbers and arrays of one parameter's shape: they need no axes to fit.
+                new = np.array(evaluate(equation.expression, lookup), dtype=self.network.dtype)
+                if change is not None:
+                    change(equation.target, new)
+                new.flags.writeable = False
+                result[equation.target] = new
         return result
 
     def carry_losses(self, values: dict[str, Array]) -> None:

@@ -46,17 +46,19 @@ def debugger(parsed: argparse.Namespace, given: dict[str, Any]) -> int:
     from rnn_tui.lessons.language import language
 
     look = {"mode": mode, "theme": parsed.theme, "keys": settings.keys}
-    if not isinstance(opened, tuple):
-        return terminal.run(WalkApp(opened, **look), mouse=not parsed.no_mouse)
-    comes_back = settings.sessions and opened[1] is None and "iteration" not in given
-    kept = session_file(opened[0].data.path, given) if comes_back else None
-    left = remembered(kept) if kept and not parsed.fresh else None
-    app = DebuggerApp(*opened, **look, lang=language(parsed.lang, os.environ), remembered=left)
 
     def framed() -> None:
         gc.freeze()
         gc.set_threshold(*usual)
 
+    if not isinstance(opened, tuple):
+        walk = WalkApp(opened, **look)
+        walk.framed = framed
+        return terminal.run(walk, mouse=not parsed.no_mouse)
+    comes_back = settings.sessions and opened[1] is None and "iteration" not in given
+    kept = session_file(opened[0].data.path, given) if comes_back else None
+    left = remembered(kept) if kept and not parsed.fresh else None
+    app = DebuggerApp(*opened, **look, lang=language(parsed.lang, os.environ), remembered=left)
     app.framed = framed
     code = terminal.run(app, mouse=not parsed.no_mouse)
     if kept and (left := app.left()):

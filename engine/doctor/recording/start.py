@@ -10,6 +10,7 @@ JOB is a file of JSON:
     user           folders whose files are the user's own
     inside         folders that it may change
     hidden         packages of the doctor's that must not be found by name
+    compiled       whether this package may be kept compiled, as Python keeps what it imports
     mark           name and value of the environment variable that every process it starts must have
     network        whether it may use the network
     seconds        of computing; memory: bytes
@@ -51,12 +52,14 @@ def main(path: str) -> None:
     """Runs a job, writes its result, ends the process."""
     with open(path, encoding="utf-8") as file:
         job: dict[str, Any] = json.load(file)
+    sys.dont_write_bytecode, keeps_none = not job["compiled"], sys.dont_write_bytecode
     package = _load()
     progress, ending, limits, runner = (
         importlib.import_module(f"{PACKAGE}.{name}")
         for name in ("progress", "confined.ending", "confined.confinement", job["runner"])
     )
     assert package is not None
+    sys.dont_write_bytecode = keeps_none
     own = os.getpid()
     progress.begin(job["progress"])
     faulthandler.enable(open(job["fault"], "w"), all_threads=False)  # noqa: SIM115 - it stays open to the end

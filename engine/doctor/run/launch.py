@@ -210,6 +210,7 @@ def _job(
         "user": [str(workplace.view)],
         "inside": [str(workplace.view), str(workplace.temporary)],
         "hidden": ["engine", "rnn_tui"],
+        "compiled": not sys.dont_write_bytecode,
         "mark": [MARK, str(workplace.base)],
         "network": wishes.network,
         "seconds": wishes.limits.seconds,

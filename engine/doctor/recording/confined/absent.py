@@ -10,7 +10,6 @@ once, and so does `from module import *`, after which nobody can tell whose a na
 from __future__ import annotations
 
 import ast
-import importlib.abc
 import importlib.machinery
 import linecache
 import sys
@@ -55,7 +54,7 @@ for _use in (*_USES.split(), *_BINARY.split(), *(f"r{name}" for name in _BINARY.
     setattr(Absent, f"__{_use}__", _needed)
 
 
-class Absentees(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Absentees:
     """Finds what no other finder has found, where the user's own code imports it. `unused` lists what was imported so and not used."""
 
     def __init__(self, users: Any) -> None:
@@ -66,7 +65,8 @@ class Absentees(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """A module that can only be imported."""
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True) if self._stands_for(frame) else None
+        loader: Any = self
+        return importlib.machinery.ModuleSpec(fullname, loader, is_package=True) if self._stands_for(frame) else None
 
     def create_module(self, spec: Any) -> types.ModuleType:
         """The module."""

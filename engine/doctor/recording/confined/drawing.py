@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.abc
 import types
 from typing import Any
 
@@ -21,7 +20,7 @@ def _unchanged(given: Any) -> Any:
     return given
 
 
-class Windowless(importlib.abc.MetaPathFinder):
+class Windowless:
     """Lets matplotlib be found as ever, and takes from it what would open a window, wait for one, or fail by a style. `plain` is what is
     done with all that it is given to draw: it takes nothing that only passes for an array."""
 

@@ -6,7 +6,6 @@ nothing."""
 from __future__ import annotations
 
 import dis
-import importlib.abc
 import importlib.machinery
 import os.path
 import sys
@@ -146,8 +145,11 @@ def _wanted(frame: types.FrameType) -> int:
     return code[at + 1] if 0 <= at < len(code) - 1 and code[at] == dis.opmap["UNPACK_SEQUENCE"] else 0
 
 
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the idle modules, after every other finder has found nothing. `used` lists them."""
+class Finder:
+    """Finds the idle modules, after every other finder has found nothing. `used` lists them.
+
+    As with the other finders here, importlib.abc is no base: loading it is a tenth of a short run.
+    """
 
     def __init__(self) -> None:
         self.used: list[str] = []
@@ -157,7 +159,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         top = fullname.partition(".")[0]
         if top not in IDLE or (top == "google" and fullname not in ("google", "google.colab")):
             return None
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        loader: Any = self
+        return importlib.machinery.ModuleSpec(fullname, loader, is_package=True)
 
     def create_module(self, spec: Any) -> types.ModuleType:
         """The module."""
@@ -190,7 +193,7 @@ def found_by_others(own: Any, fullname: str, path: Any, target: Any) -> Any:
     return None
 
 
-class Hidden(importlib.abc.MetaPathFinder):
+class Hidden:
     """Makes packages of the doctor's unknown by name, wherever it is installed; the user's own of the same names are found as ever."""
 
     def __init__(self, names: Any, users: Any) -> None:

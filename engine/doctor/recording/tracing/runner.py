@@ -2,7 +2,6 @@
 """Runs the program of a job (see `start`) as its user does, and records it."""
 
 import builtins
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
@@ -79,7 +78,7 @@ class LineNumbers:
         return line
 
 
-class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Helpers:
     """Modules of the user's own are rewritten as they are imported: what lies below his folders, also through a link, and is not
     installed. `texts` of the job stand in the place of theirs."""
 
