@@ -191,7 +191,7 @@ where no loss was computed one was added. Whole: no line is left open, and every
 |---|---|---|---|---|
 {rows}
 
-Of twenty programs in as many styles that the tests hold, twenty are derived whole; of eight larger programs with data of their own,
+Of the twenty-three programs in as many styles that the tests hold all are derived whole; of eight larger programs with data of their own,
 whose backward part was cut out, seven. Left open there: weights that are views into one vector.
 
 Twenty files of strangers more, in two lists that were fixed before any of them was tried, the second after what the first showed was

@@ -13,7 +13,7 @@ from engine.doctor.derive.backward.heads import OutputLines, OutputValue, short_
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import split
 from engine.doctor.derive.tree.statements import step_of, targets
-from engine.doctor.derive.tree.syntax_of import base, names, parsed, path, reads
+from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path, reads
 from engine.doctor.lineage.record.reading import Record, RecordedEvent
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
 
@@ -53,8 +53,9 @@ def output_lines(
         made_by[text] = statement
     for statement in list(made_by.values()):
         _add_unnamed(statement, values, made_by, helpers)
-    called = {forward.loss, loss.name.partition("[")[0]}
-    final = [s for s in statements if forward.is_active(s) and called & names(s)]
+    _add_named(forward, statements, values, helpers)
+    losses = {forward.loss, loss.name.partition("[")[0]}
+    final = [s for s in statements if forward.is_active(s) and losses & names(s)]
     rows = list(_read_by_step(forward, statements, values))
     while (
         found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
@@ -143,6 +144,23 @@ def _add_unnamed(
     values[text] = OutputValue(text, tuple(into), tuple(back))
 
 
+def _add_named(
+    forward: ForwardPass, statements: Sequence[ast.stmt], values: dict[str, OutputValue], helpers: Mapping[str, str]
+) -> None:
+    """Outputs that the program reads at once and gives no name: they are known from what goes in."""
+    for statement in statements:
+        name = path(next(targets(statement)))
+        if name not in forward.flat.unnamed or not isinstance(statement, ast.Assign):
+            continue
+        argument = _argument(statement, helpers)
+        into = values.get(ast.unparse(argument)) if argument is not None else None
+        axis = helpers.get(path(getattr(statement.value, "func", statement)), "").partition(" ")[2]
+        if into is not None and axis:
+            along = None if axis == "all" else int(axis)
+            powers = [np.exp(z - z.max(axis=along, keepdims=True)) for z in into.values]
+            values[name] = OutputValue(name, tuple(e / e.sum(axis=along, keepdims=True) for e in powers))
+
+
 def _simple(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     return [n for s in body for n in ast.walk(s) if isinstance(n, ast.stmt)]
 
@@ -153,6 +171,7 @@ def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, i
         n.right for s in statements for n in ast.walk(s) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div)
     ]
     divisors += [s.value for s in statements if isinstance(s, ast.AugAssign) and isinstance(s.op, ast.Div)]
+    divisors = [n.args[0] if isinstance(n, ast.Call) and called(n) == "float" and n.args else n for n in divisors]
     read = {
         n.id: n for s in forward.body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
     }

@@ -96,6 +96,10 @@ class Rules(ABC):
         """The gradient under a name of its own, where it is more than a name."""
 
     @abstractmethod
+    def part_of(self, node: ast.Subscript, gradient: Gradient) -> Gradient:
+        """dL/d(what has no name) of which a part is read: zeros but in that part."""
+
+    @abstractmethod
     def value(self, node: ast.expr) -> ast.expr:
         """How a forward value is written in the backward pass."""
 
@@ -122,7 +126,8 @@ class Rules(ABC):
                 self.push(node.value, Gradient(inner, self.shape(node.value)), None)
                 return
             if isinstance(node, ast.Subscript) and not (path(node) or is_entry(node)):
-                raise Refused(f"a part of {ast.unparse(node.value)[:40]}")
+                self.push(node.value, self.part_of(node, gradient), None)
+                return
             if isinstance(node, ast.Subscript) and gradient.shape != shape:
                 gradient = Gradient(gradient.node, shape)
             self.add(node, gradient)

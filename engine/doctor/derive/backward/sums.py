@@ -138,6 +138,21 @@ class GradientSums(BackwardLines):
             return
         self.emit(f"{name}{index} += {ast.unparse(gradient.node)}", self.why, makes=name, shape=gradient.shape)
 
+    def part_of(self, node: ast.Subscript, gradient: Gradient) -> Gradient:
+        whole = self.shape(node.value)
+        name = self.values.names.free_name("whole", self.statement)
+        self.emit(f"{name} = np.zeros({whole})", makes=name, kind="init")
+        index = self.values.text(node.slice, self.statement)
+        part = ast.Subscript(parsed(name), index, ast.Store())
+        adds = "+=" if self.shapes.is_index(node.slice) else "="
+        self.emit(
+            f"{ast.unparse(part)} {adds} {ast.unparse(gradient.node)}",
+            "the rest has no share",
+            makes=name,
+            shape=gradient.shape,
+        )
+        return Gradient(parsed(name), whole)
+
     def _piece(self, name: str, node: ast.expr, root: ast.expr, gradient: Gradient) -> bool:
         """Whether a part is one of those that together are a whole: its gradient is kept till all are there."""
         pieces = pieces_of(path(root), self.forward.body)

@@ -78,6 +78,8 @@ def without_copies(lines: Sequence[DerivedLine], wanted: Collection[str]) -> lis
     while k < len(made):
         found = _COPY.fullmatch(made[k].text) if made[k].kind == "back" else None
         changed = _renamed(made, k, found[1], found[2], wanted) if found else None
+        if found and changed is None:
+            changed = _summed(made, k, found[1], found[2])
         if changed is None:
             k += 1
         else:
@@ -95,7 +97,9 @@ def _renamed(
     made = [n for n in range(len(lines)) if source in stored(lines[n])]
     read = [n for n in range(len(lines)) if source in loaded(lines[n])]
     between = range(made[0], k) if len(made) == 1 and made[0] in range(first, k) else None
-    is_free = between is not None and not any(name in stored(lines[n]) | loaded(lines[n]) for n in between)
+    is_free = between is not None and not any(
+        name in stored(lines[n]) or (name in loaded(lines[n]) and n != between.start) for n in between
+    )
     if source not in wanted and is_free and read == [k] and depth_of(lines[made[0]]) == depth:
         line = lines[made[0]]
         changed = replace(line, text=_with(line.text, source, name), makes=name)
@@ -108,6 +112,21 @@ def _renamed(
         replace(one, text=_with(one.text, name, source)) if n in uses else one for n, one in enumerate(lines)
     ]
     return [*changed_lines[:k], *changed_lines[k + 1 :]]
+
+
+def _summed(lines: list[DerivedLine], k: int, name: str, source: str) -> list[DerivedLine] | None:
+    """The lines with `dh = dh_next`, the copy of line `k`, and `dh = dh + dy @ Wy.T` as one; None where something comes between them."""
+    for n in range(k + 1, len(lines)):
+        line = lines[n]
+        if depth_of(line) != depth_of(lines[k]) or source in stored(line):
+            return None
+        sum_ = re.fullmatch(rf"(\s*){name} = {name} \+ (.+)", line.text)
+        if sum_ and name not in loaded(replace(line, text=sum_[2])):
+            made = replace(line, text=f"{sum_[1]}{name} = {source} + {sum_[2]}")
+            return [*lines[:k], *lines[k + 1 : n], made, *lines[n + 1 :]]
+        if name in stored(line) | loaded(line):
+            return None
+    return None
 
 
 def depth_of(line: DerivedLine) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from engine.doctor.derive.forward.branches import taken_ways
 from engine.doctor.derive.forward.copies import single_statements
@@ -14,19 +14,19 @@ from engine.doctor.derive.tree.syntax_of import path
 class CallTargets:
     """Of which function of the program's each call is, as far as numbers go through it."""
 
-    def __init__(self, tree: ast.Module, shapes: SeenShapes, helpers: Collection[str]) -> None:
+    def __init__(self, tree: ast.Module, shapes: SeenShapes, helpers: Mapping[str, str]) -> None:
         self._shapes, self._helpers = shapes, helpers
         self.functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
         classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
-        self._classes = {c.name: c for c in classes}
+        self.classes = {c.name: c for c in classes}
         methods = [(m.name, m) for c in classes for m in c.body if isinstance(m, ast.FunctionDef)]
         self._methods = {name: m for name, m in methods if sum(name == other for other, _ in methods) == 1}
         self._instances = {
-            path(t): self._classes[s.value.func.id]
+            path(t): self.classes[s.value.func.id]
             for s in ast.walk(tree)
             if isinstance(s, ast.Assign) and isinstance(s.value, ast.Call) and isinstance(s.value.func, ast.Name)
             for t in s.targets
-            if s.value.func.id in self._classes
+            if s.value.func.id in self.classes
         }
         self._aliases = aliases(tree, shapes)
         self.nested: set[str] = set()
@@ -37,7 +37,7 @@ class CallTargets:
         found, receiver = self._target(call)
         if found is None:
             return None
-        name = f"self.{found.name}" if found.args.args and found.args.args[0].arg == "self" else found.name
+        name = _named(found)
         body = taken_ways(found.body, self._shapes)
         returns = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Return)]
         is_plain = not returns or (len(returns) == 1 and returns[0] is body[-1])
@@ -49,25 +49,37 @@ class CallTargets:
         carries = carries or (self._shapes.is_float(call) and from_outside)
         return (found, receiver) if carries else None
 
+    def helper(self, call: ast.Call) -> str:
+        """What a call of one of the program's functions computes, where that has a name: `softmax`, `sigmoid`."""
+        found, _ = self._target(call)
+        return "" if found is None else self._helpers.get(_named(found), "").partition(" ")[0]
+
     def _target(self, call: ast.Call) -> tuple[ast.FunctionDef | None, str]:
         function = call.func
         if isinstance(function, ast.Name) and function.id in self.functions:
             return self.functions[function.id], ""
         if path(function) in self._instances:
             return self._method(self._instances[path(function)], "__call__"), path(function)
-        if isinstance(function, ast.Attribute) and path(function.value):
-            seen = self._shapes.of(function.value)
-            name = self._aliases.get(function.attr, function.attr)
-            own = self._method(self._classes[seen[0]], name) if seen and seen[0] in self._classes else None
-            found = own or self._methods.get(name)
+        if (own := self._class_of(function)) is not None:
+            return self._method(own, "__call__"), ast.unparse(function)
+        if isinstance(function, ast.Attribute):
+            own, name = self._class_of(function.value), self._aliases.get(function.attr, function.attr)
+            found = None if own is None else self._method(own, name)
+            if found is None and path(function.value):
+                found = self._methods.get(name)
             is_static = found is not None and any(path(d) == "staticmethod" for d in found.decorator_list)
-            return found, "" if is_static else path(function.value)
+            return found, "" if is_static else ast.unparse(function.value)
         return None, ""
+
+    def _class_of(self, node: ast.expr) -> ast.ClassDef | None:
+        """The class of the object that an expression is."""
+        seen = self._shapes.of(node)
+        return self.classes.get(seen[0]) if seen and isinstance(seen[0], str) else None
 
     def _method(self, of: ast.ClassDef, name: str) -> ast.FunctionDef | None:
         """A method of a class, or of those that it is made from."""
         own = next((m for m in of.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
-        above = (self._classes[path(b)] for b in of.bases if path(b) in self._classes and path(b) != of.name)
+        above = (self.classes[path(b)] for b in of.bases if path(b) in self.classes and path(b) != of.name)
         return own or next((found for one in above if (found := self._method(one, name)) is not None), None)
 
     @staticmethod
@@ -82,7 +94,13 @@ class CallTargets:
         of = self._shapes.of(node)
         if of is None:
             return False
-        return of[1] == "f" if of[0] == "array" else of[0] in ("list", "tuple", "dict", *self._classes)
+        return of[1] == "f" if of[0] == "array" else of[0] in ("list", "tuple", "dict", *self.classes)
+
+
+def _named(function: ast.FunctionDef) -> str:
+    """A function as it is called, a method as of `self`."""
+    is_method = bool(function.args.args) and function.args.args[0].arg == "self"
+    return f"self.{function.name}" if is_method else function.name
 
 
 def aliases(tree: ast.Module, shapes: SeenShapes) -> dict[str, str]:

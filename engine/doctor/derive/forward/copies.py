@@ -34,7 +34,7 @@ def given_arguments(function: ast.FunctionDef, call: ast.Call, receiver: str) ->
     """What each parameter of a function is given by a call."""
     parameters = [a.arg for a in function.args.args]
     if receiver and parameters:
-        yield parameters[0], parsed(receiver)
+        yield parameters[0], _unplaced(receiver)
         parameters = parameters[1:]
     defaults = dict(zip(reversed(parameters), reversed(function.args.defaults), strict=False))
     keywords = {k.arg: k.value for k in call.keywords if k.arg}
@@ -43,6 +43,15 @@ def given_arguments(function: ast.FunctionDef, call: ast.Call, receiver: str) ->
         value = positional.get(name) or keywords.get(name) or defaults.get(name)
         if value is not None:
             yield name, value
+
+
+def _unplaced(text: str) -> ast.expr:
+    """An expression that stands nowhere in the text: put somewhere it takes the place of what it is put for."""
+    made = parsed(text)
+    for node in ast.walk(made):
+        for attribute in ("lineno", "end_lineno"):
+            node.__dict__.pop(attribute, None)
+    return made
 
 
 def stored_names(body: Sequence[ast.stmt]) -> list[str]:
@@ -140,7 +149,7 @@ def other_name(node: ast.expr, every: Mapping[str, ast.expr]) -> ast.expr | None
     new = every[node.id]
     if isinstance(new, ast.Name):
         return ast.copy_location(ast.Name(new.id, node.ctx), node)
-    return new
+    return new if hasattr(new, "lineno") else ast.copy_location(copy.deepcopy(new), node)
 
 
 def with_calls(statement: ast.stmt, changed: Mapping[ast.Call, ast.expr]) -> ast.stmt:

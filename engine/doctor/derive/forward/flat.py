@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from engine.doctor.derive.forward.branches import as_run, chosen, counted, taken_ways, unrolled
@@ -29,6 +29,7 @@ from engine.doctor.derive.forward.copies import (
     written_names,
 )
 from engine.doctor.derive.forward.flat_pass import Called, FlatPass
+from engine.doctor.derive.forward.objects import with_objects_by_step
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.syntax_of import called, names, parsed, path
 from engine.doctor.mending.edits.atoms import replaced
@@ -39,7 +40,7 @@ def flattened(
     body: Sequence[ast.stmt],
     last: ast.stmt,
     shapes: SeenShapes,
-    helpers: Collection[str],
+    helpers: Mapping[str, str],
     until: ast.stmt | None = None,
 ) -> FlatPass:
     """The statements of a block, up to `last`, with the program's own functions in place of the calls that numbers go through.
@@ -50,7 +51,7 @@ def flattened(
 
 class _Flattening:
     def __init__(
-        self, tree: ast.Module, shapes: SeenShapes, helpers: Collection[str], known: set[str], until: ast.stmt | None
+        self, tree: ast.Module, shapes: SeenShapes, helpers: Mapping[str, str], known: set[str], until: ast.stmt | None
     ) -> None:
         self._shapes, self._until = shapes, until
         self._targets = CallTargets(tree, shapes, helpers)
@@ -73,7 +74,9 @@ class _Flattening:
         """What names were set to that are numbers written out."""
 
     def made(self, body: list[ast.stmt]) -> FlatPass:
-        self._flat.body = self._with_states(list(self._block(body)))
+        self._flat.body = list(self._block(body))
+        self._flat.body = with_objects_by_step(self._flat, self._shapes, self._targets.classes, self._free)
+        self._flat.body = self._with_states(self._flat.body)
         return self._flat
 
     def _with_states(self, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -141,6 +144,8 @@ class _Flattening:
 
     def _simple(self, statement: ast.stmt) -> Iterator[ast.stmt]:
         statement, before = self._summed(statement)
+        statement, named = self._with_outputs_named(statement)
+        before = [*before, *named]
         if before:
             yield from self._block(before)
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and self._function(n) is not None]
@@ -172,6 +177,20 @@ class _Flattening:
                         self._flat.called_at.setdefault(id(line), []).append(put[-1])
                 yield from made
         del self._inside[inside:]
+
+    def _with_outputs_named(self, statement: ast.stmt) -> tuple[ast.stmt, list[ast.stmt]]:
+        """A name for the output of which an entry is read at once, `-np.log(softmax(z)[y])`: its gradient is told from it."""
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Call):
+                continue
+            if self._targets.helper(node.value) != "softmax":
+                continue
+            name = self._free("p", "probs")
+            made = put_at(ast.Assign([ast.Name(name, ast.Store())], node.value), statement)
+            read = ast.copy_location(ast.Name(name, ast.Load()), node.value)
+            self._flat.unnamed[name] = ast.unparse(node.value)
+            return replaced_in(statement, node.value, read), [made]
+        return statement, []
 
     def _summed(self, statement: ast.stmt) -> tuple[ast.stmt, list[ast.stmt]]:
         """`sum(... for ...)` and `np.sum(np.log([... for ...]))` as a loop before the statement."""
@@ -238,7 +257,11 @@ class _Flattening:
             ):
                 renames[name] = argument
                 continue
-            renamed[name] = self._local(name, {})
+            around = {a.arg for one in self._inside for a in one.function.args.args}
+            is_other = name in around and isinstance(
+                argument, ast.BinOp
+            )  # the x of `activation(x)` in a cell that is given an x
+            renamed[name] = self._local("z" if is_other and "z" not in self._taken else name, {})
             if renamed[name] != ast.unparse(argument):
                 before.append(put_at(ast.Assign([ast.Name(renamed[name], ast.Store())], argument), statement))
         for name in stored:
@@ -269,6 +292,10 @@ class _Flattening:
         return isinstance(node, ast.Subscript) and not any(
             isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(node.value)
         )
+
+    def _free(self, *options: str) -> str:
+        """The first of these names that is free, or the first with a number."""
+        return self._local(next((n for n in options if n not in self._taken), options[0]), {})
 
     def _local(self, name: str, outer: Mapping[str, str], *, is_counter: bool = False) -> str:
         if name in outer:

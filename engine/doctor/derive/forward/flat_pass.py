@@ -43,11 +43,21 @@ class FlatPass:
     held: dict[str, str] = field(default_factory=dict[str, str])
     """The attributes of objects that stand under names of their own in the block."""
 
+    fields: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict[str, tuple[str, tuple[str, ...]]])
+    """What the objects of a list hold, by the name of the array that it is in the block: the list, and the attributes that lead to it."""
+
     unnamed: dict[str, str] = field(default_factory=dict[str, str])
     """What the program computes and gives no name, by the name that it has in the block: its loss, where that is only printed."""
 
     before: dict[str, tuple[str, ast.stmt]] = field(default_factory=dict[str, tuple[str, ast.stmt]])
     """Names for first values of names that get another one, and the statement that gives it to them."""
+
+    def same(self, old: ast.stmt, new: ast.stmt) -> None:
+        """A statement that takes the place of another one."""
+        if id(old) in self.called_at:
+            self.called_at[id(new)] = self.called_at[id(old)]
+        if id(old) in self.within:
+            self.within[id(new)] = self.within[id(old)]
 
     def named_before(self, name: str, statement: ast.stmt) -> str:
         """A name for the value that a name has before a statement."""
@@ -62,7 +72,9 @@ class FlatPass:
         return new
 
     def own_name(self, name: str) -> str:
-        """What a name of the block is called in the function that it is a local of."""
+        """What a name of the block is called in the function that it is a local of, or in the objects that hold it."""
+        if name in self.fields:
+            return self.fields[name][1][-1]
         renamed = self.hidden[name].renamed if name in self.hidden else {}
         return next((own for own, new in renamed.items() if new == name), self.given_back.get(name, name))
 

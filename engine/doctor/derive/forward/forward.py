@@ -4,7 +4,7 @@ by step."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from engine.doctor.derive.forward.branches import as_run
 from engine.doctor.derive.forward.call_targets import aliases
@@ -21,7 +21,7 @@ from engine.doctor.derive.tree.syntax_of import base, called, names, path
 
 
 def forward_pass(
-    tree: ast.Module, line: int, loss: str, shapes: SeenShapes, computed: Collection[str], helpers: Collection[str]
+    tree: ast.Module, line: int, loss: str, shapes: SeenShapes, computed: Collection[str], helpers: Mapping[str, str]
 ) -> ForwardPass | None:
     """The forward pass that computes the loss of a line, None where no statement does. `computed` are names of no leaves of the run."""
     chain, place = enclosing(tree, line, loss), None
@@ -58,7 +58,7 @@ def _passed(
     loss: str,
     shapes: SeenShapes,
     computed: Collection[str],
-    helpers: Collection[str],
+    helpers: Mapping[str, str],
     place: PassPlace | None,
 ) -> ForwardPass | None:
     """The pass in one block, where a loss is computed in it."""
@@ -99,8 +99,10 @@ def _passed(
         _scan(found, found.body, ())
         found.parameters = [name for name in weights_of(found) if name not in computed]
         _spread(found)
+        found.parameters = [name for name in found.parameters if not _is_made(found, name)]
+        _spread(found)
         changed = with_own_names(flat, found.active - set(found.parameters), shapes)
-        changed = changed or fused(flat.body, found.parameters, shapes)
+        changed = changed or fused(flat, found.parameters, shapes)
         if changed is None:
             return found
         flat.body = changed
@@ -160,6 +162,12 @@ def _scan(found: ForwardPass, body: Sequence[ast.stmt], loops: Loops) -> None:
         if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
             for block in blocks(statement):
                 _scan(found, block, inner)
+
+
+def _is_made(found: ForwardPass, name: str) -> bool:
+    """Whether something is made of what depends on the weights, and is none itself."""
+    made = (d.statement for d in found.definitions.get(name, []))
+    return any(found.is_active(value) for statement in made for value in values_of(statement))
 
 
 def _spread(found: ForwardPass) -> None:

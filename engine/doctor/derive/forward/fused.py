@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import cast
 
+from engine.doctor.derive.forward.flat_pass import FlatPass
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.statements import appended, step_of, targets
 from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path
@@ -15,19 +16,22 @@ from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, pat
 COUNTERS = ("n", "i", "k", "j")
 
 
-def fused(body: Sequence[ast.stmt], weights: Collection[str], shapes: SeenShapes) -> list[ast.stmt] | None:
-    """The block with such a loop put into the one before it, which has as many rounds; None where there is none."""
-    loops = [s for s in body if isinstance(s, ast.For)]
+def fused(flat: FlatPass, weights: Collection[str], shapes: SeenShapes) -> list[ast.stmt] | None:
+    """The block with such a loop put into the one before it, which has as many rounds; None where there is none. Arrays that a loop of
+    another method of the same object reads stay: their gradient is what that method gives back."""
+    body = flat.body
     heads = {name.partition("[")[0].partition(".")[0] for name in weights}
+    loops = [s for s in body if isinstance(s, ast.For)]
     for first, second in zip(reversed(loops[:-1]), reversed(loops[1:]), strict=True):
         start, end = body.index(first), body.index(second)
         between = body[start + 1 : end]
         written = _written(first)
-        if names(second) & heads or not _is_as_long(first, second, shapes):
+        if any(path(n) in weights for n in ast.walk(second)) or not _is_as_long(first, second, shapes):
             continue
         if any(names(s) & written or _written(s) & names(first) for s in between):
             continue
-        if (one := _joined(first, second, written)) is not None:
+        is_apart = flat.within.get(id(first)) is not flat.within.get(id(second)) and names(second) & heads
+        if (one := _joined(first, second, written, flat.fields if is_apart else None)) is not None:
             return [*body[:start], *between, one, *body[end + 1 :]]
     return None
 
@@ -42,8 +46,15 @@ def _is_as_long(first: ast.For, second: ast.For, shapes: SeenShapes) -> bool:
 
 def _rounds(over: ast.expr, shapes: SeenShapes) -> int | None:
     name, arguments = called(over), over.args if isinstance(over, ast.Call) else []
+    if name == "range" and len(arguments) == 1:
+        (stop,) = arguments
+        return (
+            _rounds(stop.args[0], shapes)
+            if isinstance(stop, ast.Call) and called(stop) == "len"
+            else shapes.whole(stop)
+        )
     if name == "range":
-        return shapes.whole(arguments[0]) if len(arguments) == 1 else None
+        return None
     if name in ("zip", "enumerate"):
         lengths = [_rounds(one, shapes) for one in arguments]
         return None if None in lengths else min(n for n in lengths if n is not None)
@@ -55,24 +66,44 @@ def _written(statement: ast.stmt) -> set[str]:
     return {base(t).partition("[")[0].partition(".")[0] for s in inside for t in targets(s)} - {""}
 
 
-def _joined(first: ast.For, second: ast.For, written: set[str]) -> ast.For | None:
-    """Both as one loop, where the second reads of the first nothing but the entries that the same round put away."""
-    put = {path(next(targets(s))): value for s in first.body if (value := appended(s)) is not None}
+def _joined(first: ast.For, second: ast.For, written: set[str], arrays: Container[str] | None) -> ast.For | None:
+    """Both as one loop, where the second reads of the first nothing but the entries that the same round put away, into these `arrays`, or
+    None for all and lists."""
+    put = {path(next(targets(s))): value for s in first.body if (value := appended(s)) is not None and arrays is None}
     told = _told(second)
-    if not put or told is None or second.orelse or first.orelse:
+    if told is None or second.orelse or first.orelse:
         return None
     counter, entries = told
     header = _counted(first, counter or next(n for n in COUNTERS if n not in names(first) | names(second)))
     if header is None:
         return None
     made, own = header
+    filled = {name: value for name, value in _filled(first, own) if arrays is None or name in arrays}
+    if not put and not filled:
+        return None
     renamed = entries(own) | ({counter: parsed(own)} if counter else {})
-    body = [_changed(copy.deepcopy(s), renamed, put, own) for s in second.body]
+    body = [_changed(copy.deepcopy(s), renamed, put | filled, own) for s in second.body]
     local = _written(second) | set(renamed)
-    if any(names(s) & (written - {own} - {n for v in put.values() for n in names(v)} - local) for s in body):
+    known = {own} | local | {n for v in put.values() for n in names(v)} | {n for v in filled.values() for n in names(v)}
+    if any(_besides(s, filled, own) & (written - known) for s in body):
         return None
     made.body = [*first.body, *body]
     return made
+
+
+def _filled(loop: ast.For, counter: str) -> Iterator[tuple[str, ast.expr]]:
+    """The arrays of which each round fills the entry that it counts, and what it puts there."""
+    for statement in loop.body:
+        put = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+        if isinstance(statement, ast.Assign) and isinstance(put, ast.Subscript) and ast.unparse(put.slice) == counter:
+            yield path(put.value), statement.value
+
+
+def _besides(statement: ast.stmt, filled: Container[str], counter: str) -> set[str]:
+    """The names in a statement, without those of arrays of which it reads the entry that the round fills."""
+    entries = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and path(n.value) in filled)
+    own = {id(m) for n in entries if ast.unparse(n.slice) == counter for m in ast.walk(n.value)}
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and id(n) not in own}
 
 
 def _told(loop: ast.For) -> tuple[str, _Entries] | None:

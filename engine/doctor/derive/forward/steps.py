@@ -137,7 +137,9 @@ class Steps:
             end = ast.unparse(plus_number(stop, filled.offset - 1))
             return f"{name}[{filled.pattern.replace('{}', end)}]"
         if filled.is_list or not filled.pattern.replace("{}", ""):
-            is_last = filled.is_list or stop is None or filled.offset == 1
+            held = self._forward.flat.fields.get(name, ("", ()))[0]
+            grows = any(appended(s) is not None and path(next(targets(s))) == held for s in filled.loop.body)
+            is_last = filled.is_list or grows or stop in (None, f"len({held})") or filled.offset == 1
             return f"{name}[-1]" if is_last else f"{name}[{ast.unparse(plus_number(stop or '', -1))}]"
         return f"{name}[{filled.pattern.replace('{}', '-1')}]"
 

@@ -16,7 +16,9 @@ from engine.doctor.derive.proof.line_names import (
     adds,
     backward_name,
     entries_named,
+    is_computed,
     loaded,
+    named_anew,
     needed,
     ordered,
     rewritten,
@@ -94,7 +96,10 @@ class _Folding:
         """Some of the lines, with calls of this depth folded."""
         made: list[DerivedLine] = []
         for first, last, call in self._groups(start, end, depth):
-            moved = self._moved(start, first, last, depth) if call is not None else []
+            if call is not None and self._is_in_its_loop(call, first):
+                made += self.stretch(first, last, depth + 1)
+                continue
+            moved = self._moved(start, first, last, depth, call) if call is not None else []
             together = self._call(call, moved, first, last, depth) if call is not None else None
             if together is None:
                 made += [self._lines[k] for k in range(first, last)]
@@ -113,17 +118,24 @@ class _Folding:
             yield start + k, start + stop, self._forward.flat.calls[of[k][0]] if is_whole else None
             k = stop
 
+    def _is_in_its_loop(self, call: Called, first: int) -> bool:
+        """Whether a line stands in a loop of the function that is called: all rounds are of one call, which began before the loop."""
+        own = range(call.function.lineno, (call.function.end_lineno or 0) + 1)
+        return any(self._lines[k].of in own for k in self._around(first))
+
     def _is_block(self, start: int, end: int) -> bool:
         widths = [width(self._lines[k]) for k in range(start, end)]
         return end - start >= FEWEST and min(widths) == widths[0]
 
-    def _moved(self, start: int, first: int, last: int, depth: int) -> list[int]:
-        """The lines before a call that make again what only the lines of the call read, and dictionaries that only they fill."""
+    def _moved(self, start: int, first: int, last: int, depth: int, call: Called) -> list[int]:
+        """The lines before a call that make again what only the lines of the call read, if it is not given that, and dictionaries that only
+        they fill."""
         found: list[int] = []
         for k in reversed(range(start, first)):
             line = self._lines[k]
             own = stored(line) - {"_"}
             is_beside = line.calls[depth:] == () and width(line) == width(self._lines[first])
+            is_beside = is_beside and not (own & set(call.given.values()) and is_computed(line))
             is_dict = line.text.endswith(" = {}")
             if not is_beside or not (is_dict or line.why in AGAIN):
                 continue
@@ -142,14 +154,15 @@ class _Folding:
         wide = width(self._lines[first])
         body = [replace(one, text=one.text.strip()) for one in lines[: len(moved)]]
         body += [replace(one, text=one.text[wide:]) for one in lines[len(moved) :]]
+        body = [rewritten(one, {}, call.receiver) for one in body] if "[" in call.receiver else body
         counters, outputs = self._counters(first), self._outputs(first, last)
         outputs = [*(self._lines[k].makes for k in moved if self._lines[k].text.endswith(" = {}")), *outputs]
         body, added = self._added_up(body, outputs, first)
         body, entries = entries_named(body, counters, self._entry_names(call))
-        own = self._own_names(call, body, outputs)
+        own = self._own_names(call, body, outputs, entries)
         inputs = self._inputs(call, body, entries)
         body = [rewritten(line, own, call.receiver) for line in body]
-        given = [own.get(n, n) for n in outputs]
+        body, given = named_anew(body, [own.get(n, n) for n in outputs])
         function = self._function(call, body, [own.get(n, n) for n in inputs], given)
         same = self.functions.setdefault(call.function.lineno, function)
         if same.text() != function.text():
@@ -215,12 +228,18 @@ class _Folding:
                 found.insert(0, k)
         return found
 
+    def _next_reads(self, loop: int, last: int) -> Iterator[str]:
+        """What the next round of a loop reads of what is there behind a line of it."""
+        wide, lines = width(self._lines[loop]), self._lines
+        end = next((k for k in range(loop + 1, len(lines)) if width(lines[k]) <= wide), len(lines))
+        yield from needed([*lines[last:end], *lines[loop:end]])
+
     def _outputs(self, first: int, last: int) -> list[str]:
         """What is made by lines and read after them, or before them in the next round."""
         around = self._around(first)
         read = {
             *needed(self._lines[last:]),
-            *(needed(self._lines[around[0] : first]) if around else ()),
+            *(n for k in around for n in self._next_reads(k, last)),
             *self._wanted,
         }
         made = [n for k in range(first, last) for n in ordered(self._lines[k]) if n in stored(self._lines[k])]
@@ -273,7 +292,7 @@ class _Folding:
 
     def _entry_names(self, call: Called) -> dict[str, str]:
         """What the function calls entries of its caller's lists: its arguments, and what is put there when it is over."""
-        own = {text: name for name, text in call.given.items()}
+        own = {text: name for name, text in call.given.items() if text != call.receiver}
         inverse = {new: name for name, new in call.renamed.items()}
         for s in all_statements(self._forward.body):
             value, target = (s.value, s.targets[0]) if isinstance(s, ast.Assign) else (None, None)
@@ -281,7 +300,9 @@ class _Folding:
                 own.setdefault(ast.unparse(target), inverse[value.id])
         return own
 
-    def _own_names(self, call: Called, body: Sequence[DerivedLine], outputs: Sequence[str]) -> dict[str, str]:
+    def _own_names(
+        self, call: Called, body: Sequence[DerivedLine], outputs: Sequence[str], entries: Mapping[str, str]
+    ) -> dict[str, str]:
         """What names of the caller are in the function: those of its locals, and temporary ones counted anew."""
         used = list(dict.fromkeys(n for line in body for n in ordered(line)))
         likely = {text: name for name, text in call.given.items() if text.isidentifier()}
@@ -301,7 +322,10 @@ class _Folding:
             if (word := likely.get(name, name)) == name:
                 continue
             taken = {own.get(n, n) for n in used if n != name}
-            own[name] = next(n for n in (word, *(f"{word}{k}" for k in range(2, 50)), name) if n not in taken)
+            is_earlier = name in outputs or (name in entries and "+ 1" in entries.get(word, ""))
+            numbered = (f"{word}{k}" for k in range(2, 50))
+            options = (word, *([f"{word}_prev"] if is_earlier else []), *numbered, name)
+            own[name] = next(n for n in options if n not in taken)
         return own
 
 

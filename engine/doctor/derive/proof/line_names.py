@@ -27,6 +27,14 @@ def entries_named(
             is_entry = read & set(counters) or text in known
             if not isinstance(node.ctx, ast.Load) or not is_entry or read & made:
                 return self.generic_visit(node)
+            return self._named(text, node)
+
+        def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+            text = ast.unparse(node)
+            is_given = isinstance(node.ctx, ast.Load) and text in known and not names(node) & made
+            return self._named(text, node) if is_given else self.generic_visit(node)
+
+        def _named(self, text: str, node: ast.expr) -> ast.AST:
             found.setdefault(text, "")
             return ast.copy_location(ast.Name(found[text] or "_", ast.Load()), node)
 
@@ -65,7 +73,13 @@ def rewritten(line: DerivedLine, own: Mapping[str, str], receiver: str) -> Deriv
             return parsed(name) if isinstance(node.ctx, ast.Load) else ast.Name(name, node.ctx)
 
         def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-            if receiver and path(node) == receiver:
+            return self._whole(node)
+
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            return self._whole(node)
+
+        def _whole(self, node: ast.Attribute | ast.Subscript) -> ast.AST:
+            if receiver and ast.unparse(node) == receiver:
                 return ast.copy_location(ast.Name("self", node.ctx), node)
             return self.generic_visit(node)
 
@@ -122,6 +136,26 @@ def adds(line: DerivedLine) -> bool:
     """Whether it only adds to what it makes."""
     statement = parsed_statement(line.text)
     return isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add)
+
+
+def is_computed(line: DerivedLine) -> bool:
+    """Whether a line computes something, and does not only read it."""
+    value = getattr(parsed_statement(line.text), "value", None)
+    return isinstance(value, ast.expr) and not (path(value) or isinstance(value, ast.Subscript))
+
+
+def named_anew(body: list[DerivedLine], outputs: list[str]) -> tuple[list[DerivedLine], list[str]]:
+    """What is given and given back under one name has another one in the end: `dh_prev` of dh."""
+    read, made = set(needed(body)), list(body)
+    for k, name in enumerate(outputs):
+        n = max((n for n, line in enumerate(body) if name in stored(line)), default=None)
+        new = f"{name}_prev"
+        if n is None or name not in read or any(name in loaded(line) for line in body[n + 1 :]):
+            continue
+        if body[n].text.startswith(f"{name} = ") and not any(new in ordered(line) for line in body):
+            made[n] = replace(body[n], text=body[n].text.replace(name, new, 1), makes=new)
+            outputs = [*outputs[:k], new, *outputs[k + 1 :]]
+    return made, outputs
 
 
 SHOWN = (("forward", "backward"), ("Forward", "Backward"), ("fprop", "bprop"), ("fwd", "bwd"))

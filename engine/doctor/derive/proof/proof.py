@@ -41,8 +41,10 @@ def proved(
     raw, keeps = _with_values_known(forward, made, file)
     wanted = {base(parsed(name)) for name in made[0].made.values()}
     taken = names(program.source.tree())
-    body = with_values_named(factored(without_copies(raw, wanted)), taken)
     pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
+    raw = _read_later(raw, {*pairs.values(), *(f"d{name}" for name in program.given)})
+    keeps = _of_use(keeps, raw)
+    body = with_values_named(factored(without_copies(raw, wanted)), taken)
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found.errors, file)
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
@@ -61,8 +63,6 @@ def proved(
         found = replace(found, data=data)
         if not all(error <= CLOSE for error in found.errors.values()):
             raise _nothing(file, gaps)
-    later = {*pairs.values(), *(f"d{name}" for name in program.given)}
-    body, raw = _read_later(body, later), _read_later(raw, later)
     bare = Derived(
         file,
         program.said,

@@ -4,8 +4,9 @@ kept for it from now on."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from engine.doctor.derive.derived import DerivedLine, Keep, Refused
 from engine.doctor.derive.forward.branches import ending
@@ -42,6 +43,7 @@ class _Reach:
         self.keeps: list[Keep] = []
         self.known: set[str] = set()
         self._named: dict[str, str] = dict(flat.held)
+        self._fields = flat.fields
         self.returned: dict[int, list[str]] = {}
         self.received: dict[int, list[str]] = {}
         for called in list(flat.calls):
@@ -71,11 +73,11 @@ class _Reach:
 
     def _renamed(self, text: str, written: set[str]) -> str:
         named = {name: other for name, other in self._named.items() if name not in written}
-        if not names_in(text) & set(named):
+        if not names_in(text) & {*named, *self._fields}:
             return text
         indent = text[: len(text) - len(text.lstrip())]
         statement = parsed_statement(text)
-        changed = _Renaming(named).visit(statement)
+        changed = _Renaming(named, self._fields).visit(statement)
         shown = ast.unparse(ast.fix_missing_locations(changed))
         return indent + (shown.split("\n")[0] if text.strip().endswith(":") else shown)
 
@@ -179,11 +181,22 @@ DRAWN = (
 
 
 class _Renaming(ast.NodeTransformer):
-    def __init__(self, named: dict[str, str]) -> None:
-        self._named = named
+    def __init__(self, named: Mapping[str, str], fields: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+        self._named, self._fields = named, fields
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return parsed(self._named[node.id]) if node.id in self._named and isinstance(node.ctx, ast.Load) else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """An entry of what objects hold as the attribute of the object that it is."""
+        if not isinstance(node.value, ast.Name) or node.value.id not in self._fields:
+            return self.generic_visit(node)
+        container, attributes = self._fields[node.value.id]
+        index = cast("ast.expr", self.visit(node.slice))
+        made: ast.expr = ast.Subscript(cast("ast.expr", self.visit(parsed(container))), index, ast.Load())
+        for attribute in attributes:
+            made = ast.Attribute(made, attribute, ast.Load())
+        return made
 
 
 def parsed_statement(text: str) -> ast.stmt:

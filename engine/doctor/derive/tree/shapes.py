@@ -66,6 +66,11 @@ class SeenShapes:
         """Says the shape of an expression that stands nowhere in the text."""
         self._known[id(node)] = (node, shape)
 
+    def same(self, old: ast.expr, new: ast.expr) -> None:
+        """Says that an expression is a copy of another one."""
+        if id(old) in self._known:
+            self._known[id(new)] = new, self._known[id(old)][1]
+
     def is_float(self, node: ast.expr) -> bool:
         """Whether it is a float, or an array of floats that are not all whole (zeros may become others)."""
         value = self.of(node)

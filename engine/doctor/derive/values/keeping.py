@@ -36,7 +36,7 @@ class Keeping:
         """The lines that keep first values which these lines read, before their names are taken."""
         flat = self._forward.flat
         words = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
-        for new in words & set(flat.before):
+        for new in (one for one in flat.before if one in words):
             name, statement = flat.before[new]
             own, indent = flat.own_name(name), self._forward.indent(statement)
             yield Keep(

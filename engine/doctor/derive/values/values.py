@@ -93,6 +93,8 @@ class ForwardValues:
         for loop in reversed(self._forward.loops.get(id(statement), ())):
             inside = [d for d in definitions if loop in d.loops]
             if any(d.statement is loop for d in inside):
+                if len(inside) > 1:  # `for x in xs: x = x.reshape(-1, 1)`
+                    self.begin.make_again(loop, name)
                 return None
             made = [d for d in inside if binds(d.statement, name)]
             if made:
@@ -174,7 +176,7 @@ class ForwardValues:
         stored = self._stored(name, loop, one, is_new)
         if not stored and self._unpacked(name, loop, one, is_new):
             return None
-        if not stored and is_new and self._is_local(name, loop):
+        if not stored and is_new and (name in self._forward.flat.unnamed or self._is_local(name, loop)):
             self.begin.remake(name, loop, one)
             return None
         return self.text(parsed(stored), statement) if stored else parsed(self.keeping.kept(name, loop, one, is_new))
@@ -247,19 +249,23 @@ class ForwardValues:
 
     def _stored_as(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
         until = self.keeping.until(name, made)
+        first = min(d.order for d in self._forward.definitions[name] if loop in d.loops)
         for statement in loop.body:
-            if not made.order < self._forward.order.get(id(statement), -1) < until:
+            order = self._forward.order.get(id(statement), -1)
+            is_before = not is_new and order < first  # it still has the value of the round before
+            if not (is_before or made.order < order < until):
                 continue
+            earlier = int(not is_new and not is_before)
             put = appended(statement)
             if put is not None and name in (path(put), copied(put)):
                 (container,) = targets(statement)
                 filled = self._steps.get(base(container))
-                if filled is not None and (is_new or filled.offset):
-                    return f"{base(container)}[{ast.unparse(plus_number(self.counters.of(loop), filled.offset - (not is_new)))}]"
+                if filled is not None and filled.offset >= earlier:
+                    return f"{base(container)}[{ast.unparse(plus_number(self.counters.of(loop), filled.offset - earlier))}]"
             if isinstance(statement, ast.Assign) and path(statement.value) == name and len(statement.targets) == 1:
                 parts = split(statement.targets[0], step_of(loop) or "")
-                if parts is not None and (is_new or parts[1] == 1):
-                    index = ast.unparse(plus_number(step_of(loop) or "t", parts[1] - (not is_new)))
+                if parts is not None and (not earlier or parts[1] == 1):
+                    index = ast.unparse(plus_number(step_of(loop) or "t", parts[1] - earlier))
                     return f"{base(statement.targets[0])}[{parts[0].replace('{}', index)}]"
         return ""
 
@@ -268,6 +274,9 @@ class ForwardValues:
         for statement in loop.body if name in self._forward.flat.hidden else []:
             put, _ = self._put_away(statement, loop)
             container = base(next(targets(statement))) if put is not None and path(put) == name else ""
+            value = statement.value if isinstance(statement, ast.Assign) and binds(statement, name) else None
+            if isinstance(value, ast.Subscript) and self._steps.relation(value, statement) == "new":
+                container = base(value)
             if container and self._steps.get(container) is not None:
                 return self._steps.last_text(container)
         return name

@@ -20,8 +20,12 @@ from engine.errors import InputError
 
 PROGRAMS = Path(__file__).parent / "programs"
 WHOLE = {
+    "activations_by_step": tuple(
+        [f"recurrent.{name}" for name in ("Uz", "Wz", "Un", "Wn", "bn")] + ["dense.weights", "dense.biases"]
+    ),
     "attention": ("Wx", "Wh", "b", "Wa", "va", "Wo", "bo"),
     "both_ways": ("Wx", "Wh", "b", "Wy", "by"),
+    "cells_by_step": tuple(f"network.weights.{name}" for name in ("Wg", "bg", "Wi", "Wf", "Wo")),
     "class_regressor": ("net.U", "net.W", "net.V", "net.b", "net.c"),
     "column_caches": tuple(f"parameters['{name}']" for name in ("Wax", "Waa", "Wya", "ba", "by")),
     "embedding": ("emb", "W_in", "W_rec", "b_h", "W_out", "b_o"),
@@ -29,6 +33,7 @@ WHOLE = {
     "held_methods": ("net.cell.Wz", "net.cell.Wr", "net.cell.Wh", "net.Wo", "net.bo"),
     "karpathy_style": ("Wxh", "Whh", "bh", "Why", "by"),
     "layer_norm": ("W", "R", "gamma", "beta", "v"),
+    "layers_by_step": ("model.U", "model.W", "model.V"),
     "learned_start": tuple(f"weights['{name}']" for name in ("Wx", "Wh", "bh", "h0", "Wy", "by")),
     "many_to_one": ("Wax", "Waa", "Wya"),
     "nested_functions": ("into", "again", "shift", "out"),
@@ -46,10 +51,21 @@ WHOLE = {
 
 
 STEPS = {
+    "activations_by_step": (
+        "dh += np.dot(recurrent.Wn.T, dinputs2)",
+        "dh += np.dot(recurrent.Wz.T, dinputs)",
+        "dh += dwhole[t + 1]",
+    ),
     "attention": ("dh += dstates[t]",),
+    "cells_by_step": (
+        *(f"dxh += np.dot(network.weights.W{gate}.T, dz_{gate})" for gate in "fig"),
+        "dh_prev = dxh[len(xs[t]):]",
+        "dh += dh_prev",
+    ),
     "embedding": ("dlogit = probs[t].copy()",),
     "held_methods": ("drh = djoined[:len(r2 * h4)]", "dxh2 += net.cell.Wz.T @ dz_z2", "dh4 += dxh2[:len(h4)]"),
     "layer_norm": ("dmu += (-dz_var).sum(axis=1, keepdims=True)", "da += dmu / a.shape[1]"),
+    "layers_by_step": ("dmul_v = p.copy()",),
     "many_to_one": ("dscores[np.arange(m), Y] -= 1",),
     "nested_functions": ("dz = guesses[n].copy()",),
     "packed_gates": (
@@ -142,10 +158,20 @@ def test_what_the_forward_pass_calls_has_a_backward_pass_of_its_own_beside_it() 
         "    dparameters['Wya'] += np.dot(dz, a_next.T)" in made.functions[0].text()
     )  # not by a name of its own first
     assert "dparameters = rnn_backward(dy_pred, caches, a, parameters, y_pred)" in [one.text for one in made.body]
-    assert "        da_next = da_prev" in made.functions[1].text().split("\n")
+    assert "        da_next = rnn_cell_backward(dyt_pred" in made.functions[1].text()
     (_, method) = derived("class_regressor").functions
     assert (method.of, method.indent, method.head()) == ("RNN.forward", "    ", "def backward(self, do, x):")
     assert derived("many_to_one").functions == ()
+
+
+def test_an_object_of_each_step_goes_back_by_a_method_of_its_own() -> None:
+    made = derived("cells_by_step")
+    (method,) = made.functions
+    assert (method.of, method.head()) == ("Cell.forward", "def backward(self, ds, dh, weights, x):")
+    assert "    ds_prev = ds * self.state.f" in method.text().replace("        ", "    ").split("\n")
+    assert any("= network.cells[t].backward(ds, dh, network.weights, xs[t])" in line.text for line in made.body)
+    lines = [line.text.strip() for line in derived("layers_by_step").lines]
+    assert {"p = output.predict(model.layers[i].mul_v)", "dmul_v[targets[i]] -= 1"} <= set(lines)
 
 
 def test_a_sample_at_a_time_its_states_under_keys_its_loss_added_up_later() -> None:
