@@ -12,7 +12,6 @@ from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.layers import outputs
 from engine.model.network import Network
-from engine.model.program import carries_losses
 from engine.recording.plan import Plan
 from engine.size import Size
 
@@ -102,7 +101,7 @@ def refuse_too_large(prepared: Plan, limit: int | None) -> None:
         if prepared.batch == 1
         else "take fewer samples at a time with --batch-size, or raise the limit"
     )
-    if not prepared.checkpoints and not carries_losses(prepared.network):
+    if not prepared.checkpoints:
         sparse = replace(prepared, checkpoints=True).nbytes()
         if sparse <= limit:
             remedy = (

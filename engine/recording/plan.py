@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine.errors import InputError
 from engine.language.derive import NEXT
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
@@ -27,9 +26,9 @@ from engine.model.network import Network
 from engine.model.program import Program, carries_losses
 from engine.recording.compiled import CompiledBlock, CompiledProgram
 from engine.recording.memory import RowPlace, allocated
-from engine.recording.schedule import carried
+from engine.recording.schedule import carried, is_carried
 from engine.recording.threads import through
-from engine.recording.windows import carry_losses
+from engine.recording.windows import Rows, carry_losses
 from engine.tables.optimizers import UPDATE_NUMBER
 
 BLOCK_VALUES = 1 << 18
@@ -104,7 +103,13 @@ class Plan:
             not (self.checkpoints and quantity.rows and {*"DEHP"} & {*map(axis_kind, quantity.axes)})
             or quantity.given
             or quantity.name in self.program.written_once
+            or quantity.name in self.beforehand
         )
+
+    @cached_property
+    def beforehand(self) -> frozenset[str]:
+        """What truncation cuts off where each loss has a window of its own: it is there before the loops that read it run."""
+        return frozenset(line.name for line in self.program.lines if is_carried(line.equation))
 
     def allocate(self) -> dict[str, Array]:
         """Arrays for what a recording keeps, zero where nothing will be written (row 0 of a state, row T of a flow).
@@ -217,8 +222,25 @@ class Plan:
         return result
 
     def carry_losses(self, values: dict[str, Array]) -> None:
-        """`windows.carry_losses`: what truncation cuts off each flow where each loss has a window of its own."""
-        carry_losses(self.program, self._compiled.carriers, self.bounds, self.network.truncate or 0, values)
+        """Writes what is cut off each flow where each loss has a window of its own, among `values`, recorded arrays and parameters."""
+        rows = {name: quantity.rows for name, quantity in self.program.quantities.items()}
+
+        def part(low: int, high: int) -> dict[str, Array]:
+            ends = {"T": high, "T+1": high + 1}
+            return {n: value[low : ends[rows[n]]] if rows.get(n) else value for n, value in values.items()}
+
+        self.carry_losses_by(part, {name: values[name] for name in self.beforehand})
+
+    def carry_losses_by(self, rows: Rows, cuts: Mapping[str, Array]) -> None:
+        """`windows.carry_losses`: the same into `cuts`, where `rows` says what is there of some steps."""
+        carriers, window = self._compiled.carriers, self.network.truncate or 0
+        carry_losses(self.program, carriers, self.bounds, window, rows, self._zeros, cuts)
+
+    def _zeros(self, name: str, steps: int) -> Array:
+        """So many steps of a quantity in time."""
+        quantity = self.program.quantities[name]
+        rows = steps + (quantity.rows == "T+1")
+        return np.zeros((rows, *self.shape(quantity)[1:]), self.network.dtype)
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int | None = None) -> Array:
         """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them (None) the recorded bits."""
@@ -267,14 +289,7 @@ class Plan:
 
 
 def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:
-    """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length.
-
-    Raises InputError for checkpoints together with a truncation window over a loss at every step.
-    """
-    if checkpoints and carries_losses(network):
-        raise InputError(
-            "checkpoints cannot be kept while each step's loss reaches its own window back; truncate by chunk instead"
-        )
+    """The plan for a network on `batch` samples of `steps` time steps, `masked` where they differ in length."""
     return Plan(network, build(network, steps, masked=masked), batch, checkpoints)
 
 

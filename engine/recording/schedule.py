@@ -72,7 +72,7 @@ def is_carried(line: Equation) -> bool:
 def carried(block: Block) -> set[str]:
     """What one step hands to the next: in the forward pass read from the step before it, in the backward pass written to it."""
     if block.phase == "backward":
-        return {line.name for line in block.lines if line.equation.step}
+        return {line.name for line in block.lines if line.equation.step and not is_carried(line.equation)}
     written = {line.name for line in block.lines}
     return {name.name for line in block.lines for name in line.equation.reads if name.step and name.name in written}
 

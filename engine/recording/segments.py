@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import cast
 
@@ -27,7 +28,7 @@ from engine.model.blocks import Block, Loop, Quantity
 from engine.recording.figures import Figures
 from engine.recording.lazy import LazyArray
 from engine.recording.plan import Plan, Progress
-from engine.recording.schedule import carried
+from engine.recording.schedule import carried, is_carried
 
 SEGMENTS_KEPT = 4
 
@@ -61,7 +62,7 @@ class _Sweep:
     @property
     def written(self) -> set[str]:
         """What its lines write."""
-        return {line.name for block in self.blocks for line in block.lines}
+        return {line.name for block in self.blocks for line in block.lines if not is_carried(line.equation)}
 
 
 class Segments(Mapping[str, Array]):
@@ -151,6 +152,8 @@ class Segments(Mapping[str, Array]):
             if not sweep.in_time:
                 self._once(sweep)
                 continue
+            if plan.beforehand and sweep is self._backward[0]:
+                self._carry_losses()
             for number in segments if sweep.up else reversed(segments):
                 self._record(sweep, number)
                 done += 1 + len(sweep.before)
@@ -234,13 +237,45 @@ class Segments(Mapping[str, Array]):
                 if quantity.rows == "T+1":
                     array[0] = array[-1] = 0
             elif kept is not None:
-                part = kept[low:high] if quantity.rows else kept
+                part = kept[low : high + (quantity.rows == "T+1")] if quantity.rows else kept
                 values[name] = (
                     np.zeros_like(part) if name in again else part
                 )  # what is kept is not written a second time
         for sweep in sweeps:
             self._through(sweep, values, number)
         return values
+
+    @property
+    def _backward(self) -> list[_Sweep]:
+        return [sweep for sweep in self._sweeps if sweep.in_time and sweep.blocks[0].phase == "backward"]
+
+    def _carry_losses(self) -> None:
+        """What is cut off of each loss, before the backward pass: the losses of a segment go through the others, two of which are there at
+        a time, with what the forward pass computes in them again."""
+        plan = self.plan
+        ahead = self._sweeps[: self._sweeps.index(self._backward[0])]
+        rows = {name: quantity.rows for name, quantity in plan.program.quantities.items()}
+        there = {*self.parameters, *self.kept}.union(*(sweep.written for sweep in ahead))
+
+        @lru_cache(maxsize=2)
+        def alone(number: int) -> dict[str, Array]:
+            values = self._after([sweep for sweep in ahead if sweep.in_time], number)
+            return {name: value for name, value in values.items() if name in there}
+
+        @lru_cache(maxsize=1)
+        def with_next(number: int) -> dict[str, Array]:
+            first, second = alone(number), alone(number + 1)
+            count = plan.bounds[number][1] - plan.bounds[number][0]
+            return {n: np.concatenate([v[:count], second[n]]) if rows.get(n) else v for n, v in first.items()}
+
+        def part(low: int, high: int) -> dict[str, Array]:
+            number = low // plan.block_steps
+            base, end = plan.bounds[number]
+            values = alone(number) if high <= end else with_next(number)
+            ends = {"T": high - base, "T+1": high - base + 1}
+            return {n: value[low - base : ends[rows[n]]] if rows.get(n) else value for n, value in values.items()}
+
+        plan.carry_losses_by(part, {name: self.kept[name] for name in plan.beforehand})
 
     def _through(self, sweep: _Sweep, values: dict[str, Array], number: int) -> None:
         """Runs a sweep through one segment, from what the segment before handed on."""

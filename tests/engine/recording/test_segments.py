@@ -29,6 +29,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "every lstm": {"cell": "lstm", "predict": "every"},
     "chunks": {"cell": "gru", "predict": "every", "truncate": 4, "truncate_by": "chunk"},
     "window": {"cell": "lstm", "truncate": 4},
+    "a window for each loss": {"cell": "lstm", "predict": "every", "truncate": 4},
     "layers": {"cell": "lstm", "hidden": (5, 3)},
     "residual": {"hidden": (5, 5), "residual": True},
     "layers, every": {"hidden": (3, 5), "predict": "every", "truncate": 4, "truncate_by": "chunk"},
@@ -42,6 +43,12 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "two directions, window": {"bidirectional": True, "truncate": 4},
     "two directions, layers": {"bidirectional": True, "cell": "lstm", "hidden": (5, 3), "predict": "every"},
+    "two directions, a window for each loss": {
+        "bidirectional": True,
+        "hidden": (5, 3),
+        "predict": "every",
+        "truncate": 2,
+    },
     "two directions, residual": {
         "bidirectional": True,
         "hidden": (5, 5),
@@ -183,12 +190,6 @@ def test_progress_grows_to_one_and_may_end_the_recording(monkeypatch: pytest.Mon
 
     with pytest.raises(KeyboardInterrupt):
         record_with(prepared, np.ones((1, 9, 1)), np.zeros(1, int), progress=enough)
-
-
-def test_a_window_for_each_loss_is_refused() -> None:
-    network = Network(inputs=1, outputs=2, hidden=3, predict="every", truncate=2)
-    with pytest.raises(InputError, match="truncate by chunk"):
-        plan(network, 1, 9, checkpoints=True)
 
 
 def test_what_does_not_fit_is_refused_with_its_size_and_a_remedy() -> None:
