@@ -52,6 +52,7 @@ def actions_of(seed: str, count: int) -> list[str]:
 def run(ground: str, seed: str, count: int) -> Run:
     """One app through so many actions."""
     before, actions = _resident(), actions_of(seed, count)
+    gc.freeze()  # as the program does it at its first frame
     result = asyncio.run(played(ground, actions))
     slow = sum(seconds > SLOW for seconds, _ in result.frames)
     figures = Run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import math
 import os
 import tempfile
@@ -45,7 +44,6 @@ async def played(ground: str, actions: Sequence[str], *, size: tuple[int, int] =
     with warnings.catch_warnings(), _quiet_place() as folder, _told_tickers() as tickers:
         warnings.simplefilter("error")
         app = GROUNDS[ground](folder)
-        app.framed = gc.freeze  # as where it is opened in a terminal
         app.exit = lambda *_, **__: None  # q and ctrl+c are tried in a terminal
         app._print_error_renderables = lambda: None
         try:
@@ -58,8 +56,6 @@ async def played(ground: str, actions: Sequence[str], *, size: tuple[int, int] =
                     result.done += 1
         except Exception as error:
             result.error, result.trace = _said(error), "".join(traceback.format_exception(error))
-        finally:
-            gc.unfreeze()
     return result
 
 
