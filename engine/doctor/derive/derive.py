@@ -112,6 +112,9 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     if (filled := _filled_elsewhere(forward, tree)) is not None:
         raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
     made = _reversed(forward, program.source, *first_in_double(program), helpers)
+    flat = forward.flat
+    forward.parameters = [flat.shown(name) for name in forward.parameters if not flat.is_part(name)]
+    made[0].made = {flat.shown(name): d for name, d in made[0].made.items()}
     return proved(program, source, forward, made)
 
 

@@ -150,7 +150,7 @@ class FunctionRules(Rules):
             for k, n in enumerate(shape):
                 number *= n if axes is None or k in axes else 1
             return ast.Constant(number)
-        text = ast.unparse(self.value(same[0]))
+        text = ast.unparse(self.sized(same[0]))
         if axes is None:
             return parsed(f"{text}.size" if shape else "1")
         lengths = [f"{text}.shape[{k}]" if k else f"len({text})" for k in axes]
@@ -170,7 +170,10 @@ class FunctionRules(Rules):
         if shape == full.shape:
             self.push(one.argument, full, one.result)
             return
-        inner = method(full.node, "reshape", parsed(f"{ast.unparse(self.value(one.argument))}.shape"))
+        if len(shape) == 1:
+            inner = method(full.node, "ravel")
+        else:
+            inner = method(full.node, "reshape", parsed(f"{ast.unparse(self.sized(one.argument))}.shape"))
         self.push(one.argument, Gradient(inner, shape), None)
 
     def transposed(self, one: CarriedCall) -> None:

@@ -31,12 +31,35 @@ class Reversed(LoopsBack):
     ) -> None:
         super().__init__(forward, steps, values, helpers, taken)
         self.heads = heads
+        self.vectors: dict[str, str] = {}
         self.skipped = {one for head in heads for one in head.skipped}
 
     def run(self) -> None:
         """Goes back through the whole pass."""
         self.symbols[f"d{self.forward.loss}"] = ast.Constant(1)
+        self._unpack()
         self.block(self.forward.body)
+        self._vectors_together()
+        parts = [name for name in self.made if self.forward.flat.is_part(name)]
+        self.made = {name: d for name, d in self.made.items() if name not in parts} | self.vectors
+
+    def _vectors_together(self) -> None:
+        """The gradient of a vector of which weights are slices: theirs, one after the other."""
+        for name, d in self.made.items():
+            if d in self.pieces:
+                self._together(d, parsed(name))
+
+    def _unpack(self) -> None:
+        """Where weights are views of a vector's parts, their gradients are of a vector like it: zeros at first, to which all is added."""
+        for one in self.forward.flat.unpacked:
+            d = self.values.names.gradient_name
+            vector = self.vectors[one.vector] = d(one.vector)
+            self.emit(f"{vector} = np.zeros_like({one.vector})", makes=vector, kind="init")
+            given = ", ".join(map(d, one.names))
+            self.emit(f"{given} = {one.call.format(vector)}", "its parts, as views", makes=given, kind="init")
+            begun = {vector, *(d(name) for name in self.forward.parameters if one.gives(name))}
+            self.live |= begun
+            self.owned |= begun
 
     # Statements
 
@@ -84,7 +107,8 @@ class Reversed(LoopsBack):
             (target,) = targets(statement)
             self._assign(target, put, is_append=True)
         elif isinstance(statement, ast.Assign):
-            self._assigned(statement)
+            if self.forward.flat.unpacks(statement) is None:
+                self._assigned(statement)
         elif isinstance(statement, ast.AugAssign):
             self._augmented(statement)
         elif isinstance(statement, ast.With):

@@ -104,6 +104,10 @@ class Rules(ABC):
         """How a forward value is written in the backward pass."""
 
     @abstractmethod
+    def sized(self, node: ast.expr) -> ast.expr:
+        """What has the shape of a forward value, where only that is read."""
+
+    @abstractmethod
     def is_active(self, node: ast.expr) -> bool:
         """Whether an expression depends on the sought parameters."""
 

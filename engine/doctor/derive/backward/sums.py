@@ -158,7 +158,9 @@ class GradientSums(BackwardLines):
         pieces = pieces_of(path(root), self.forward.body)
         if not pieces or not isinstance(node, ast.Subscript) or node.value is not root:
             return False
-        self.pieces.setdefault(name, {})[ast.unparse(node.slice)] = self.named(gradient, "z").node
+        is_whole = base(root) in self.forward.parameters and not self.forward.loops[id(self.statement)]
+        part = gradient if is_whole else self.named(gradient, "z")  # `dW.ravel()` stays as it is till the end
+        self.pieces.setdefault(name, {})[ast.unparse(node.slice)] = part.node
         self.live.add(name)
         return True
 
@@ -194,6 +196,18 @@ class GradientSums(BackwardLines):
         parts = [n for s in made[:1] for n in reads(s) if isinstance(s, ast.Assign) and isinstance(n, ast.Subscript)]
         like = next((n for n in parts if base(n) in self.forward.parameters and self.shapes.shape(n) == shape), root)
         return self.values.text(like, self.statement)
+
+    def sized(self, node: ast.expr) -> ast.expr:
+        loops, shape = self.forward.loops[id(self.statement)][-1:], self.shapes.shape(node)
+        made = [d for d in self.forward.definitions.get(path(node), []) if d.loops[-1:] == loops]
+        if not loops or not made or self.values.is_put_away(node, made[-1].statement):
+            return self.value(node)
+        for name, definitions in self.forward.definitions.items():
+            other, last = ast.Name(name, ast.Load()), definitions[-1]
+            is_of_the_round = last.loops[-1:] == loops and self.values.shape_of(name) == shape
+            if is_of_the_round and self.values.is_put_away(other, last.statement):  # the value itself need not be kept
+                return self.values.text(other, last.statement, after=True)
+        return self.value(node)
 
     def _parameter(self, key: str, name: str, gradient: Gradient, shape: tuple[int, ...] | None) -> None:
         gradient = fitted(gradient, shape or ())

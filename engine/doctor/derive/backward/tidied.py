@@ -106,7 +106,9 @@ def _renamed(
         return [*lines[: made[0]], changed, *lines[made[0] + 1 : k], *lines[k + 1 :]]
     uses = [n for n in range(len(lines)) if name in loaded(lines[n])]
     is_once = [n for n in range(len(lines)) if name in stored(lines[n])] == [k]
-    if name in wanted or not is_once or not all(k < n < end for n in uses) or any(k < n < end for n in made):
+    later = [n for n in made if k < n < end]  # it may have another value when all is read
+    is_same = all(depth_of(lines[n]) == depth and n >= max(uses, default=k) for n in later)
+    if name in wanted or not is_once or not all(k < n < end for n in uses) or not is_same:
         return None
     changed_lines = [
         replace(one, text=_with(one.text, name, source)) if n in uses else one for n, one in enumerate(lines)

@@ -30,6 +30,7 @@ from engine.doctor.derive.forward.copies import (
 )
 from engine.doctor.derive.forward.flat_pass import Called, FlatPass
 from engine.doctor.derive.forward.objects import with_objects_by_step
+from engine.doctor.derive.forward.unpacking import unpacked
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.syntax_of import called, names, parsed, path
 from engine.doctor.mending.edits.atoms import replaced
@@ -149,6 +150,12 @@ class _Flattening:
         if before:
             yield from self._block(before)
         calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and self._function(n) is not None]
+        for call in calls:
+            function, _ = self._function(call) or (None, "")
+            if function is not None and (parts := unpacked(statement, function, call)) is not None:
+                self._flat.unpacked.append(parts)
+                yield statement
+                return
         if not calls:
             yield from (out_of_place(one, self._shapes) for one in single_statements(statement))
             return

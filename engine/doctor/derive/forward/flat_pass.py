@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from engine.doctor.derive.tree.statements import targets
+from engine.doctor.derive.tree.syntax_of import path
+
 BEFORE = "_before"
 
 
@@ -21,6 +24,20 @@ class Called:
     inside: Called | None = None
     given: dict[str, str] = field(default_factory=dict[str, str])
     """What its arguments are where it is called, by their names in the function."""
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A call that gives views of the parts of a vector in which all weights are, `p = unpack(theta)`: the vector, the call with `{}` in its
+    place, and the names that it gives, of a dictionary or of each part."""
+
+    vector: str
+    call: str
+    names: tuple[str, ...]
+
+    def gives(self, path: str) -> bool:
+        """Whether a name or entry is a part of the vector."""
+        return any(path == name if len(self.names) > 1 else path.startswith(f"{name}[") for name in self.names)
 
 
 @dataclass(eq=False)
@@ -49,8 +66,20 @@ class FlatPass:
     unnamed: dict[str, str] = field(default_factory=dict[str, str])
     """What the program computes and gives no name, by the name that it has in the block: its loss, where that is only printed."""
 
+    unpacked: list[Unpacked] = field(default_factory=list[Unpacked])
+    """The calls that give views of a vector's parts."""
+
     before: dict[str, tuple[str, ast.stmt]] = field(default_factory=dict[str, tuple[str, ast.stmt]])
     """Names for first values of names that get another one, and the statement that gives it to them."""
+
+    def unpacks(self, statement: ast.stmt) -> Unpacked | None:
+        """Which of these calls a statement is."""
+        written = tuple(path(t) for t in targets(statement)) if isinstance(statement, ast.Assign) else ()
+        return next((one for one in self.unpacked if one.names == written), None)
+
+    def is_part(self, name: str) -> bool:
+        """Whether it is a view of a part of a vector in which weights are."""
+        return any(one.gives(name) for one in self.unpacked)
 
     def same(self, old: ast.stmt, new: ast.stmt) -> None:
         """A statement that takes the place of another one."""
@@ -79,10 +108,20 @@ class FlatPass:
         return next((own for own, new in renamed.items() if new == name), self.given_back.get(name, name))
 
     def opened(self, function: ast.FunctionDef, name: str) -> str:
-        """The block goes on in a function: its locals are known there. What one of them is called in the block."""
+        """The block goes on in a function: its locals are known there by their own names, and its object is `self`. What one of them is
+        called in the block."""
         own = [one for one in self.calls if one.function is function]
         self.hidden = {local: one for local, one in self.hidden.items() if one not in own}
+        for one in own:
+            self.held |= {new: name for name, new in one.renamed.items() if new != name and new not in self.given_back}
+            if one.receiver and one.receiver.isidentifier():
+                self.held[one.receiver] = "self"
         return next((one.renamed[name] for one in own if name in one.renamed), name)
+
+    def shown(self, name: str) -> str:
+        """A path of the block as it is written where the backward pass stands."""
+        head, dot, rest = name.partition(".")
+        return f"{self.held.get(head, head)}{dot}{rest}"
 
     def function_of(self, name: str) -> ast.FunctionDef | None:
         """The function whose local a name is."""

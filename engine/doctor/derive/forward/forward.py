@@ -97,7 +97,7 @@ def _passed(
     while True:
         found = ForwardPass(flat.body, last, loss, function, shapes, flat=flat, indents=indents)
         _scan(found, found.body, ())
-        found.parameters = [name for name in weights_of(found) if name not in computed]
+        found.parameters = [name for name in weights_of(found) if flat.is_part(name) or name not in computed]
         _spread(found)
         found.parameters = [name for name in found.parameters if not _is_made(found, name)]
         _spread(found)
@@ -166,7 +166,7 @@ def _scan(found: ForwardPass, body: Sequence[ast.stmt], loops: Loops) -> None:
 
 def _is_made(found: ForwardPass, name: str) -> bool:
     """Whether something is made of what depends on the weights, and is none itself."""
-    made = (d.statement for d in found.definitions.get(name, []))
+    made = (d.statement for d in found.definitions.get(name, []) if found.flat.unpacks(d.statement) is None)
     return any(found.is_active(value) for statement in made for value in values_of(statement))
 
 
@@ -177,5 +177,5 @@ def _spread(found: ForwardPass) -> None:
     while before != len(found.active):
         before = len(found.active)
         for statement in all_statements(found.body):
-            if any(found.is_active(value) for value in values_of(statement)):
+            if found.flat.unpacks(statement) is None and any(found.is_active(value) for value in values_of(statement)):
                 found.active |= {base(target) for target in targets(statement)} - {""}

@@ -124,6 +124,8 @@ def _is_weight(name: str) -> bool:
 
 def _is_computed(found: ForwardPass, name: str, wanted: set[str]) -> bool:
     for one in found.definitions.get(name, []):
+        if found.flat.unpacks(one.statement) is not None:
+            continue
         if isinstance(one.statement, ast.AugAssign | ast.For) or one.loops:
             return True
         if any((of := path(v)) and of not in wanted and not _is_weight(of) for v in values_of(one.statement)):

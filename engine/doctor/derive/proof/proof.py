@@ -141,9 +141,15 @@ def _nothing(file: str, gaps: Sequence[Gap]) -> InputError:
 
 
 def _is_only_put(forward: ForwardPass, name: str) -> bool:
-    """Whether a name is read only to put the array into a dictionary, whose entry is the parameter then."""
+    """Whether a name is read only to put the array, or views of it, into a dictionary, whose entries are the parameters then."""
     body = [s for s in forward.body if not isinstance(s, ast.FunctionDef | ast.ClassDef)]
     put = {id(n) for s in body for d in ast.walk(s) if isinstance(d, ast.Dict) for n in d.values}
+    holders = {one.partition("[")[0] for one in forward.parameters if one.endswith("]")}
+    stores = [s for one in body for s in ast.walk(one) if isinstance(s, ast.Assign) and base(s.targets[0]) in holders]
+    cut = (
+        n for s in stores for n in ast.walk(s.value) if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Slice)
+    )
+    put |= {id(n.value) for n in cut}  # a view of a part of it
     read = [
         n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
     ]

@@ -13,8 +13,8 @@ from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.tree.statements import all_statements, appended
+from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
 from engine.doctor.derive.tree.syntax_of import called as called_name
-from engine.doctor.derive.tree.syntax_of import names, parsed, path
 
 
 def reached(
@@ -152,6 +152,7 @@ class _Reach:
             return None
         statement = made[0].statement
         is_held = name in self._forward.parameters and bool(path(getattr(statement, "value", statement)))
+        is_held = is_held or self._forward.flat.unpacks(statement) is not None
         if name in self._forward.active and not is_held:
             return None
         if not isinstance(statement, ast.Assign) or appended(statement) is not None:
@@ -161,8 +162,9 @@ class _Reach:
 
     def _is_changed(self, name: str) -> bool:
         """Whether a statement is a call of or with it, as `random.shuffle(items)` and `items.sort()` are."""
-        calls = (s.value for s in all_statements(self._forward.body) if isinstance(s, ast.Expr))
-        return any(isinstance(one, ast.Call) and called_name(one) != "print" and name in names(one) for one in calls)
+        calls = (s.value for s in all_statements(self._forward.body) if isinstance(s, ast.Expr) and not appended(s))
+        called = (one for one in calls if isinstance(one, ast.Call) and called_name(one) != "print")
+        return any(name in map(base, (*one.args, getattr(one.func, "value", one.func))) for one in called)
 
 
 DRAWN = (

@@ -33,7 +33,7 @@ class RoundsBegin:
         remade = self._remade.get(id(loop), {}).values()
         needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
         for name, entry in self.entries(loop):
-            if name in needed:
+            if name in needed and not (name in given and len(self._forward.definitions[name]) == 1):
                 yield f"{name} = {entry}"
         made = [(self._forward.order[id(s)], ast.unparse(s)) for s in again]
         yield from (text for _, text in sorted([*made, *remade]))

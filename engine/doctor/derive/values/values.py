@@ -176,6 +176,12 @@ class ForwardValues:
         stored = self._stored(name, loop, one, is_new)
         if not stored and self._unpacked(name, loop, one, is_new):
             return None
+        if not stored and is_new and isinstance(value, ast.Name):
+            other = [
+                d for d in self._forward.definitions.get(value.id, []) if d.body is one.body and d.order < one.order
+            ]
+            if other and self._unpacked(value.id, loop, other[-1], True):
+                return parsed(value.id)
         if not stored and is_new and (name in self._forward.flat.unnamed or self._is_local(name, loop)):
             self.begin.remake(name, loop, one)
             return None

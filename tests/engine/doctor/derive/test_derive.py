@@ -169,7 +169,7 @@ def test_an_object_of_each_step_goes_back_by_a_method_of_its_own() -> None:
     (method,) = made.functions
     assert (method.of, method.head()) == ("Cell.forward", "def backward(self, ds, dh, weights, x):")
     assert "    ds_prev = ds * self.state.f" in method.text().replace("        ", "    ").split("\n")
-    assert any("= network.cells[t].backward(ds, dh, network.weights, xs[t])" in line.text for line in made.body)
+    assert any("= network.cells[t].backward(ds_prev, dh, network.weights, xs[t])" in line.text for line in made.body)
     lines = [line.text.strip() for line in derived("layers_by_step").lines]
     assert {"p = output.predict(model.layers[i].mul_v)", "dmul_v[targets[i]] -= 1"} <= set(lines)
 

@@ -269,3 +269,65 @@ def test_a_list_that_is_returned_and_a_module_in_python_2(tmp_path: Path) -> Non
     (tmp_path / "parts.py").write_text(module)
     made = made_of(tmp_path, LISTED)
     assert (made.gaps, set(made.agreement)) == ((), {"net.U", "net.W", "net.V"})
+
+
+VECTOR = """import numpy as np
+
+np.random.seed(0)
+D, H, O, T = 2, 4, 2, 5
+X, Y = np.random.randn(T, 3, D), np.random.randn(3, O)
+shapes = {{"Wx": (D, H), "Wh": (H, H), "b": (H,), "Wo": (H, O)}}
+theta = np.random.randn(D * H + H * H + H + H * O) * 0.4
+
+
+{unpack}
+
+
+def forward(theta, X):
+    {first}
+    h, hs = np.zeros((3, H)), [np.zeros((3, H))]
+    for t in range(T):
+        h = np.tanh(X[t] @ {Wx} + h @ {Wh} + {b})
+        hs.append(h)
+    return h @ {Wo}, hs
+
+
+out, hs = forward(theta, X)
+loss = np.mean((out - Y) ** 2)
+print(loss)
+"""
+ENTRIES = {name: f"p['{name}']" for name in ("Wx", "Wh", "b", "Wo")}
+ALONE = {name: name for name in ENTRIES}
+INTO_A_DICTIONARY = """def parts(vector):
+    made, at = {}, 0
+    for name, shape in shapes.items():
+        n = int(np.prod(shape))
+        made[name] = vector[at:at + n].reshape(shape)
+        at += n
+    return made"""
+INTO_NAMES = """def parts(vector):
+    i = D * H
+    Wx = vector[:i].reshape(D, H)
+    Wh = np.reshape(vector[i:i + H * H], (H, H)); i += H * H
+    return Wx, Wh, vector[i:i + H], vector[i + H:].reshape(H, O)"""
+CUT = """Wx, Wh = theta[:D * H].reshape(D, H), theta[D * H:D * H + H * H].reshape(H, H)
+    b = theta[D * H + H * H:D * H + H * H + H]
+    Wo = theta[D * H + H * H + H:].reshape(H, O)"""
+
+
+@pytest.mark.parametrize(
+    ("names", "unpack", "first", "back"),
+    [
+        (ENTRIES, INTO_A_DICTIONARY, "p = parts(theta)", "dp = parts(dtheta)"),
+        (ALONE, INTO_NAMES, "Wx, Wh, b, Wo = parts(theta)", "dWx, dWh, db, dWo = parts(dtheta)"),
+        (ALONE, "", CUT, "dtheta = np.concatenate((dWx.ravel(), dWh.ravel(), db, dWo.ravel()))"),
+    ],
+)
+def test_weights_that_are_parts_of_one_vector_have_one_gradient(
+    tmp_path: Path, names: dict[str, str], unpack: str, first: str, back: str
+) -> None:
+    made = made_of(tmp_path, VECTOR.format(unpack=unpack, first=first, **names))
+    assert (made.gaps, set(made.agreement)) == ((), {"theta"})
+    shown = [line.text for line in made.body]
+    assert back in shown
+    assert shown[-1] == "theta -= learning_rate * dtheta"

@@ -177,3 +177,54 @@ def test_of_a_notebook_a_notebook_is_made_with_the_lines_in_their_cell(tmp_path:
     assert whole is not None
     (line,) = (k for k, text in enumerate(whole.lines, 1) if text == "print(loss)")
     assert (whole.place(line), source.in_cells(made.loss)) == ("cell 3, line 1", "loss, cell 2, line 7")
+
+
+ONE_METHOD = """import numpy as np
+
+
+class Net:
+    def __init__(self):
+        self.W, self.R, self.v = np.random.randn(4, 2) * 0.5, np.random.randn(4, 4) * 0.4, np.random.randn(4) * 0.5
+
+    def run(self, xs):
+        n = len(xs)
+        self.hs = [np.zeros(4)]
+        self.ys = np.zeros(n)
+        for t in range(n):
+            self.hs.append(np.tanh(self.W @ xs[t] + self.R @ self.hs[-1]))
+            self.ys[t] = self.v @ self.hs[-1]
+
+    def learn(self, xs, targets, rate):
+        n = len(targets) - 1
+        dy = self.ys - targets
+        loss = 0.5 * np.sum(dy**2)
+        dW, dR, dv, dh = np.zeros_like(self.W), np.zeros_like(self.R), np.zeros_like(self.v), np.zeros(4)
+        for t in range(n, -1, -1):
+            dh += dy[t] * self.v
+            dv += dy[t] * self.hs[t + 1]
+            dz = dh * (1 - self.hs[t + 1] ** 2)
+            dW += np.outer(dz, xs[t])
+            dR += np.outer(dz, self.hs[{step}])
+            dh = self.R.T @ dz
+        self.W -= rate * dW
+        self.R -= rate * dR
+        self.v -= rate * dv
+        return loss
+
+
+np.random.seed(1)
+net = Net()
+for epoch in range(2):
+    xs, targets = np.random.randn(5, 2), np.random.randn(5)
+    net.run(xs)
+    print(net.learn(xs, targets, 0.1))
+"""
+
+
+def test_a_loss_its_gradients_and_their_updates_in_one_method(tmp_path: Path) -> None:
+    """What another method of the object computed is read by the names that this one has."""
+    made = made_of(tmp_path, ONE_METHOD.format(step="t"))
+    assert (made.gaps, made.is_there, set(made.agreement)) == ((), True, {"self.W", "self.R", "self.v"})
+    made = made_of(tmp_path, ONE_METHOD.format(step="t + 1"))
+    assert {one.name: one.is_used for one in made.own} == {"self.W": True, "self.R": False, "self.v": True}
+    assert "self.R -= rate * dR" in made.program
