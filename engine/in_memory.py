@@ -22,10 +22,11 @@ from engine.model.torch_parts import (
     at_every_step,
     dropped_by,
     is_recurrent,
-    output_of,
     parts_of,
     unpacked,
 )
+from engine.model.torch_run import Run
+from engine.model.torch_stack import Stack
 from engine.session import Session
 from engine.text import clean
 
@@ -43,13 +44,13 @@ def session_of(
     Raises InputError for what does not fit together.
     """
     of_debugger = {key: options.pop(key) for key in _OF_DEBUGGER if key in options}
-    model = None
+    model, run = None, Run()
     if isinstance(network, TorchParts):
         parts = network
     elif isinstance(network, tuple):
-        parts = parts_of(network)
+        parts, _ = parts_of(network)
     elif linear is None and hasattr(network, "named_modules") and not is_recurrent(network):
-        model, parts = network, parts_of(network)
+        model, (parts, run) = network, parts_of(network, X=X)
     else:
         parts = TorchParts(network, linear)
     rnn, lookup = parts.recurrent, None
@@ -61,7 +62,7 @@ def session_of(
         lookup = looked_up(parts.embedding, inputs, parts.embedding_name)
         inputs = lookup.inputs
     time_first = packed is None and not getattr(rnn, "batch_first", True)
-    output, given = (None, None) if model is None else output_of(model, X, rnn)
+    output, given = run.output, None if model is None else _given(run, rnn)
     if packed is None and given is not None and _turned(given, inputs):
         time_first = not time_first  # the model itself turns what it hands to the layer
     inputs = _batch_first(inputs) if time_first else inputs
@@ -96,6 +97,12 @@ def session_of(
         ),
     )
     return Session(data, {**DEFAULTS, "seed": made.seed, "init-scale": made.init_scale}, debugger)
+
+
+def _given(run: Run, rnn: Any) -> Array | None:
+    """What the model's recurrent layer was given, where that is an array."""
+    given = run.given(rnn.modules[0] if isinstance(rnn, Stack) else rnn)
+    return None if given is None or unpacked(given) is not None else as_array(given)
 
 
 def _dropped(model: Any, rnn: Any) -> str:

@@ -64,7 +64,7 @@ class Watch:
         for name, number in (("keep", keep), ("plateau", plateau)):
             if number is not None and number < 1:
                 raise InputError(f"{name} must be 1 or more, not {number}")
-        self.parts = parts_of(model, read_out=False)
+        self.parts, _ = parts_of(model, read_out=False)
         self.criterion, self.options = criterion, {**_of_criterion(criterion), **options}
         of_network = {name: value for name, value in self.options.items() if name not in ("classes", "lengths")}
         if self.parts.linear is None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +12,8 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.pytorch import as_array
+from engine.model.torch_run import Run, run_of
+from engine.model.torch_stack import stacked
 from engine.text import clean
 
 RECURRENT = ("input_size", "hidden_size", "num_layers")
@@ -50,27 +51,38 @@ def width_of(recurrent: Any) -> int:
     return int(getattr(recurrent, "proj_size", 0) or recurrent.hidden_size)
 
 
-def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
-    """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer; InputError for another one.
+def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[TorchParts, Run]:
+    """The parts of a torch.nn.Module that holds one recurrent layer and one linear layer, and how it ran; InputError for another one.
 
-    Without a `read_out` there may be no linear layer or several, and the recurrent layer may be the model itself. A tuple is the parts
-    themselves: (recurrent, linear) or (embedding, recurrent, linear).
+    Where it holds several of a kind, it is run on X to see which of them are used; recurrent ones that are layers one above the other
+    count as one. Without a `read_out` there may be no linear layer or several, and the recurrent layer may be the model itself. A tuple is
+    the parts themselves: (recurrent, linear) or (embedding, recurrent, linear).
     """
+    run = Run()
     if isinstance(model, tuple):
         parts = cast("tuple[Any, ...]", model)
         if len(parts) not in (2, 3):
             raise InputError(f"give (rnn, linear) or (embedding, rnn, linear), not {len(parts)} modules")
-        return TorchParts(*parts[-2:], *parts[:-2])
+        return TorchParts(*parts[-2:], *parts[:-2]), run
     if not read_out and is_recurrent(model):
-        return TorchParts(model, None, names=clean(type(model).__name__, 40))
+        return TorchParts(model, None, names=clean(type(model).__name__, 40)), run
     named = [(str(name), module) for name, module in model.named_modules() if name]
     found = {
         kind: [(name, module) for name, module in named if all(hasattr(module, each) for each in attributes)]
-        for kind, attributes in (("recurrent", RECURRENT), ("linear", LINEAR), ("embedding", EMBEDDING))
+        for kind, attributes in (("embedding", EMBEDDING), ("recurrent", RECURRENT), ("linear", LINEAR))
     }
+    if X is not None:
+        run = run_of(model, X, [module for some in found.values() for _, module in some])
+    if run.output is not None:
+        found = {kind: [one for one in some if run.ran(one[1])] or some for kind, some in found.items()}
     whole = clean(type(model).__name__, 40)
     if not read_out and len(found["linear"]) != 1:
         found["linear"] = []
+    listed = ", ".join(
+        f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for some in found.values() for name, module in some
+    )
+    if len(found["recurrent"]) > 1 and (stack := stacked([module for _, module in found["recurrent"]], run)):
+        found["recurrent"] = [(", ".join(name for name, _ in found["recurrent"]), stack)]
     needed = {"recurrent": "torch.nn.RNN, LSTM or GRU", **({"linear": "torch.nn.Linear"} if read_out else {})}
     for kind, wanted in needed.items():
         if len(found[kind]) != 1:
@@ -79,15 +91,13 @@ def parts_of(model: Any, *, read_out: bool = True) -> TorchParts:
                 f"{whole} needs one {wanted}, and holds {len(names)} ({', '.join(names[:6]) or 'none'}); {_instead(kind, names, named)}"
             )
     if len(found["embedding"]) > 1:
-        listed = ", ".join(clean(name, 40) for name, _ in found["embedding"][:6])
+        several = ", ".join(clean(name, 40) for name, _ in found["embedding"][:6])
         raise InputError(
-            f"{whole} holds several embeddings ({listed}); give debug((rnn, linear), X, y) what they make of the inputs"
+            f"{whole} holds several embeddings ({several}); give debug((rnn, linear), X, y) what they make of the inputs"
         )
-    chosen = {kind: found[kind][0] for kind in ("embedding", "recurrent", "linear") if found[kind]}
-    names = ", ".join(f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for name, module in chosen.values())
-    modules = {kind: module for kind, (_, module) in chosen.items()}
-    name = clean(chosen["embedding"][0], 40) if found["embedding"] else ""
-    return TorchParts(modules["recurrent"], modules.get("linear"), modules.get("embedding"), names, name)
+    modules = {kind: some[0][1] for kind, some in found.items() if some}
+    name = clean(found["embedding"][0][0], 40) if found["embedding"] else ""
+    return TorchParts(modules["recurrent"], modules.get("linear"), modules.get("embedding"), listed, name), run
 
 
 def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) -> str:
@@ -146,35 +156,3 @@ def at_every_step(shape: tuple[int, ...], samples: int, steps: int, outputs: int
     if size == samples * outputs:
         return steps == 1 and len(shape) == 3
     return len(shape) == 3 or shape[:1] != (samples,) or size == samples * steps * outputs
-
-
-def output_of(model: Any, X: Any, recurrent: Any) -> tuple[Array | None, Any]:
-    """What the model itself makes of X, without dropout and without gradients, and what its recurrent layer is given; None where it cannot
-    be called with X alone.
-
-    Each of its modules is put back into the mode in which it was: a part may be frozen.
-    """
-    import sys
-
-    torch: Any = sys.modules.get("torch")
-    quiet: Callable[[], Any] = torch.no_grad if torch is not None else nullcontext
-    given: list[Any] = []
-
-    def keep(module: Any, arguments: tuple[Any, ...]) -> None:
-        given.extend(arguments[:1])
-
-    handle = recurrent.register_forward_pre_hook(keep)
-    modes = [(module, module.training) for _, module in model.named_modules() if hasattr(module, "training")]
-    try:
-        for module, _ in modes:
-            module.training = False
-        with quiet():
-            output = model(X)
-        made = as_array(output[0] if isinstance(output, tuple) else output)
-        return made, as_array(given[0]) if given and unpacked(given[0]) is None else None
-    except Exception:
-        return None, None
-    finally:
-        handle.remove()
-        for module, mode in modes:
-            module.training = mode

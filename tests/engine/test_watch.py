@@ -55,6 +55,54 @@ def test_both_directions_inside_a_module(every: bool) -> None:
     assert "logits is what the model computes (largest difference " in session.data.said[0]
 
 
+def above_each_other(between: Any = np.asarray, state: Any = None) -> Trained:
+    """A module of two recurrent ones, what is done between them, and linear ones of which one is not used."""
+    model = pytorch.network("gru")
+    lower, used = model.parts["rnn"], model.parts["fc"]
+    arrays = pytorch.state("gru", 3, 2)
+    upper = Trained(
+        arrays,
+        lambda self, input, hx=None: (both_directions("gru", self.leaves, np.asarray(input)), None),
+        input_size=3,
+        hidden_size=2,
+    )
+    layer = lower.call
+    lower.call = lambda self, input: (layer(self, input), None)
+    readout = Trained(
+        pytorch.linear(2),
+        lambda self, h: h @ self.leaves["weight"].T + self.leaves["bias"],
+        in_features=2,
+        out_features=2,
+    )
+    hx = {} if state is None else {"hx": state}
+    model.call = lambda self, X: readout(upper(between(lower(Leaf(X))[0]), **hx)[0][:, -1])
+    named = [("", model), ("unused", used), ("lower", lower), ("upper", upper), ("out", readout)]
+    model.named_modules = lambda: named
+    return model
+
+
+def test_recurrent_modules_one_above_the_other_are_layers() -> None:
+    model = above_each_other(state=np.zeros((1, 4, 2)))
+    session = session_of(model, X, Y)
+    assert session.debugger.network.description == "gru 2→3→2→2"
+    said = "lower (Trained), upper (Trained), out (Trained): logits is what the model computes (largest difference "
+    assert session.data.said[0].startswith(said)
+    tape = session.debugger.tape(0)
+    lower = both_directions("gru", pytorch.state("gru"), X)
+    np.testing.assert_allclose(np.swapaxes(tape["h1"][1:], 0, 1), lower, rtol=1e-12)
+    assert check(session.debugger.network, X, Y).ok
+
+
+@pytest.mark.parametrize(
+    "model",
+    [above_each_other(np.tanh), above_each_other(state=np.ones((1, 4, 2))), above_each_other(lambda h: h[:, ::-1])],
+    ids=["something between", "a state handed over", "turned round"],
+)
+def test_recurrent_modules_that_are_no_layers_are_not_taken_for_them(model: Trained) -> None:
+    with pytest.raises(InputError, match=r"holds 2 \(lower, upper\); give one of them"):
+        session_of(model, X, Y)
+
+
 def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
     model = pytorch.network()
     plain = model.call
