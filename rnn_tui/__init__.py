@@ -38,8 +38,8 @@ def debug(
 
     `network` is an `engine.Network`; or a torch.nn.RNN, LSTM or GRU with its torch.nn.Linear, as `(rnn, linear)` or as two arguments; or a
     torch.nn.Module that holds one of each, and perhaps an Embedding before them (as modules (embedding, rnn, linear)), which is then a part
-    of the network. Several recurrent modules are layers of one network where each, as the model is run on X, reads what the one before hands
-    on. X may be a PackedSequence.
+    of the network. Several recurrent modules are layers of one network where each, as the model is run on X, reads what the one before
+    hands on; so are an RNNCell, LSTMCell or GRUCell and those above it that the model calls step by step. X may be a PackedSequence.
     X and y are arrays or tensors: X (N, T, D), or (N, T) where a step has one value, y as for `engine.record`.
     A torch module without `batch_first` takes X as (T, N, D), and
     targets at every step as (T, N); so does this. `options` are `name` and `classes` (texts to show), `initial`, `lengths` and

@@ -12,12 +12,13 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.pytorch import as_array
+from engine.model.torch_cells import as_layers
 from engine.model.torch_run import Run, run_of
 from engine.model.torch_stack import stacked
 from engine.text import clean
 
 RECURRENT = ("input_size", "hidden_size", "num_layers")
-CELLS = ("RNNCell", "LSTMCell", "GRUCell")
+CELL = ("input_size", "hidden_size", "weight_ih", "weight_hh")
 LINEAR = ("in_features", "out_features")
 EMBEDDING = ("num_embeddings", "embedding_dim")
 
@@ -69,7 +70,7 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
     named = [(str(name), module) for name, module in model.named_modules() if name]
     found = {
         kind: [(name, module) for name, module in named if all(hasattr(module, each) for each in attributes)]
-        for kind, attributes in (("embedding", EMBEDDING), ("recurrent", RECURRENT), ("linear", LINEAR))
+        for kind, attributes in (("embedding", EMBEDDING), ("recurrent", RECURRENT), ("cell", CELL), ("linear", LINEAR))
     }
     if X is not None:
         run = run_of(model, X, [module for some in found.values() for _, module in some])
@@ -81,6 +82,9 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
     listed = ", ".join(
         f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for some in found.values() for name, module in some
     )
+    cells = found.pop("cell")
+    layers, run = as_layers(run, [module for _, module in cells])
+    found["recurrent"] += [(cells[place][0], layer) for place, layer in layers.items()]
     if len(found["recurrent"]) > 1 and (stack := stacked([module for _, module in found["recurrent"]], run)):
         found["recurrent"] = [(", ".join(name for name, _ in found["recurrent"]), stack)]
     needed = {"recurrent": "torch.nn.RNN, LSTM or GRU", **({"linear": "torch.nn.Linear"} if read_out else {})}
@@ -107,7 +111,7 @@ def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) 
         return f"{the_two}; rnn_tui.watch shows the layer with what comes back to it"
     if names:
         return f"give one of them, rnn_tui.watch(model.{names[0]}, ...), which is shown with what comes back to it"
-    cells = [clean(name, 40) for name, module in named if type(module).__name__ in CELLS]
+    cells = [clean(name, 40) for name, module in named if all(hasattr(module, each) for each in CELL)]
     return f"{cells[0]} runs one step at a time: a torch.nn.LSTM with its weights is the same" if cells else the_two
 
 

@@ -103,6 +103,55 @@ def test_recurrent_modules_that_are_no_layers_are_not_taken_for_them(model: Trai
         session_of(model, X, Y)
 
 
+def called_step_by_step(*, resets: bool = False) -> Trained:
+    """A model that calls two cells, the second above the first, and a linear layer in a loop of its own."""
+
+    def step(self: Trained, input: Array, hx: Array) -> Array:
+        W = self.leaves
+        return np.tanh(input @ W["weight_ih"].T + W["bias_ih"] + hx @ W["weight_hh"].T + W["bias_hh"])
+
+    def cell(inputs: int, hidden: int) -> Trained:
+        arrays = {name.removesuffix("_l0"): array for name, array in pytorch.state("rnn", inputs, hidden).items()}
+        made = Trained(arrays, step, input_size=inputs, hidden_size=hidden, **arrays)
+        del made.num_layers  # what torch's cells do not have
+        return made
+
+    lower, upper = cell(2, 3), cell(3, 4)
+    out = Trained(
+        pytorch.linear(4),
+        lambda self, h: h @ self.leaves["weight"].T + self.leaves["bias"],
+        in_features=4,
+        out_features=2,
+    )
+
+    def forward(self: Trained, X: Array) -> Array:
+        h, above, outputs = np.zeros((len(X), 3)), np.zeros((len(X), 4)), []
+        for t in range(X.shape[1]):
+            h = lower(X[:, t], 0 * h if resets and t == 3 else h)
+            above = upper(h, above)
+            outputs.append(out(above))
+        return np.stack(outputs, axis=1)
+
+    model = Trained({}, forward)
+    model.named_modules = lambda: [("", model), ("lower", lower), ("upper", upper), ("out", out)]
+    return model
+
+
+def test_cells_in_a_loop_of_ones_own_are_layers() -> None:
+    session = session_of(called_step_by_step(), X, np.random.default_rng(0).integers(0, 2, (4, 6)))
+    network = session.debugger.network
+    assert (network.description, network.predict) == ("rnn tanh 2→3→4→2", "every")
+    said = "lower (Trained), upper (Trained), out (Trained): logits is what the model computes (largest difference "
+    assert session.data.said[0].startswith(said)
+
+
+def test_cells_whose_state_is_not_handed_on_are_none() -> None:
+    with pytest.raises(
+        InputError, match=r"lower runs one step at a time: a torch\.nn\.LSTM with its weights is the same"
+    ):
+        session_of(called_step_by_step(resets=True), X, Y)
+
+
 def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
     model = pytorch.network()
     plain = model.call
@@ -268,10 +317,6 @@ def test_modules_that_hold_no_pair_or_several() -> None:
         session_of(model, X, Y)
     del model.parts["rnn"]
     with pytest.raises(InputError, match=r"Trained needs one torch.nn.RNN, LSTM or GRU, and holds 0 \(none\)"):
-        session_of(model, X, Y)
-    cell = type("LSTMCell", (Trained,), {})({}, None)
-    model.named_modules = lambda: [("", model), ("step", cell)]
-    with pytest.raises(InputError, match=r"step runs one step at a time: a torch.nn.LSTM with its weights is the same"):
         session_of(model, X, Y)
     rnn = pytorch.network().parts["rnn"]
     model.named_modules = lambda: [("", model), ("one", rnn), ("two", rnn)]
