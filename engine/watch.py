@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
+from weakref import ref
 
 from engine.debug.breakpoints import condition_of, everywhere
 from engine.errors import InputError
@@ -80,6 +81,7 @@ class Watch:
         """Why it ended; nothing as long as it goes on."""
         self._count, self._best, self._since = 0, math.inf, 0
         self._numbers: Any = None
+        self._ends: list[ref[Any]] = []
         self._parameters = [
             value
             for module in (self.parts.modules if isinstance(model, tuple) else (model,))
@@ -132,7 +134,11 @@ class Watch:
             {name: _copy(value) for name, value in each.state_dict().items()} for each in self.parts.modules
         )
         generator = generator_before(inputs) if drops_between_layers(module) else None
-        self.iterations.append(Watched(self._count, inputs, initial, weights, self._numbers, generator=generator))
+        given = _parts(_argument(1, "hx", arguments, named))
+        goes_on = bool(given) and [id(handed()) for handed in self._ends] == [*map(id, given)]
+        self.iterations.append(
+            Watched(self._count, inputs, initial, weights, self._numbers, generator=generator, goes_on=goes_on)
+        )
         self._numbers = None
         self._count += 1
 
@@ -141,7 +147,8 @@ class Watch:
         if not self.iterations or not getattr(module, "training", True) or not isinstance(output, tuple):
             return
         states, final = cast("tuple[Any, Any]", output)
-        ends = cast("tuple[Any, ...]", final) if isinstance(final, tuple) else (final,)
+        ends = _parts(final)
+        self._ends = [ref(end) for end in ends]
         handed = zip(
             ("output", "h_n", "c_n"), (states.data if hasattr(states, "batch_sizes") else states, *ends), strict=False
         )
@@ -235,6 +242,11 @@ def _argument(place: int, name: str, arguments: tuple[Any, ...], named: dict[str
     return arguments[place] if len(arguments) > place else named.get(name)
 
 
+def _parts(state: Any) -> tuple[Any, ...]:
+    """The tensors of a state, of the LSTM two; none of None."""
+    return cast("tuple[Any, ...]", state) if isinstance(state, tuple) else () if state is None else (state,)
+
+
 def _keep(back: dict[str, Any], name: str, gradient: Any) -> None:
     """Keeps a gradient itself, which nothing writes into; where nothing came back torch gives None."""
     if gradient is not None:
@@ -242,7 +254,9 @@ def _keep(back: dict[str, Any], name: str, gradient: Any) -> None:
 
 
 def _number(scalar: Any) -> float:
-    """A scalar tensor as a number, or a number itself."""
+    """A scalar tensor as a number, or a number itself; of a loss for each sample or step (`reduction="none"`) the mean."""
+    if getattr(scalar, "ndim", 0):
+        scalar = scalar.mean()
     return float(scalar.item() if hasattr(scalar, "item") else scalar)
 
 

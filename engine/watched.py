@@ -47,6 +47,8 @@ class Watched:
     """The state of torch's generator before the recurrent layer, where that drops something between its layers."""
     last: Any = None
     """h_n, where it does."""
+    goes_on: bool = False
+    """Whether it began with the very states that the call before handed on, so that gradients flow back into that call."""
 
 
 def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> Session:
@@ -89,6 +91,10 @@ def _then(
         embedding, inputs = None, kept.inputs
         said.append(
             f"the recurrent layer was given something else than {parts.embedding_name} looks up; We is not shown"
+        )
+    if kept.goes_on:
+        said.append(
+            "this is one call of several: it went on from the states of the call before, and its gradients are one share"
         )
     states = _initial(Network.from_torch(recurrent, None), kept.initial) if kept.initial is not None else None
     options = {**options, **({"initial": states} if states else {})}

@@ -77,7 +77,7 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
     if run.output is not None:
         found = {kind: [one for one in some if run.ran(one[1])] or some for kind, some in found.items()}
     whole = clean(type(model).__name__, 40)
-    if not read_out and len(found["linear"]) != 1:
+    if not read_out and not _reads_out(found["linear"], found["recurrent"]):
         found["linear"] = []
     listed = ", ".join(
         f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for some in found.values() for name, module in some
@@ -94,6 +94,12 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
             raise InputError(
                 f"{whole} needs one {wanted}, and holds {len(names)} ({', '.join(names[:6]) or 'none'}); {_instead(kind, names, named)}"
             )
+    if read_out and not _reads_out(found["linear"], found["recurrent"]):
+        (name, linear), (lower, _) = found["linear"][0], found["recurrent"][0]
+        raise InputError(
+            f"{clean(name, 40)} reads {linear.in_features} values, and {clean(lower, 40)} hands on {_widths(found['recurrent'])[0]}; "
+            "rnn_tui.watch shows it with what comes back to it"
+        )
     if len(found["embedding"]) > 1:
         several = ", ".join(clean(name, 40) for name, _ in found["embedding"][:6])
         raise InputError(
@@ -102,6 +108,16 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
     modules = {kind: some[0][1] for kind, some in found.items() if some}
     name = clean(found["embedding"][0][0], 40) if found["embedding"] else ""
     return TorchParts(modules["recurrent"], modules.get("linear"), modules.get("embedding"), listed, name), run
+
+
+def _reads_out(linear: Sequence[tuple[str, Any]], recurrent: Sequence[tuple[str, Any]]) -> bool:
+    """Whether the linear layer is one, and as wide as what the recurrent layer hands on."""
+    return len(linear) == 1 and int(linear[0][1].in_features) in _widths(recurrent)
+
+
+def _widths(recurrent: Sequence[tuple[str, Any]]) -> list[int]:
+    """How many values modules hand on, in both directions where they have two."""
+    return [width_of(module) * (2 if getattr(module, "bidirectional", False) else 1) for _, module in recurrent]
 
 
 def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) -> str:

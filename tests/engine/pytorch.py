@@ -194,7 +194,7 @@ def network(
 ) -> Trained:
     """A module of one's own: perhaps an embedding, a layer of 3 units, a linear layer on its last output (of two directions each its own)
     or on all of them."""
-    sizes = {"input_size": 2, "hidden_size": 3}
+    sizes = {"input_size": 2, "hidden_size": 3, "bidirectional": bidirectional}
     arrays = state(cell)
     if bidirectional:
         arrays |= {f"{name}_reverse": array for name, array in state(cell, seed=1).items()}

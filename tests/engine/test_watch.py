@@ -731,6 +731,46 @@ def test_another_error_is_the_users_and_nothing_is_written(tmp_path: Path) -> No
     assert not seen and not (tmp_path / "w.npz").exists()
 
 
+def test_a_layer_called_again_with_its_own_states_is_one_call_of_several(tmp_path: Path) -> None:
+    """As where a loop over time calls torch.nn.GRU once a step: what is seen of the last call is not the whole gradient."""
+    rnn = Trained(
+        pytorch.state("gru"),
+        lambda self, input, hx=None: (
+            h := Leaf(both_directions("gru", self.leaves, np.asarray(input))),
+            Leaf(h[None, :, -1]),
+        ),
+        input_size=2,
+        hidden_size=3,
+    )
+    with Watch(rnn, path=tmp_path / "w.npz") as watch:
+        _, state = rnn(Leaf(X))
+        _, other = rnn(Leaf(X), state)
+        rnn(Leaf(X), Leaf(np.array(other)))  # detached
+    assert [kept.goes_on for kept in watch.iterations] == [False, True, False]
+    for kept in watch.iterations:
+        kept.back["output"] = np.ones((4, 6, 3))
+    said = [any("one call of several" in text for text in watch.session(number).data.said) for number in range(3)]
+    assert said == [False, True, False]
+
+
+@pytest.mark.parametrize("wide", [2, 3])
+def test_a_linear_layer_that_reads_something_else_than_the_output_is_none_of_ours(wide: int) -> None:
+    model = pytorch.network("gru")
+    model.parts["fc"].in_features = wide
+    assert (Watch(model).parts.linear is None) == (wide != 3)
+    if wide != 3:
+        with pytest.raises(InputError, match=r"fc reads 2 values, and rnn hands on 3; rnn_tui\.watch shows it"):
+            session_of(model, X, Y)
+
+
+def test_a_loss_of_each_sample_is_known_by_its_mean(tmp_path: Path) -> None:
+    model = pytorch.network("gru")
+    with Watch(model, path=tmp_path / "w.npz") as watch:
+        model(X)
+        watch.step(np.array([1.0, 2.0, 4.0, 5.0]), Leaf(Y))
+    assert watch.iterations[-1].loss == 3
+
+
 def test_an_evaluation_in_between_is_no_iteration(tmp_path: Path) -> None:
     model = pytorch.network()
     watch, _, criterion = watched(model, tmp_path)
