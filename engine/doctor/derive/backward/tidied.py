@@ -71,6 +71,27 @@ def _product(line: DerivedLine) -> tuple[str, str, str] | None:
     )
 
 
+def without_detours(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
+    """The lines without zeros of which one part is written, `dx[2:] += dy`, where only that part is read, once: `dy` in its place."""
+    made = list(lines)
+    for k, line in enumerate(lines):
+        name = line.makes if line.kind == "init" and " = np.zeros" in line.text else ""
+        put = [n for n in range(k + 1, len(lines)) if name and name in stored(lines[n])]
+        read = [n for n in range(k + 1, len(lines)) if name and name in loaded(lines[n]) and n not in put]
+        if len(put) != 1 or len(read) != 1 or name in wanted or len({depth_of(lines[n]) for n in (k, *put, *read)}) > 1:
+            continue
+        (n,), (m,) = put, read
+        part, _, value = lines[n].text.strip().partition(" += ")
+        between = set[str]().union(*(stored(lines[j]) for j in range(n + 1, m)))
+        is_part = part.startswith(f"{name}[") and value and n < m and not between & (loaded(lines[n]) - {name})
+        if is_part and lines[m].text.count(part) == 1 and len(re.findall(rf"\b{name}\b", lines[m].text)) == 1:
+            shown = f"({value})" if isinstance(ast.parse(value, mode="eval").body, ast.BinOp | ast.UnaryOp) else value
+            text = ast.unparse(ast.parse(lines[m].text.strip().replace(part, shown)))
+            made[m] = replace(made[m], text=" " * depth_of(lines[m]) + text)
+            return without_detours([one for j, one in enumerate(made) if j not in (k, n)], wanted)
+    return made
+
+
 def without_copies(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
     """The lines without `df = dz` where either name will do. The names that are `wanted` stay."""
     made = list(lines)

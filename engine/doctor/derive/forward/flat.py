@@ -119,12 +119,25 @@ class _Flattening:
             if one_way is not None:
                 yield from self._block(one_way)
             elif isinstance(statement, ast.For):
-                for one in unrolled(statement):
+                for one in unrolled(self._with_own_target(statement)):
                     yield from self._compound(one) if isinstance(one, ast.For) else self._block([one])
             elif isinstance(statement, ast.With | ast.If | ast.While | ast.Try):
                 yield from self._compound(statement)
             else:
                 yield from self._simple(statement)
+
+    def _with_own_target(self, loop: ast.For) -> ast.For:
+        """`for y, p in zip(y, ps)` with another name for one y than for the other."""
+        targets = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)} & names(loop.iter)
+        if not targets:
+            return loop
+        changed = copy.deepcopy(loop)
+        new = {name: ast.Name(self._local(f"{name}_t", {}), ast.Load()) for name in targets}
+        for name in new.values() if self._inside else ():
+            self._flat.hidden.setdefault(name.id, self._inside[-1])
+        changed.target = replaced(changed.target, lambda n: other_name(n, new))
+        changed.body = [renamed_in(s, new) for s in changed.body]
+        return changed
 
     def _compound(self, statement: ast.stmt) -> Iterator[ast.stmt]:
         changed = copy.copy(statement)

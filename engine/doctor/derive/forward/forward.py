@@ -178,4 +178,14 @@ def _spread(found: ForwardPass) -> None:
         before = len(found.active)
         for statement in all_statements(found.body):
             if found.flat.unpacks(statement) is None and any(found.is_active(value) for value in values_of(statement)):
-                found.active |= {base(target) for target in targets(statement)} - {""}
+                found.active |= {base(target) for target in targets(statement) if _is_reached(found, statement, target)}
+    found.active.discard("")
+
+
+def _is_reached(found: ForwardPass, statement: ast.stmt, target: ast.expr) -> bool:
+    """Whether what depends on the weights comes to a target: of `for y, p in zip(ys, ps)` to p, where ps does."""
+    over = statement.iter if isinstance(statement, ast.For) else None
+    parts = statement.target.elts if isinstance(statement, ast.For) and isinstance(statement.target, ast.Tuple) else []
+    if not isinstance(over, ast.Call) or called(over) != "zip" or len(parts) != len(over.args):
+        return True
+    return any(target in ast.walk(p) and found.is_active(one) for p, one in zip(parts, over.args, strict=True))

@@ -37,12 +37,11 @@ def singular(name: str) -> str:
 
 
 class Steps:
-    """The filled containers of a forward pass that depend on its weights."""
+    """The filled containers of a forward pass."""
 
     def __init__(self, forward: ForwardPass) -> None:
         self._forward = forward
-        active = [name for name in forward.definitions if name in forward.active]
-        self._filled = {name: one for name in active if (one := self._found(name)) is not None}
+        self._filled = {name: one for name in forward.definitions if (one := self._found(name)) is not None}
         self.used: dict[str, str] = {}
         """dL/d(container) by the container's name, where there is one."""
 

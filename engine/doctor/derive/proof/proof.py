@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.doctor.derive.backward.named_again import with_values_named
 from engine.doctor.derive.backward.reverse import Reversed
-from engine.doctor.derive.backward.tidied import factored, loaded, without_copies
+from engine.doctor.derive.backward.tidied import factored, loaded, without_copies, without_detours
 from engine.doctor.derive.derived import BackwardFunction, Derived, DerivedLine, Gap, Keep, Refused
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
@@ -43,6 +43,7 @@ def proved(
     taken = names(program.source.tree())
     pairs = {name: made[0].made[name] for name in forward.parameters if name in made[0].made}
     raw = _read_later(raw, {*pairs.values(), *(f"d{name}" for name in program.given)})
+    raw = without_detours(raw, wanted)
     keeps = _of_use(keeps, raw)
     body = with_values_named(factored(without_copies(raw, wanted)), taken)
     found = agreement(program, forward, keeps, body, pairs)

@@ -38,13 +38,18 @@ class Counters:
         if id(loop) not in self._counters:
             inside = names(ast.Module(body=[loop], type_ignores=[])) | set(self._counters.values())
             free = (
-                n for n in ("t", "k", "i", "j", "n", "s", "step", "number") if n not in inside and not self._is_data(n)
+                n
+                for n in ("t", "k", "i", "j", "n", "s", "step", "number")
+                if n not in inside and not self._is_data(n, loop)
             )
             self._counters[id(loop)] = next(free)
         return self._counters[id(loop)]
 
-    def _is_data(self, name: str) -> bool:
-        return any(not d.loops for d in self._forward.definitions.get(name, []))
+    def _is_data(self, name: str, loop: ast.For) -> bool:
+        """Whether a name has a value where a loop stands."""
+        around = self._forward.loops[id(loop)]
+        made = self._forward.definitions.get(name, [])
+        return any(not d.loops or any(one in around for one in d.loops) for d in made)
 
     def header(self, loop: ast.For) -> str:
         """The loop the other way round."""

@@ -21,7 +21,7 @@ class RoundsBegin:
     def __init__(self, forward: ForwardPass, counters: Counters, written: Written) -> None:
         self._forward, self._counters, self._written = forward, counters, written
         self._again: dict[int, list[ast.stmt]] = {}
-        self._remade: dict[int, dict[str, tuple[int, str]]] = {}
+        self._remade: dict[int, dict[int, str]] = {}
         self.unpackings: dict[int, dict[str, list[str]]] = {}
 
     def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
@@ -30,7 +30,7 @@ class RoundsBegin:
             yield f"{', '.join(name if name.isidentifier() else '_' for name in given)} = {entry}"
         given = {name for names_ in self.unpackings.get(id(loop), {}).values() for name in names_}
         again = [s for s in self._again.get(id(loop), []) if not self._is_given(s, given)]
-        remade = self._remade.get(id(loop), {}).values()
+        remade = self._remade.get(id(loop), {}).items()
         needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
         for name, entry in self.entries(loop):
             if name in needed and not (name in given and len(self._forward.definitions[name]) == 1):
@@ -83,16 +83,18 @@ class RoundsBegin:
     def remake(self, name: str, loop: ast.For, made: Definition) -> None:
         """A local of a function that a round calls, which nothing keeps, is computed again where the round begins."""
         remade = self._remade.setdefault(id(loop), {})
-        if name not in remade and isinstance(made.statement, ast.Assign):
-            value = self._written(made.statement.value, made.statement)
-            remade[name] = (made.order, f"{name} = {ast.unparse(value)}")
+        if made.order not in remade and isinstance(made.statement, ast.Assign):
+            if any(loop in d.loops[:-1] for d in self._forward.definitions[name]):
+                raise Refused("what a loop inside a round makes is not kept")
+            value = self._written(made.statement.value, made.statement)  # of `p = p / p.sum()` the first p as well
+            remade[made.order] = f"{name} = {ast.unparse(value)}"
             for d in self._forward.definitions[name]:  # what is written into it part by part
                 part = d.statement
                 target = part.targets[0] if isinstance(part, ast.Assign) else None
                 if isinstance(part, ast.Assign) and isinstance(target, ast.Subscript) and d.body is made.body:
                     index, value = self._written(target.slice, part), self._written(part.value, part)
                     written = ast.unparse(ast.Subscript(ast.Name(name), index, ast.Store()))
-                    remade[f"{name} {d.order}"] = (d.order, f"{written} = {ast.unparse(value)}")
+                    remade[d.order] = f"{written} = {ast.unparse(value)}"
 
 
 def _straight(body: Sequence[ast.stmt]) -> list[ast.stmt]:

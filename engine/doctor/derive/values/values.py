@@ -150,6 +150,10 @@ class ForwardValues:
         self, name: str, loop: ast.For, made: list[Definition], statement: ast.stmt, order: int, after: bool
     ) -> ast.expr | None:
         if name not in self._forward.active or self._is_row(made, name):
+            is_kept = len(made) == 1 and order > made[0].order and made[0].body is loop.body
+            kept = parsed(self._stored_as(name, loop, made[0], True) or "_") if is_kept else ast.Name("_")
+            if base(kept) not in ("_", *self._forward.flat.hidden):
+                return kept
             self.begin.make_again(loop, name)
             return None
         last = max((d for d in made if d.order < order), key=lambda d: d.order, default=None)

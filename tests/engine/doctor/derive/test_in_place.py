@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,21 @@ def made_of(tmp_path: Path, text: str) -> Derived:
     return derive(Runs(ProgramFile(path, text), Wishes()), read_source(path))
 
 
+def is_no_longer_than_twice(made: Derived, text: str) -> bool:
+    """Whether the derived lines, without those that step, are at most twice the statements that a person wrote."""
+    by_hand = [n for n in ast.walk(ast.parse(textwrap.dedent(text))) if isinstance(n, ast.stmt)]
+    plumbing = sum(len(one.lines) + 1 for one in made.functions)
+    lines = made.body if made.functions else made.lines
+    return plumbing + sum(line.kind != "update" for line in lines) <= 2 * len(by_hand)
+
+
+def between(text: str, first: str, last: str) -> str:
+    """A part of a program's text, from the line with the one words to that before the line with the others."""
+    lines = text.split("\n")
+    start = next(k for k, line in enumerate(lines) if first in line)
+    return "\n".join(lines[start : next(k for k in range(start, len(lines)) if last in lines[k])])
+
+
 def weights(text: str) -> list[np.ndarray]:
     names: dict[str, np.ndarray] = {}
     exec(text, names)  # a program of this file
@@ -96,6 +113,7 @@ def test_a_right_backward_pass_is_left_alone(tmp_path: Path) -> None:
     made = made_of(tmp_path, PROGRAM)
     assert (made.is_there, made.program) == (True, "")
     assert "makes every gradient already, and right" in made.text()
+    assert is_no_longer_than_twice(made, BACKWARD)
 
 
 IN_A_METHOD = """import numpy as np
@@ -139,6 +157,7 @@ def test_a_call_that_makes_and_uses_all_gradients_gives_way(tmp_path: Path) -> N
     made = made_of(tmp_path, IN_A_METHOD)
     assert made.left_out == (33,)
     assert "The gradient of net.V, line 25, is right, and made below with the others." in made.text()
+    assert is_no_longer_than_twice(made, between(IN_A_METHOD, "gV =", "self.U -="))
     assert are_same(made.program, IN_A_METHOD.replace("(1 - self.h[t] ** 2)", "(1 - self.h[t + 1] ** 2)"))
 
 
@@ -228,3 +247,4 @@ def test_a_loss_its_gradients_and_their_updates_in_one_method(tmp_path: Path) ->
     made = made_of(tmp_path, ONE_METHOD.format(step="t + 1"))
     assert {one.name: one.is_used for one in made.own} == {"self.W": True, "self.R": False, "self.v": True}
     assert "self.R -= rate * dR" in made.program
+    assert is_no_longer_than_twice(made, between(ONE_METHOD, "dW, dR, dv, dh =", "self.W -=").format(step="t"))
