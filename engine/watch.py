@@ -26,6 +26,7 @@ from engine.model.build import build
 from engine.model.network import Network
 from engine.model.torch_dropout import drops_between_layers, generator_before
 from engine.model.torch_parts import parts_of
+from engine.model.torch_stack import layers_of
 from engine.session import Session
 from engine.watched import Watched, session_at
 
@@ -82,6 +83,7 @@ class Watch:
         self._count, self._best, self._since = 0, math.inf, 0
         self._numbers: Any = None
         self._ends: list[ref[Any]] = []
+        self._handed: Any = None
         self._parameters = [
             value
             for module in (self.parts.modules if isinstance(model, tuple) else (model,))
@@ -91,8 +93,13 @@ class Watch:
 
     def __enter__(self) -> Self:
         recurrent, linear, embedding = self.parts.recurrent, self.parts.linear, self.parts.embedding
-        begun = recurrent.register_forward_pre_hook(self._begun, with_kwargs=True)
-        self._handles = [begun, recurrent.register_forward_hook(self._handed_on)]
+        modules = layers_of(recurrent)
+        self._handles = [modules[0].register_forward_pre_hook(self._begun, with_kwargs=True)]
+        for number, module in enumerate(modules):
+            place = "" if module is modules[-1] else f".{number}"
+            self._handles.append(module.register_forward_hook(partial(self._handed_on, place)))
+            if number:
+                self._handles.append(module.register_forward_pre_hook(self._went_on, with_kwargs=True))
         if linear is not None:
             self._handles.append(linear.register_forward_hook(self._read_out))
         if embedding is not None:
@@ -127,6 +134,8 @@ class Watch:
         if not getattr(module, "training", True):
             return  # an evaluation in between is no iteration
         self._end_if(self._backward_reason())
+        if self._count == 1 and len(layers_of(self.parts.recurrent)) > 1 and self._whole(self.iterations[-1]):
+            self.session()  # refuses modules that are no layers one above the other
         if self.iterations and self.parts.linear is not None:
             self.iterations[-1].back.clear()  # as large as the layer's output, and mostly what the read-out gives
         inputs, initial = (_copy(_argument(i, name, arguments, named)) for i, name in enumerate(("input", "hx")))
@@ -142,13 +151,20 @@ class Watch:
         self._numbers = None
         self._count += 1
 
-    def _handed_on(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
-        """Asks for what comes back to what the layer hands on."""
+    def _went_on(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """What a module is given that is above another one."""
+        if self.iterations and getattr(module, "training", True):
+            given, state = (_argument(i, name, arguments, named) for i, name in enumerate(("input", "hx")))
+            zeros = all(not bool((each != 0).any()) for each in _parts(state))
+            self.iterations[-1].between.append((self._handed, _copy(given)) if zeros else None)
+
+    def _handed_on(self, place: str, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
+        """Asks for what comes back to what the layer hands on; `place` is behind the names of what a module below another one does."""
         if not self.iterations or not getattr(module, "training", True) or not isinstance(output, tuple):
             return
         states, final = cast("tuple[Any, Any]", output)
         ends = _parts(final)
-        self._ends = [ref(end) for end in ends]
+        self._ends, self._handed = [ref(end) for end in ends], _copy(states) if place else None
         handed = zip(
             ("output", "h_n", "c_n"), (states.data if hasattr(states, "batch_sizes") else states, *ends), strict=False
         )
@@ -156,7 +172,7 @@ class Watch:
             self.iterations[-1].last = _copy(ends[0])
         for name, tensor in handed:
             if tensor.requires_grad:
-                tensor.register_hook(partial(_keep, self.iterations[-1].back, name))
+                tensor.register_hook(partial(_keep, self.iterations[-1].back, name + place))
 
     def _read_out(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         if self.iterations and getattr(module, "training", True):

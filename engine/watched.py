@@ -15,11 +15,13 @@ from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array
 from engine.model.layers import KEEP
 from engine.model.network import Network
-from engine.model.pytorch import as_array
+from engine.model.pytorch import as_array, width_of
 from engine.model.torch_dropout import drops_between_layers, masks_of
 from engine.model.torch_embedding import numbers_of
-from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked, width_of
+from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked
+from engine.model.torch_stack import layers_of
 from engine.session import Session
+from engine.watched_stack import into_last, masks_between, refuse_read_elsewhere
 
 LIKE = 1e-4
 """Losses that differ by less of themselves are the same one: torch computes in float32."""
@@ -47,6 +49,8 @@ class Watched:
     """The state of torch's generator before the recurrent layer, where that drops something between its layers."""
     last: Any = None
     """h_n, where it does."""
+    between: list[tuple[Any, Any] | None] = field(default_factory=list[tuple[Any, Any] | None])
+    """Of modules one above the other what each handed on, and what the next was given; None where that was given a state as well."""
     goes_on: bool = False
     """Whether it began with the very states that the call before handed on, so that gradients flow back into that call."""
 
@@ -58,13 +62,29 @@ def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> 
     the layer is shown alone, with what came back.
     """
     were, inputs, options, said = _then(kept, parts, options)
+    if len(modules := layers_of(parts.recurrent)) > 1:
+        return _of_several(kept, were, inputs, options, said, modules)
     masks = [] if kept.generator is None else masks_of(were.recurrent, kept.inputs, kept.generator)
     if masks:
+        masks.append(np.ones_like(masks[-1]))
         dropped = _shown(kept, were, inputs, {**options, "dropout": were.recurrent.dropout, "masks": masks}, said)
         if _is_as_it_was(dropped, kept):
             told = "what PyTorch dropped between the layers is dropped here as well, drawn again from the state of its generator"
             return replace(dropped, data=replace(dropped.data, said=(told, *dropped.data.said)))
     return _shown(kept, were, inputs, options, said)
+
+
+def _of_several(
+    kept: Watched, were: TorchParts, inputs: Any, options: dict[str, Any], said: list[str], modules: Sequence[Any]
+) -> Session:
+    """Modules one above the other, with what was dropped between them."""
+    if masks := masks_between(kept.between, kept.inputs, modules):
+        largest = max(float(mask.max()) for mask in masks)
+        options = {**options, "dropout": 1 - 1 / largest, "masks": masks}
+        said = ["what was dropped between the modules is dropped here as well", *said]
+    session = _shown(kept, were, inputs, options, said)
+    refuse_read_elsewhere(kept.back, kept.inputs, session.debugger.tape(0), modules)
+    return session
 
 
 def _shown(kept: Watched, were: TorchParts, inputs: Any, options: dict[str, Any], said: Sequence[str]) -> Session:
@@ -126,12 +146,12 @@ def _alone(kept: Watched, were: TorchParts, inputs: Any, options: Mapping[str, A
 
 
 def _with_masks(options: dict[str, Any]) -> dict[str, Any]:
-    """Options of a session in which what the layers dropped, and nothing of the last one, are masks."""
+    """Options of a session in which what the layers dropped are masks; where one prediction is made, that of the last layer is one row."""
     masks: list[Array] = options.pop("masks", [])
     if not masks:
         return options
-    whole = np.ones_like(masks[0]) if options["predict"] == "every" else np.ones_like(masks[0][:, 0])
-    drawn = {f"{KEEP}{number}": mask for number, mask in enumerate([*masks, whole], 1)}
+    last = masks[-1] if options["predict"] == "every" else masks[-1][:, 0]
+    drawn = {f"{KEEP}{number}": mask for number, mask in enumerate([*masks[:-1], last], 1)}
     return {**options, "initial": {**options.get("initial", {}), **drawn}}
 
 
@@ -185,9 +205,8 @@ def _into_last_states(kept: Watched, recurrent: Any) -> dict[str, Array]:
     """What came back to c_n and to lower layers' h_n, by the flow into the last state; h_n of the last layer is its output at the end."""
     network = Network.from_torch(recurrent, None)
     directions = 2 if network.bidirectional else 1
-    back = [as_array(kept.back[name]).copy() if name in kept.back else None for name in ("h_n", "c_n")]
-    if back[0] is not None:
-        back[0][-directions:] = 0
+    back = [into_last(kept.back, name, layers_of(recurrent), directions) for name in ("h_n", "c_n")]
+    back[0][-directions:] = [None] * directions
     given = {gradient(state) + NEXT: value for state, value in _by_state(network, back).items()}
     return {flow: value for flow, value in given.items() if value.any()}
 
@@ -242,10 +261,14 @@ def _initial(network: Network, given: Any) -> dict[str, Array]:
     )
 
 
-def _by_state(network: Network, arrays: Sequence[Array | None]) -> dict[str, Array]:
+def _by_state(network: Network, arrays: Sequence[Sequence[Array | None] | Array]) -> dict[str, Array]:
     """Arrays (layers, B, H) of h and of c, where there are any, by the states of each layer and direction."""
     named: dict[str, Array] = {}
     for number, layer in enumerate(network.layers):
         order = sorted(layer.table.states, key=lambda state: state != layer.table.output)
-        named |= {state: array[number] for state, array in zip(order, arrays, strict=False) if array is not None}
+        named |= {
+            state: row
+            for state, rows in zip(order, arrays, strict=False)
+            if number < len(rows) and (row := rows[number]) is not None
+        }
     return named

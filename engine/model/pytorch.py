@@ -65,3 +65,8 @@ def _arrays(prefix: str, module: Any) -> dict[str, Array]:
             f"{clean(type(module).__name__, 40)} has no state_dict; give a torch.nn.RNN, LSTM or GRU and its torch.nn.Linear"
         )
     return {f"{prefix}.{name}": as_array(value) for name, value in module.state_dict().items()}
+
+
+def width_of(recurrent: Any) -> int:
+    """How many values each direction of a torch.nn.RNN, LSTM or GRU hands on: its units, or those of its projection."""
+    return int(getattr(recurrent, "proj_size", 0) or recurrent.hidden_size)

@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from engine.language.functions import Array
-from engine.model.pytorch import as_array
-from engine.model.torch_parts import is_recurrent, samples_and_steps, unpacked, width_of
+from engine.model.pytorch import as_array, width_of
+from engine.model.torch_parts import is_recurrent, samples_and_steps, unpacked
 
 
 def drops_between_layers(recurrent: Any) -> bool:

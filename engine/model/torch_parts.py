@@ -11,10 +11,10 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.language.functions import Array
-from engine.model.pytorch import as_array
+from engine.model.pytorch import as_array, width_of
 from engine.model.torch_cells import as_layers
 from engine.model.torch_run import Run, run_of
-from engine.model.torch_stack import stacked
+from engine.model.torch_stack import one_above_another, stacked
 from engine.text import clean
 
 RECURRENT = ("input_size", "hidden_size", "num_layers")
@@ -45,11 +45,6 @@ class TorchParts:
 def is_recurrent(module: Any) -> bool:
     """Whether it is a torch.nn.RNN, LSTM or GRU itself."""
     return all(hasattr(module, each) for each in RECURRENT)
-
-
-def width_of(recurrent: Any) -> int:
-    """How many values each direction of a torch.nn.RNN, LSTM or GRU hands on: its units, or those of its projection."""
-    return int(getattr(recurrent, "proj_size", 0) or recurrent.hidden_size)
 
 
 def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[TorchParts, Run]:
@@ -85,7 +80,11 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
     cells = found.pop("cell")
     layers, run = as_layers(run, [module for _, module in cells])
     found["recurrent"] += [(cells[place][0], layer) for place, layer in layers.items()]
-    if len(found["recurrent"]) > 1 and (stack := stacked([module for _, module in found["recurrent"]], run)):
+    several = [module for _, module in found["recurrent"]]
+    stack = None
+    if len(several) > 1:  # what is watched has not run yet
+        stack = one_above_another(several) if X is None else stacked(several, run)
+    if stack is not None:
         found["recurrent"] = [(", ".join(name for name, _ in found["recurrent"]), stack)]
     needed = {"recurrent": "torch.nn.RNN, LSTM or GRU", **({"linear": "torch.nn.Linear"} if read_out else {})}
     for kind, wanted in needed.items():

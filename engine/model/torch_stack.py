@@ -1,4 +1,4 @@
-"""Several recurrent modules of torch's as one: each reads all that the one before it hands on, which is seen by running the model."""
+"""Several recurrent modules of torch's as one: each reads all that the one before it hands on, which is seen as the model runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from engine.language.functions import Array
-from engine.model.pytorch import as_array
+from engine.model.pytorch import as_array, width_of
 from engine.model.torch_run import Run
 
 _ALIKE = ("mode", "bidirectional", "batch_first", "proj_size")
@@ -24,6 +24,7 @@ class Stack:
     """Recurrent modules, the first one below, with the attributes and the arrays that one module of all their layers would have."""
 
     modules: tuple[Any, ...]
+    dropout: ClassVar[float] = 0.0  # between its modules another one drops
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.modules[-1], name)
@@ -47,6 +48,37 @@ class Stack:
                 arrays[f"{stem}{int(layer) + below}{reverse}"] = value
             below += int(module.num_layers)
         return arrays
+
+
+def layers_of(recurrent: Any) -> tuple[Any, ...]:
+    """The modules of a stack, or the one module."""
+    modules = getattr(recurrent, "modules", None)  # of a module itself a method of that name
+    return cast("tuple[Any, ...]", modules) if isinstance(modules, tuple) else (recurrent,)
+
+
+def one_above_another(modules: Sequence[Any]) -> Stack | None:
+    """The modules as one, in their order, where their attributes allow it; None where they do not, and where one drops something between
+    layers of its own."""
+    alike = all(getattr(each, name, None) == getattr(modules[0], name, None) for each in modules for name in _ALIKE)
+    fitting = all(above.input_size == width_of(below) * (1 + below.bidirectional) for below, above in pairwise(modules))
+    dropping = any(module.num_layers > 1 and module.dropout for module in modules)
+    return Stack(tuple(modules)) if alike and fitting and not dropping else None
+
+
+def kept_between(handed: Any, given: Any) -> Array | None:
+    """What an output (B, T, H), or packed, was multiplied with before the next module was given it: ones, or a mask of dropout, 0 or
+    1/(1 − P); None where that is not what became of it."""
+    if hasattr(handed, "batch_sizes") != hasattr(given, "batch_sizes"):
+        return None
+    before, after = (as_array(getattr(each, "data", each)) for each in (handed, given))
+    if before.shape != after.shape:
+        return None
+    with np.errstate(all="ignore"):
+        factors = np.where(before == 0, 1, after / before)
+        scale = float(np.max(factors, initial=1))
+        mask = np.where(before == 0, scale, np.where(after == 0, 0, scale)).astype(before.dtype)
+        exact = bool(np.all(np.abs(before * mask - after) <= 1e-5 * np.abs(after)))
+    return mask if exact and (scale > 1 or mask.all()) else None
 
 
 def stacked(modules: Sequence[Any], run: Run) -> Stack | None:

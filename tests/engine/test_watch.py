@@ -62,12 +62,12 @@ def above_each_other(between: Any = np.asarray, state: Any = None) -> Trained:
     arrays = pytorch.state("gru", 3, 2)
     upper = Trained(
         arrays,
-        lambda self, input, hx=None: (both_directions("gru", self.leaves, np.asarray(input)), None),
+        lambda self, input, hx=None: (Leaf(both_directions("gru", self.leaves, np.asarray(input))), None),
         input_size=3,
         hidden_size=2,
     )
     layer = lower.call
-    lower.call = lambda self, input: (layer(self, input), None)
+    lower.call = lambda self, input: (Leaf(layer(self, input)), None)
     readout = Trained(
         pytorch.linear(2),
         lambda self, h: h @ self.leaves["weight"].T + self.leaves["bias"],
@@ -751,6 +751,40 @@ def test_a_layer_called_again_with_its_own_states_is_one_call_of_several(tmp_pat
         kept.back["output"] = np.ones((4, 6, 3))
     said = [any("one call of several" in text for text in watch.session(number).data.said) for number in range(3)]
     assert said == [False, True, False]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_modules_one_above_the_other_are_watched_with_what_was_dropped_between(tmp_path: Path, elsewhere: bool) -> None:
+    rng = np.random.default_rng(0)
+    mask, back = (rng.random((4, 6, 3)) > 0.4) * 2.0, rng.normal(size=(4, 6, 2))
+    model = above_each_other(lambda h: Leaf(h * mask))
+    with Watch(model, path=tmp_path / "w.npz") as watch:
+        model(X)
+    alike = Network.from_torch(watch.parts.recurrent, None, dropout=0.5, loss="given", reduction="sum", predict="every")
+    tape = record(alike, X, back, initial={"keep1": mask, "keep2": np.ones((4, 6, 2))})
+    kept = watch.iterations[-1]
+    kept.back |= {"output": back, "output.0": np.swapaxes(tape["dh1_out"][1:], 0, 1) + elsewhere}
+    if elsewhere:
+        with pytest.raises(InputError, match="what one hands on goes elsewhere, too"):
+            watch.session()
+        return
+    session = watch.session()
+    assert session.data.said[0] == "what was dropped between the modules is dropped here as well"
+    np.testing.assert_allclose(session.debugger.tape(0)["dx"], tape["dx"], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("state", [None, np.ones((1, 4, 2))])
+def test_modules_that_are_no_layers_are_refused_in_the_second_iteration(tmp_path: Path, state: Any) -> None:
+    model = above_each_other(
+        lambda h: Leaf(h if state is not None else np.tanh(h)), None if state is None else Leaf(state)
+    )
+    with (
+        pytest.raises(InputError, match="are not layers one above the other"),
+        Watch(model, path=tmp_path / "w.npz") as watch,
+    ):
+        model(X)
+        watch.step(1.0, Leaf(Y))
+        model(X)
 
 
 @pytest.mark.parametrize("wide", [2, 3])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from copy import deepcopy
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -294,3 +295,55 @@ def test_what_watching_costs(tmp_path: Path) -> None:
             )
     finally:
         torch.set_num_threads(threads)
+
+
+class OneAboveAnother(torch.nn.Module):
+    """Two recurrent modules with dropout between them, or two cells in a loop of its own, and a read-out of the last step."""
+
+    def __init__(self, kind: str, *, bidirectional: bool = False, cells: bool = False) -> None:
+        super().__init__()
+        both = 1 + bidirectional
+        made = partial(getattr(torch.nn, f"{kind}Cell" if cells else kind), dtype=torch.float64)
+        options = {} if cells else {"batch_first": True, "bidirectional": bidirectional}
+        self.lower, self.upper = made(3, 5, **options), made(5 * both, 4, **options)
+        self.drop, self.fc = torch.nn.Dropout(0.4), torch.nn.Linear(4 * both, 2, dtype=torch.float64)
+        self.cells = cells
+
+    def forward(self, X: Any) -> Any:
+        if not self.cells:
+            last = self.upper(self.drop(self.lower(X)[0]))[1]
+            h = last[0] if isinstance(last, tuple) else last
+            return self.fc(torch.cat(tuple(h), dim=1))
+        below, above = None, None
+        for t in range(X.shape[1]):
+            below = self.lower(X[:, t], below)
+            above = self.upper(below[0] if isinstance(below, tuple) else below, above)
+        return self.fc(above[0] if isinstance(above, tuple) else above)
+
+
+@pytest.mark.parametrize("form", ["one direction", "two directions", "cells"])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_recurrent_modules_one_above_the_other_are_layers(tmp_path: Path, kind: str, form: str) -> None:
+    """Debugged without dropout, and watched with what it left."""
+    torch.manual_seed(0)
+    model = OneAboveAnother(kind, bidirectional=form == "two directions", cells=form == "cells")
+    X, y, criterion = torch.randn(4, 6, 3).double(), torch.tensor([0, 1, 1, 0]), torch.nn.CrossEntropyLoss()
+    sessions = [session_of(model.eval(), X, y)]
+    criterion(model(X), y).backward()
+    wanted = [torch.cat([p.grad.ravel() for p in (*model.lower.parameters(), *model.upper.parameters())]).numpy()]
+    if form != "cells":
+        model.train().zero_grad()
+        with Watch(model, criterion, path=tmp_path / "w.npz") as watch:
+            criterion(model(X), y).backward()
+        sessions.append(watch.session())
+        wanted.append(
+            torch.cat([p.grad.ravel() for p in (*model.lower.parameters(), *model.upper.parameters())]).numpy()
+        )
+    for session, gradients in zip(sessions, wanted, strict=True):
+        tape = session.debugger.tape(0)
+        found = [
+            np.concatenate([tape.gradients[name].T for name in held]).ravel()
+            for layer in tape.plan.network.layers
+            for held in layer.table.torch.values()
+        ]
+        np.testing.assert_allclose(np.concatenate(found), gradients, rtol=1e-10, atol=1e-14)
