@@ -1,6 +1,6 @@
 """Weights as other frameworks keep them: Keras, TensorFlow 1, ONNX and Flax, told by the names of the arrays.
 
-Each says where the gates of a layer lie, in the order of the cell's `torch` table (i f g o, r z n): in columns of a kernel, in rows of W
+Each says where the gates of a layer lie, layer by layer and direction, in the order of the cell's `torch` table (i f g o, r z n): in columns of a kernel, in rows of W
 and R, or in arrays of their own. Sources: the documentation of keras.layers.LSTM and GRU; tf.nn.rnn_cell.BasicLSTMCell and GRUCell; the
 operators LSTM, GRU and RNN of ONNX; flax.linen.LSTMCell, GRUCell and SimpleCell.
 """
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import InputError
+from engine.language.functions import PROJECTED, joined_axis
+from engine.model.layers import Layer, joined, layers_of, output
 from engine.model.parameters import Shapes, refuse_unused
 from engine.model.weights_recipe import Piece, WeightsRecipe
 from engine.tables.cells import Cell
@@ -35,7 +37,7 @@ _Pieces = dict[str, list[Piece | None]]
 
 @dataclass(frozen=True)
 class _StoredLayer:
-    """A recurrent layer in arrays: D, H, by kind a piece for each gate, and what is to be said of it.
+    """A recurrent layer in arrays, in one direction: D, H, by kind a piece for each gate, and what is to be said of it.
 
     `one_bias` says that there is one bias for input and state, `projection` what it hands on of its units where that is P values.
     """
@@ -46,6 +48,7 @@ class _StoredLayer:
     words: str
     one_bias: bool = False
     projection: int | None = None
+    reverse: bool = False
 
 
 def framework_recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe | None:
@@ -54,22 +57,43 @@ def framework_recipe(shapes: Shapes, cells: Sequence[Cell]) -> WeightsRecipe | N
     Raises InputError for an array that does not fit, or belongs to nothing.
     """
     named = _of_a_list(shapes)
-    layer = next((found for read in (_keras, _tf1, _onnx, _flax) if (found := read(named)) is not None), None)
-    if layer is None:
+    stored = next((found for read in (_keras, _tf1, _onnx, _flax) if (found := read(named))), list[_StoredLayer]())
+    if not stored:
         return None
-    cell = _cell(layer, cells)
-    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(cell.parameters, ())
-    for kind, stacked in cell.torch.items():
-        for parameter, piece in zip(stacked, layer.gates.get(kind, ()), strict=False):
-            pieces[parameter] += () if piece is None else (piece,)
-    sizes = {"D": layer.inputs, "H": layer.hidden, **({} if layer.projection is None else {"P": layer.projection})}
-    used = {piece.array for found in layer.gates.values() for piece in found if piece is not None}
-    read_out, sizes_out = _dense({n: s for n, s in named.items() if n not in used}, layer.projection or layer.hidden)
+    cell, bidirectional = _cell(stored[0], cells), any(layer.reverse for layer in stored)
+    count = len(stored) // (1 + bidirectional)
+    layers = layers_of(cell, count, bidirectional=bidirectional)
+    if [layer.reverse for layer in layers] != [layer.reverse for layer in stored]:
+        raise InputError("its layers have not all two directions; save those that have, or those that have not")
+    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(joined(layers).parameters, ())
+    sizes: dict[str, int] = {}
+    for layer, held in zip(layers, stored, strict=True):
+        _fits(held, layer, cell, cells, sizes)
+        for kind, stacked in layer.table.torch.items():
+            for parameter, piece in zip(stacked, held.gates.get(kind, ()), strict=False):
+                pieces[parameter] += () if piece is None else (piece,)
+    used = {piece.array for held in stored for found in held.gates.values() for piece in found if piece is not None}
+    read_out, sizes_out = _dense({n: s for n, s in named.items() if n not in used}, sizes[output(layers).axis])
     real = dict(zip(named, shapes, strict=True))
     used |= {piece.array for found in read_out.values() for piece in found}
     refuse_unused(shapes, {real[name] for name in used})
     all_pieces = {n: tuple(_renamed(p, real) for p in found) for n, found in {**pieces, **read_out}.items()}
-    return WeightsRecipe(cell, all_pieces, {**sizes, **sizes_out}, layer.words)
+    return WeightsRecipe(cell, all_pieces, {**sizes, **sizes_out}, stored[0].words, bidirectional)
+
+
+def _fits(held: _StoredLayer, layer: Layer, cell: Cell, cells: Sequence[Cell], sizes: dict[str, int]) -> None:
+    """Adds the lengths of a layer's axes to `sizes`; InputError where they are not what the layers below need."""
+    own = {layer.features: held.inputs, layer.units: held.hidden}
+    own |= {} if held.projection is None else {layer.axes[PROJECTED]: held.projection}
+    for axis, length in own.items():
+        if sizes.setdefault(axis, length) != length:
+            place = f"{layer.title}: its arrays are for {axis} = {length}, those before for {sizes[axis]}"
+            raise InputError(f"{place}; save recurrent layers that are one above the other, from the input up")
+    if _cell(held, cells) is not cell:
+        raise InputError(
+            f"{layer.title}: its arrays are not of the cell {cell.name}, as those before; save one of them"
+        )
+    sizes |= {joined_axis(layer.width): 2 * sizes[layer.width]} if layer.reverse else {}
 
 
 def _renamed(piece: Piece, real: Mapping[str, str]) -> Piece:
@@ -102,12 +126,13 @@ def _cell(layer: _StoredLayer, cells: Sequence[Cell]) -> Cell:
 # The frameworks
 
 
-def _keras(shapes: Shapes) -> _StoredLayer | None:
-    """kernel (D, G·H), recurrent_kernel (H, G·H), bias (G·H,), or (2, G·H) for input and state; gates i f c o, z r h."""
-    found = {match["kind"]: (name, match["layer"]) for name, match in _matches(shapes, "recurrent_kernel")}
-    if not found:
-        return None
-    recurrent, prefix = found["recurrent_kernel"]
+def _keras(shapes: Shapes) -> list[_StoredLayer]:
+    """kernel (D, G·H), recurrent_kernel (H, G·H), bias (G·H,), or (2, G·H) for input and state; gates i f c o, z r h. The reverse direction
+    of Bidirectional has backward in its name."""
+    return [_keras_layer(shapes, name, match["layer"]) for name, match in _matches(shapes, "recurrent_kernel")]
+
+
+def _keras_layer(shapes: Shapes, recurrent: str, prefix: str) -> _StoredLayer:
     mine = {match["kind"]: name for name, match in _matches(shapes) if match["layer"] == prefix}
     if "kernel" not in mine:
         raise InputError(f"beside {clean(recurrent, 60)} an array kernel is missing; save all of the layer's weights")
@@ -128,10 +153,11 @@ def _keras(shapes: Shapes) -> _StoredLayer | None:
         made["bias_ih"] = [Piece(mine["bias"], (part,)) for part in _parts(order, hidden)]
     letters = {4: ", gates i f c o", 3: ", gates z r h", 1: ""}[gates]
     reset = {3: ", reset_after=True" if two else ", reset_after=False"}.get(gates, "") if "bias" in mine else ""
-    return _StoredLayer(inputs, hidden, made, f"Keras's kernels{letters}{reset}", "bias" in mine and not two)
+    one, reverse = "bias" in mine and not two, "backward" in prefix
+    return _StoredLayer(inputs, hidden, made, f"Keras's kernels{letters}{reset}", one, reverse=reverse)
 
 
-def _tf1(shapes: Shapes) -> _StoredLayer | None:
+def _tf1(shapes: Shapes) -> list[_StoredLayer]:
     """One kernel (D + H, G·H) for input and state: LSTM with the gates i j f o, where 1 is added to f; GRU in two kernels, r u and c.
 
     LSTMCell(num_proj=P) keeps a projection's kernel (H, P) below its own, which has D + P rows then.
@@ -167,41 +193,42 @@ def _tf1(shapes: Shapes) -> _StoredLayer | None:
         found[gates] = _StoredLayer(inputs, hidden, made, words, bias is not None, projection)
     if 2 in found and 1 in found:  # the gates of a GRU, and its candidate
         both = {kind: [*found[2].gates[kind], *found[1].gates[kind]] for kind in found[1].gates}
-        return _StoredLayer(found[2].inputs, found[2].hidden, both, _TF1[2], one_bias=True)
-    return found.get(4) or found.get(1)
+        return [_StoredLayer(found[2].inputs, found[2].hidden, both, _TF1[2], one_bias=True)]
+    return [found[count] for count in (4, 1) if count in found][:1]
 
 
-def _onnx(shapes: Shapes) -> _StoredLayer | None:
-    """W (1, G·H, D), R (1, G·H, H), B (1, 2·G·H): gates i o f c, z r h."""
+def _onnx(shapes: Shapes) -> list[_StoredLayer]:
+    """W (1, G·H, D), R (1, G·H, H), B (1, 2·G·H), in two directions (2, …): gates i o f c, z r h."""
     found = {name.rpartition(".")[2]: name for name in shapes if len(shapes[name]) in (2, 3)}
     if not {"W", "R"} <= found.keys() or len(shapes[found["W"]]) != 3 or len(shapes[found["R"]]) != 3:
-        return None
+        return []
     directions, rows, hidden = shapes[found["R"]]
-    if directions != 1:
-        place = f"{clean(found['R'], 60)} has shape {shapes[found['R']]}"
-        raise InputError(f"it is bidirectional ({place}); take one direction")
     gates = rows // hidden if hidden and rows % hidden == 0 else 0
-    if gates not in (1, 3, 4):
+    if gates not in (1, 3, 4) or directions not in (1, 2):
         raise InputError(
-            f"{clean(found['R'], 60)} has shape {shapes[found['R']]}, it needs (1, G·H, H) with 1, 3 or 4 gates"
+            f"{clean(found['R'], 60)} has shape {shapes[found['R']]}, it needs (1, G·H, H) with 1, 3 or 4 gates, or (2, G·H, H)"
         )
     order = {4: (0, 2, 3, 1), 3: (1, 0, 2), 1: (0,)}[gates]
-    inputs = _shape(shapes, found["W"], (1, rows, None))[2]
-    made: _Pieces = {
-        kind: [Piece(found[letter], (0, part), transposed=True) for part in _parts(order, hidden)]
-        for kind, letter in (("weight_ih", "W"), ("weight_hh", "R"))
-    }
+    inputs = _shape(shapes, found["W"], (directions, rows, None))[2]
     if "B" in found:
-        _shape(shapes, found["B"], (1, 2 * rows))
-        for half, kind in enumerate(("bias_ih", "bias_hh")):
-            made[kind] = [
-                Piece(found["B"], (0, (low + half * rows, high + half * rows))) for low, high in _parts(order, hidden)
-            ]
+        _shape(shapes, found["B"], (directions, 2 * rows))
+    parts = _parts(order, hidden)
+    ways: list[_Pieces] = []
+    for way in range(directions):
+        ways.append(
+            {
+                kind: [Piece(found[letter], (way, part), transposed=True) for part in parts]
+                for kind, letter in (("weight_ih", "W"), ("weight_hh", "R"))
+            }
+        )
+        for half, kind in enumerate(("bias_ih", "bias_hh") if "B" in found else ()):
+            ways[-1][kind] = [Piece(found["B"], (way, (low + half * rows, high + half * rows))) for low, high in parts]
     letters = {4: ", gates i o f c", 3: ", gates z r h, linear_before_reset 1", 1: ""}[gates]
-    return _StoredLayer(inputs, hidden, made, f"ONNX's W, R and B{letters}")
+    words = f"ONNX's W, R and B{letters}"
+    return [_StoredLayer(inputs, hidden, made, words, reverse=bool(way)) for way, made in enumerate(ways)]
 
 
-def _flax(shapes: Shapes) -> _StoredLayer | None:
+def _flax(shapes: Shapes) -> list[_StoredLayer]:
     """An array for each gate: ii, if, ig, io (D, H) and hi … (H, H); ir, iz, in and hr …; i and h."""
     kernels = {match["layer"]: name for name, match in _matches(shapes, "kernel")}
     biases = {match["layer"]: name for name, match in _matches(shapes, "bias")}
@@ -220,8 +247,8 @@ def _flax(shapes: Shapes) -> _StoredLayer | None:
                         _shape(shapes, biases[layer], (hidden,))
                 made[f"weight_{kind}"] = [Piece(kernels[layer]) for layer in layers]
                 made[f"bias_{kind}"] = [Piece(biases[layer]) if layer in biases else None for layer in layers]
-            return _StoredLayer(inputs, hidden, made, "Flax's arrays, one a gate")
-    return None
+            return [_StoredLayer(inputs, hidden, made, "Flax's arrays, one a gate")]
+    return []
 
 
 # What they have in common

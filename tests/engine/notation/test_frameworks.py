@@ -222,6 +222,44 @@ def test_the_gradients_are_written_as_the_file_has_its_weights(tmp_path: Path, f
     assert float(found["loss"]) == pytest.approx(loss(0), rel=1e-14)
 
 
+def keras_layers(X: Array) -> tuple[dict[str, Array], Array]:
+    """Two Bidirectional(LSTM) one above the other."""
+    W: dict[str, Array] = {}
+    read = X
+    for place in ("bidirectional", "bidirectional_1"):
+        ways: list[Array] = []
+        for way in ("forward", "backward"):
+            names = [f"{place}/{way}_lstm/lstm_cell/{kind}:0" for kind in ("kernel", "recurrent_kernel", "bias")]
+            kernel, recurrent, bias = drawn(read.shape[2], 4 * H), drawn(H, 4 * H), drawn(4 * H)
+            W |= dict(zip(names, (kernel, recurrent, bias), strict=True))
+            turn = -1 if way == "backward" else 1
+            states = lstm("ifco", lambda x, h, k=kernel, r=recurrent, b=bias: x @ k + h @ r + b, read[:, ::turn])
+            ways.append(states[::turn])
+        read = np.concatenate(ways, axis=2).swapaxes(0, 1)
+    return W, read.swapaxes(0, 1)
+
+
+def onnx_directions(X: Array) -> tuple[dict[str, Array], Array]:
+    W = {"W": drawn(2, 4 * H, D), "R": drawn(2, 4 * H, H), "B": drawn(2, 8 * H)}
+    ways: list[Array] = []
+    for way, turn in enumerate((1, -1)):
+        w, r, b = (W[name][way] for name in "WRB")
+        states = lstm("iofc", lambda x, h, w=w, r=r, b=b: x @ w.T + h @ r.T + b[: 4 * H] + b[4 * H :], X[:, ::turn])
+        ways.append(states[::turn])
+    return W, np.concatenate(ways, axis=2)
+
+
+@pytest.mark.parametrize("stored", [keras_layers, onnx_directions])
+def test_layers_and_directions(tmp_path: Path, stored: Callable[[Array], tuple[dict[str, Array], Array]]) -> None:
+    arrays, states = stored(X)
+    kernel = drawn(2 * H, C)
+    np.savez(tmp_path / "w.npz", **arrays, **{"dense/kernel": kernel, "dense/bias": DENSE["bias"]})
+    opened = open_session(data(tmp_path), {"weights": tmp_path / "w.npz"})
+    ends = np.concatenate([states[-1, :, :H], states[0, :, H:]], axis=1)
+    np.testing.assert_allclose(opened.debugger.tape(0)["logits"], ends @ kernel + DENSE["bias"], rtol=1e-12, atol=1e-14)
+    assert_same(opened)
+
+
 def test_a_list_of_keras_weights_and_a_layer_alone(tmp_path: Path) -> None:
     arrays, states = keras_lstm(X)
     np.savez(tmp_path / "list.npz", *arrays.values(), *DENSE.values())
@@ -256,7 +294,27 @@ def test_the_printed_program_reads_them_too(tmp_path: Path, framework: str, nota
             r"kernel has shape \(3, 12\); .* it needs \(D, 16\)",
         ),
         ({"recurrent_kernel": drawn(4, 16)}, "beside recurrent_kernel an array kernel is missing"),
-        ({"W": drawn(2, 16, D), "R": drawn(2, 16, 4)}, "it is bidirectional"),
+        ({"W": drawn(3, 16, D), "R": drawn(3, 16, 4)}, r"R has shape \(3, 16, 4\), it needs \(1, G·H, H\)"),
+        (
+            {
+                "lstm/kernel": drawn(D, 16),
+                "lstm/recurrent_kernel": drawn(4, 16),
+                "lstm_1/kernel": drawn(5, 16),
+                "lstm_1/recurrent_kernel": drawn(4, 16),
+            },
+            "layer 2: its arrays are for H1 = 5, those before for 4",
+        ),
+        (
+            {
+                "forward_lstm/kernel": drawn(D, 16),
+                "forward_lstm/recurrent_kernel": drawn(4, 16),
+                "backward_lstm/kernel": drawn(D, 16),
+                "backward_lstm/recurrent_kernel": drawn(4, 16),
+                "lstm/kernel": drawn(8, 16),
+                "lstm/recurrent_kernel": drawn(4, 16),
+            },
+            "its layers have not all two directions",
+        ),
         ({"kernel": drawn(D, 16), "recurrent_kernel": drawn(4, 16), "other": drawn(2)}, "other of shape"),
     ],
 )
