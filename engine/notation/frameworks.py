@@ -67,14 +67,18 @@ def _renamed(piece: Piece, real: Mapping[str, str]) -> Piece:
 
 
 def _of_a_list(shapes: Shapes) -> dict[str, tuple[int, ...]]:
-    """The shapes by names; what `np.savez(file, *model.get_weights())` wrote gets Keras's names, in their order."""
+    """The shapes by names; what `np.savez(file, *model.get_weights())` wrote gets Keras's names, in their order: of each recurrent layer a
+    kernel and a recurrent kernel of as many columns, perhaps a bias, then those of a dense layer."""
     if not shapes or not all(_LISTED.fullmatch(name) for name in shapes):
         return dict(shapes)
-    layers: list[tuple[int, ...]] = list(shapes.values())
-    names = ["rnn/kernel", "rnn/recurrent_kernel"]
-    names += ["rnn/bias"] if len(layers) > 2 and layers[2][-1:] == layers[0][-1:] else []
-    names += ["dense/kernel", "dense/bias"]
-    return dict(zip(names, layers, strict=False)) if len(layers) <= len(names) else dict(shapes)
+    rest: list[tuple[int, ...]] = list(shapes.values())
+    named: dict[str, tuple[int, ...]] = {}
+    while len(rest) > 1 and len(rest[0]) == len(rest[1]) == 2 and rest[0][1] == rest[1][1]:
+        place, columns = f"rnn_{len(named)}", rest[1][1]
+        kinds = ["kernel", "recurrent_kernel", *(["bias"] if len(rest) > 2 and rest[2][-1:] == (columns,) else [])]
+        named |= {f"{place}/{kind}": rest.pop(0) for kind in kinds}
+    named |= {f"dense/{kind}": rest.pop(0) for kind in ("kernel", "bias") if rest}
+    return dict(shapes) if rest else named
 
 
 def _cell(layer: StoredLayer, cells: Sequence[Cell]) -> Cell:

@@ -265,6 +265,11 @@ def test_a_list_of_keras_weights_and_a_layer_alone(tmp_path: Path) -> None:
     np.savez(tmp_path / "list.npz", *arrays.values(), *DENSE.values())
     tape = open_session(data(tmp_path), {"weights": tmp_path / "list.npz"}).debugger.tape(0)
     np.testing.assert_allclose(tape["h"][1:], states, rtol=1e-12, atol=1e-14)
+    upper = (drawn(H, 4 * H), drawn(H, 4 * H), drawn(4 * H))
+    np.savez(tmp_path / "two.npz", *arrays.values(), *upper, *DENSE.values())
+    two = open_session(data(tmp_path), {"weights": tmp_path / "two.npz"}).debugger.tape(0)
+    above = lstm("ifco", lambda x, h: x @ upper[0] + h @ upper[1] + upper[2], states.swapaxes(0, 1))
+    np.testing.assert_allclose(two["h2"][1:], above, rtol=1e-12, atol=1e-14)
     for name, layer in (("alone.npz", arrays), ("torch.npz", pytorch.state("gru"))):
         np.savez(tmp_path / name, **layer)
         weights = read_weights(tmp_path / name)
