@@ -22,8 +22,6 @@ def time_step(program: Program, position: int, direction: int) -> int:
 
 def end_of_phase(program: Program, position: int) -> int:
     """The last point of the phase; from there that of the next phase."""
-    if position == 0:
-        return program.phase_range("forward").stop
     base, offset = split(program, position)
     ends = [program.phase_range(block.phase).stop - 1 for block in program.blocks]
     later = [end for end in ends if end > offset]
@@ -50,7 +48,7 @@ def iteration(program: Program, position: int, direction: int) -> int:
 
 
 def split(program: Program, position: int) -> tuple[int, int]:
-    """The position of the iteration's first line less one, and the offset in the iteration."""
+    """The position of the iteration's first line less one, and the offset in the iteration; the start ends one that is before all."""
     iteration, offset = divmod(position - 1, program.length)
     return iteration * program.length, offset
 

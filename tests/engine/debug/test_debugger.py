@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import engine.debug.recordings
 from engine import Breakpoint, Debugger, InputError, Line, Point, View, record
+from engine.debug.moves import start_of_phase
 from tests.engine.recording.test_same_bits import assert_same_bytes, shown
 from tests.engine.strategies import Case, case
 from tests.examples import examples
@@ -196,6 +197,30 @@ def test_every_move_goes_where_the_model_goes(steps: int, moves: list[tuple[Any,
         assert debug.position == to, (name, arguments)
         assert moved == (to != model.position), (name, arguments)
         model.position = to
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("move", ["next", "previous", "finish", "start_of_phase"])
+def test_a_move_from_every_point_of_two_iterations(steps: int, move: str) -> None:
+    debug, _ = debugger(steps)
+    model = Model(history(steps, 4))
+    for model.position in range(2 * debug.program.length + 1):
+        debug.go(model.position)
+        getattr(debug, move)()
+        assert debug.position == getattr(model, move)(), model.position
+    assert start_of_phase(debug.program, 0) == 0
+
+
+def test_the_same_point_of_another_iteration() -> None:
+    debug, _ = debugger(2)
+    length = debug.program.length
+    assert debug.iteration(1) and debug.position == 1 + length  # from the start: its first line
+    assert debug.iteration(-1) and debug.position == 1
+    assert not debug.iteration(-1) and debug.position == 1
+    debug.go(length)
+    assert not debug.iteration(-1)
+    assert debug.iteration(1) and debug.position == 2 * length
+    assert debug.iteration(-1) and debug.position == length
 
 
 def toggle_both(debug: Debugger, model: Model, steps: int, number: int, time: int) -> None:
