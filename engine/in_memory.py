@@ -126,8 +126,24 @@ def _said(parts: TorchParts, output: Array | None, debugger: Debugger) -> str:
     name = min(closest, key=lambda each: closest[each])
     if closest[name] < 1e-4:
         return f"{parts.names}: {name} is what the model computes (largest difference {closest[name]:.1g})"
+    if _reads_last_outputs(output, debugger):
+        return (
+            f"{parts.names}: both directions are read at the last step, output[:, -1], where the reverse one has seen that step alone; "
+            "here each direction's own last state is read, as h_n has it"
+        )
     further = "what lies between them is not seen here"
     return f"{parts.names}: the model computes something else (largest difference {closest[name]:.2g}); {further}"
+
+
+def _reads_last_outputs(output: Array, debugger: Debugger) -> bool:
+    """Whether the model reads of two directions what they hand on at the last step, and not the last state of each."""
+    network, tape = debugger.network, debugger.tape(0)
+    if not network.bidirectional or network.predict == "every":
+        return False
+    ahead, reverse = (layer.output for layer in network.layers[-2:])
+    last = np.concatenate([tape.at(ahead, tape.plan.steps), tape.at(reverse, tape.plan.steps)], axis=1)
+    logits = last @ tape.parameters["Wy"] + tape.parameters["by"]
+    return logits.size == output.size and _difference(output, logits) < 1e-4
 
 
 def _difference(output: Array, value: Array) -> float:

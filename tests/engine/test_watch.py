@@ -55,6 +55,13 @@ def test_both_directions_inside_a_module(every: bool) -> None:
     assert "logits is what the model computes (largest difference " in session.data.said[0]
 
 
+def test_a_model_that_reads_the_reverse_direction_where_it_begins_is_told_so() -> None:
+    """output[:, -1] of two directions, which many programs take for their last states."""
+    model = pytorch.network("lstm", bidirectional=True)
+    model.call = lambda self, X: model.parts["fc"](model.parts["rnn"](Leaf(X))[:, -1])
+    assert "the reverse one has seen that step alone" in session_of(model, X, Y).data.said[0]
+
+
 def above_each_other(between: Any = np.asarray, state: Any = None) -> Trained:
     """A module of two recurrent ones, what is done between them, and linear ones of which one is not used."""
     model = pytorch.network("gru")
