@@ -82,6 +82,7 @@ def models() -> list[Model]:
                     "learn-initial": both,
                     **({"embedding": 2} if both else {"dropout": 0.5}),
                     **({"residual": True} if units == (2, 2, 3) else {}),
+                    **({"cell": "lstmp", "projection": 2} if n == 4 else {}),
                 },
                 single[n].lengths,
             )
