@@ -65,6 +65,32 @@ def test_nan_in_a_file_is_found_where_it_is_and_where_it_spoils_first(tmp_path: 
     assert later.position == first.position
 
 
+@pytest.mark.parametrize(
+    ("x", "weights", "iteration", "options", "said"),
+    [
+        ((1e200, 0), (1e200, 1), 0, {}, "z@1[0,0] is ∞: x@1[0,0] = 1e+200 × Wx[0,0] = 1e+200 overflowed, in the forward line z"),
+        ((1e20, 0), (1e20, 1), 0, {"dtype": "float32"}, "× Wx[0,0] = 1e+20 is more than the largest float32, 3.4e+38"),
+        ((1.7e308, 1.7e308), (1, 1), 0, {}, "z@1[0,0] is ∞: the sum of 4 terms is more than the largest float64"),
+        ((1e200, 1e200), (1e200, -1e200), 0, {}, "z@1[0,0] is ∞: ∞ − ∞"),
+        ((1e200, 1), None, 0, {"lr": 1e300}, "Wx[0,0] is −∞: −1 × lr × dWx[0,0] = 1.99e+199 overflowed, in the update's line Wx"),
+        ((1e200, 1), None, 2, {"lr": 1e300, "optimizer": "momentum"}, "since iteration 0: Wx[0,0] is −∞: −1 × lr × vWx[0,0]"),
+        ((1e200, 1), (1, 1), 0, {"optimizer": "adam"}, "vWx[0,0] is ∞: 0.001 × dWx[0,0]"),
+    ],
+)  # fmt: skip
+def test_what_overflows_first_is_told_with_the_arithmetic(
+    x: tuple[float, float],
+    weights: tuple[float, float] | None,
+    iteration: int,
+    options: dict[str, Any],
+    said: str,
+) -> None:
+    given = {} if weights is None else {"Wx": np.array(weights, float).reshape(2, 1)}
+    debug = debugger(np.array([[x]]), Y[:1], hidden=1, activation="identity", weights=given, **options)
+    first = only("non-finite", findings(debug, iteration))
+    assert said in first.text
+    assert first.serious
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_infinite_weights_are_found_in_every_cell(cell: str) -> None:
     network = debugger(cell=cell).network
