@@ -39,6 +39,20 @@ def pieces_of(name: str, body: Sequence[ast.stmt]) -> dict[str, int]:
     return {one.index: one.axis for one in ordered}
 
 
+def are_apart(one: ast.expr, other: ast.expr) -> bool:
+    """Whether two indices of an array name pieces of which one ends where the other begins: `[t, :n]` and `[t, n:]`."""
+    if not isinstance(one, ast.Subscript) or not isinstance(other, ast.Subscript):
+        return False
+    parts = [k.slice.elts if isinstance(k.slice, ast.Tuple) else [k.slice] for k in (one, other)]
+    pieces = ((a, b) for a, b in zip(*parts, strict=False) if isinstance(a, ast.Slice) and isinstance(b, ast.Slice))
+    ends = ((a.upper, b.lower, b.upper, a.lower) for a, b in pieces)
+    return any(
+        (u is not None and v is not None and ast.unparse(u) == ast.unparse(v))
+        or (x is not None and y is not None and ast.unparse(x) == ast.unparse(y))
+        for u, v, x, y in ends
+    )
+
+
 def split_of(value: ast.expr) -> tuple[ast.expr, int] | None:
     """What `np.split(z, 4, axis=1)` cuts into pieces, and along which axis; None of any other expression."""
     name = called(value)

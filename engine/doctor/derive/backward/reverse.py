@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.doctor.derive.backward.heads import OutputLines
 from engine.doctor.derive.backward.loops import LoopsBack
-from engine.doctor.derive.backward.pieces import split_of
+from engine.doctor.derive.backward.pieces import are_apart, split_of
 from engine.doctor.derive.backward.rules import Gradient
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.passes import ForwardPass
@@ -225,7 +225,7 @@ class Reversed(LoopsBack):
             )
         elif entry is not None:
             return parsed(entry)
-        elif name not in self.live:
+        elif name not in self.live and name not in self.zeros:
             return None
         if name in self.pieces:
             self._together(name, target)
@@ -240,6 +240,7 @@ class Reversed(LoopsBack):
         index = self.values.text(target.slice, self.statement)
         earlier = [d for d in self.forward.definitions[base(target)] if d.statement is not self.statement]
         order = self.forward.order[id(self.statement)]
+        earlier = [d for d in earlier if not any(are_apart(target, other) for other in targets(d.statement))]
         values = [getattr(d.statement, "value", None) for d in earlier if d.order < order]
         part = ast.Subscript(parsed(name), index, ast.Load())
         if not any(isinstance(v, ast.expr) and self.forward.is_active(v) for v in values):
@@ -265,9 +266,16 @@ class Reversed(LoopsBack):
             d = minus(now) if isinstance(statement.op, ast.Sub) else now
             self.push(value, Gradient(d, shape), None)
             return
-        if self.forward.is_active(value):
-            raise Refused("a value is multiplied or divided in place by what depends on the weights")
         by = self.values.text(value, statement)
+        if self.forward.is_active(value):
+            before = self.values.text(_loaded(target), statement)
+            whole = times(now, before)
+            share = (
+                whole
+                if isinstance(statement.op, ast.Mult)
+                else over(minus(whole), ast.BinOp(by, ast.Pow(), ast.Constant(2)))
+            )
+            self.push(value, Gradient(share, shape), None)
         d = over(now, by) if isinstance(statement.op, ast.Div) else times(now, by)
         if name in self.symbols:
             self.symbols[name] = d

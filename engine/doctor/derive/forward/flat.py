@@ -9,11 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from engine.doctor.derive.forward.branches import as_run, chosen, counted, taken_ways, unrolled
-from engine.doctor.derive.forward.call_targets import CallTargets
 from engine.doctor.derive.forward.copies import (
-    counted_over,
     given_arguments,
-    listed_sum,
     names_of_returned,
     only_counts,
     other_name,
@@ -21,7 +18,6 @@ from engine.doctor.derive.forward.copies import (
     packed_apart,
     put_at,
     renamed_in,
-    replaced_in,
     single_statements,
     stored_names,
     with_calls,
@@ -31,8 +27,10 @@ from engine.doctor.derive.forward.copies import (
 from engine.doctor.derive.forward.flat_pass import Called, FlatPass
 from engine.doctor.derive.forward.objects import with_objects_by_step
 from engine.doctor.derive.forward.unpacking import unpacked
+from engine.doctor.derive.forward.written_out import WrittenOut
 from engine.doctor.derive.tree.shapes import SeenShapes
-from engine.doctor.derive.tree.syntax_of import called, names, parsed, path
+from engine.doctor.derive.tree.statements import targets
+from engine.doctor.derive.tree.syntax_of import names, parsed, path
 from engine.doctor.mending.edits.atoms import replaced
 
 
@@ -50,27 +48,12 @@ def flattened(
     return _Flattening(tree, shapes, helpers, known, until).made(list(body[: body.index(last) + 1]))
 
 
-class _Flattening:
+class _Flattening(WrittenOut):
     def __init__(
         self, tree: ast.Module, shapes: SeenShapes, helpers: Mapping[str, str], known: set[str], until: ast.stmt | None
     ) -> None:
-        self._shapes, self._until = shapes, until
-        self._targets = CallTargets(tree, shapes, helpers)
-        globals_ = {
-            n.id
-            for s in tree.body
-            if isinstance(s, ast.Assign)
-            for t in s.targets
-            for n in ast.walk(t)
-            if isinstance(n, ast.Name)
-        }
-        self._taken = set(known)
-        self._stored_names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        self._globals = globals_
-        self._flat = FlatPass([])
-        self._inside: list[Called] = []
-        self._around: list[set[str]] = []
-        self._counters: set[str] = set()
+        super().__init__(tree, shapes, helpers, known)
+        self._until = until
         self._starts: dict[str, ast.expr] = {}
         """What names were set to that are numbers written out."""
 
@@ -87,14 +70,16 @@ class _Flattening:
             path(t): loop
             for loop in loops
             for s in ast.walk(loop)
-            if isinstance(s, ast.Assign) and self._shapes.shape(s.value)
-            for t in s.targets
+            if isinstance(s, ast.Assign | ast.AugAssign) and self._shapes.shape(s.value)
+            for t in targets(s)
             if isinstance(t, ast.Attribute) and path(t)
         }
         for attribute, loop in held.items():
             name = self._local(attribute.rpartition(".")[2], {})
-            is_method = self._flat.within.get(id(loop)) is not None
-            self._flat.given_back[name] = f"self.{attribute.rpartition('.')[2]}" if is_method else attribute
+            function = self._flat.within.get(id(loop))
+            holders = [one.receiver for one in self._flat.calls if one.function is function and one.receiver]
+            holder = next((h for h in holders if attribute.startswith(f"{h}.")), "")
+            self._flat.given_back[name] = f"self{attribute.removeprefix(holder)}" if holder else attribute
             self._flat.held[name] = attribute
             first = put_at(ast.Assign([ast.Name(name, ast.Store())], parsed(attribute)), loop)
             before = body.index(loop)
@@ -110,7 +95,7 @@ class _Flattening:
                 self._targets.nested.add(statement.name)
             if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
                 continue
-            statement = chosen(statement, self._shapes)
+            statement = chosen(self.with_functions_named(statement), self._shapes)
             if isinstance(statement, ast.Assign) and self._targets.is_number(statement.value):
                 self._starts |= {path(t): statement.value for t in statement.targets}
             if isinstance(statement, ast.While):
@@ -119,25 +104,12 @@ class _Flattening:
             if one_way is not None:
                 yield from self._block(one_way)
             elif isinstance(statement, ast.For):
-                for one in unrolled(self._with_own_target(statement)):
+                for one in unrolled(self.with_own_target(statement)):
                     yield from self._compound(one) if isinstance(one, ast.For) else self._block([one])
             elif isinstance(statement, ast.With | ast.If | ast.While | ast.Try):
                 yield from self._compound(statement)
             else:
                 yield from self._simple(statement)
-
-    def _with_own_target(self, loop: ast.For) -> ast.For:
-        """`for y, p in zip(y, ps)` with another name for one y than for the other."""
-        targets = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)} & names(loop.iter)
-        if not targets:
-            return loop
-        changed = copy.deepcopy(loop)
-        new = {name: ast.Name(self._local(f"{name}_t", {}), ast.Load()) for name in targets}
-        for name in new.values() if self._inside else ():
-            self._flat.hidden.setdefault(name.id, self._inside[-1])
-        changed.target = replaced(changed.target, lambda n: other_name(n, new))
-        changed.body = [renamed_in(s, new) for s in changed.body]
-        return changed
 
     def _compound(self, statement: ast.stmt) -> Iterator[ast.stmt]:
         changed = copy.copy(statement)
@@ -157,8 +129,8 @@ class _Flattening:
         yield changed
 
     def _simple(self, statement: ast.stmt) -> Iterator[ast.stmt]:
-        statement, before = self._summed(statement)
-        statement, named = self._with_outputs_named(statement)
+        statement, before = self.summed(statement)
+        statement, named = self.with_outputs_named(statement)
         before = [*before, *named]
         if before:
             yield from self._block(before)
@@ -197,49 +169,6 @@ class _Flattening:
                         self._flat.called_at.setdefault(id(line), []).append(put[-1])
                 yield from made
         del self._inside[inside:]
-
-    def _with_outputs_named(self, statement: ast.stmt) -> tuple[ast.stmt, list[ast.stmt]]:
-        """A name for the output of which an entry is read at once, `-np.log(softmax(z)[y])`: its gradient is told from it."""
-        for node in ast.walk(statement):
-            if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Call):
-                continue
-            if self._targets.helper(node.value) != "softmax":
-                continue
-            name = self._free("p", "probs")
-            made = put_at(ast.Assign([ast.Name(name, ast.Store())], node.value), statement)
-            read = ast.copy_location(ast.Name(name, ast.Load()), node.value)
-            self._flat.unnamed[name] = ast.unparse(node.value)
-            return replaced_in(statement, node.value, read), [made]
-        return statement, []
-
-    def _summed(self, statement: ast.stmt) -> tuple[ast.stmt, list[ast.stmt]]:
-        """`sum(... for ...)` and `np.sum(np.log([... for ...]))` as a loop before the statement."""
-        for node in ast.walk(statement):
-            inner, through = listed_sum(node)
-            if inner is None or not isinstance(node, ast.Call) or len(inner.generators) != 1 or inner.generators[0].ifs:
-                continue
-            name = self._local("total", {})
-            (over,) = inner.generators
-            value = inner.elt
-            for function in reversed(through):
-                value = ast.Call(function, [value], [])
-                self._shapes.know(value, ())
-            adding = put_at(ast.AugAssign(ast.Name(name, ast.Store()), ast.Add(), value), statement)
-            loop = put_at(ast.For(over.target, over.iter, [adding], []), statement)
-            first = put_at(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(0)), statement)
-            read: ast.expr = ast.Name(name, ast.Load())
-            shape = self._shapes.shape(inner.elt) or ()
-            self._shapes.know(read, shape)
-            inside = self._inside[-1] if self._inside else None
-            for hidden in [name, *(n.id for n in ast.walk(over.target) if isinstance(n, ast.Name))] if inside else []:
-                self._flat.hidden.setdefault(hidden, cast("Called", inside))
-            if called(node) == "mean":
-                count = parsed(f"len({ast.unparse(counted_over(over.iter))})")
-                self._shapes.know(count, ())
-                read = ast.BinOp(read, ast.Div(), count)
-                self._shapes.know(read, shape)
-            return replaced_in(statement, node, read), [first, loop]
-        return statement, []
 
     # One call
 
@@ -312,19 +241,3 @@ class _Flattening:
         return isinstance(node, ast.Subscript) and not any(
             isinstance(n, ast.Call | ast.BinOp) for n in ast.walk(node.value)
         )
-
-    def _free(self, *options: str) -> str:
-        """The first of these names that is free, or the first with a number."""
-        return self._local(next((n for n in options if n not in self._taken), options[0]), {})
-
-    def _local(self, name: str, outer: Mapping[str, str], *, is_counter: bool = False) -> str:
-        if name in outer:
-            return outer[name]
-        if is_counter and name in self._counters and not any(name in one for one in self._around):
-            return name
-        name = f"{name}_" if name.startswith("d") and name[1:] in self._stored_names else name  # no gradient's name
-        new, k = name, 2
-        while new in self._taken:
-            new, k = f"{name}{k}", k + 1
-        self._taken.add(new)
-        return new

@@ -323,8 +323,9 @@ class _Folding:
                 continue
             taken = {own.get(n, n) for n in used if n != name}
             is_earlier = name in outputs or (name in entries and "+ 1" in entries.get(word, ""))
-            numbered = (f"{word}{k}" for k in range(2, 50))
-            options = (word, *([f"{word}_prev"] if is_earlier else []), *numbered, name)
+            is_of_holder = bool(holder) and name == f"{word}_{holder}"
+            numbered = () if is_of_holder else (f"{word}{k}" for k in range(2, 50))
+            options = (word, *([f"{word}_prev"] if is_earlier and not is_of_holder else []), *numbered, name)
             own[name] = next(n for n in options if n not in taken)
         return own
 

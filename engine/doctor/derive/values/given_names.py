@@ -9,7 +9,7 @@ from engine.doctor.derive.forward.flat_pass import BEFORE
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import base, called
+from engine.doctor.derive.tree.syntax_of import base, called, path
 
 
 class GivenNames:
@@ -26,7 +26,13 @@ class GivenNames:
             return f"d{head.rpartition('.')[2]}[{rest}"
         holder, _, word = name.rpartition(".")
         is_one_of_many = any(one != name and one.rpartition(".")[2] == word for one in self._forward.parameters)
+        is_one_of_many = is_one_of_many or self._is_a_value(word, name)  # a gate is called as its weight is
         return f"d{word}_{holder.rpartition('.')[2]}" if is_one_of_many and holder else f"d{word}"
+
+    def _is_a_value(self, word: str, weight: str) -> bool:
+        """Whether something else than a weight has the last word of its name."""
+        values = [getattr(d.statement, "value", None) for d in self._forward.definitions.get(word, [])]
+        return word in self._forward.active and not any(isinstance(v, ast.expr) and path(v) == weight for v in values)
 
     def free_name(self, hint: str, statement: ast.stmt) -> str:
         """A name for a gradient in the middle of a statement: `dz`, or `dz_f` where f is made; another one each time."""

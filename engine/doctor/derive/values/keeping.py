@@ -56,7 +56,11 @@ class Keeping:
             own = flat.own_name(name) if is_called else name
             self._lists[key] = self._names.plural(own)
             plural, why = self._lists[key], f"{own} of every round"
-            first = f"[{own}]" if keeps_first else "[]"
+            is_written_into = any(
+                isinstance(d.statement, ast.AugAssign) for d in self._forward.definitions[name] if loop in d.loops
+            )
+            begun = f"{own}.copy()" if is_written_into else own  # what is kept is not to change with it
+            first = f"[{begun}]" if keeps_first else "[]"
             self.keeps.append(Keep(loop.lineno - 1, "", self._forward.indent(loop) + f"{plural} = {first}", why))
             last = (
                 made.statement
@@ -65,7 +69,7 @@ class Keeping:
             )
             end = self._in_text(loop, self._last_change(name, loop, last) if is_last else last)
             is_same = not binds(made.statement, name)
-            kept = f"{own}.copy()" if is_same or not is_last else own
+            kept = f"{own}.copy()" if is_same or is_written_into or not is_last else own
             self.keeps.append(
                 Keep(end.end_lineno or end.lineno, "", self._forward.indent(end) + f"{plural}.append({kept})", why)
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import called, names, path
+from engine.doctor.derive.tree.syntax_of import base, called, names, path
 from engine.doctor.derive.values.counters import Counters
 
 Written = Callable[[ast.expr, ast.stmt], ast.expr]
@@ -36,7 +36,7 @@ class RoundsBegin:
             if name in needed and not (name in given and len(self._forward.definitions[name]) == 1):
                 yield f"{name} = {entry}"
         made = [(self._forward.order[id(s)], ast.unparse(s)) for s in again]
-        yield from (text for _, text in sorted([*made, *remade]))
+        yield from _read([text for _, text in sorted([*made, *remade])], used)
 
     def _is_given(self, statement: ast.stmt, given: set[str]) -> bool:
         """Whether a statement makes only what was unpacked: a name that has one value in a round."""
@@ -95,6 +95,19 @@ class RoundsBegin:
                     index, value = self._written(target.slice, part), self._written(part.value, part)
                     written = ast.unparse(ast.Subscript(ast.Name(name), index, ast.Store()))
                     remade[d.order] = f"{written} = {ast.unparse(value)}"
+
+
+def _read(texts: Sequence[str], used: set[str]) -> list[str]:
+    """Those of some lines that make what is used, or what others of them need for that."""
+    kept, needed = list[str](), set(used)
+    for text in reversed(texts):
+        (statement,) = ast.parse(text).body
+        if {base(target).partition(".")[0].partition("[")[0] for target in targets(statement)} & needed or not list(
+            targets(statement)
+        ):
+            kept.insert(0, text)
+            needed |= names(statement)
+    return kept
 
 
 def _straight(body: Sequence[ast.stmt]) -> list[ast.stmt]:

@@ -12,7 +12,7 @@ from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.forward.steps import Steps, plus_number, split
 from engine.doctor.derive.tree.shapes import Shape
 from engine.doctor.derive.tree.statements import appended, step_of, targets
-from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
+from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path
 from engine.doctor.derive.values.counters import Counters
 from engine.doctor.derive.values.given_names import GivenNames
 from engine.doctor.derive.values.keeping import Keeping
@@ -236,7 +236,9 @@ class ForwardValues:
         put = appended(statement)
         if put is not None:
             (target,) = targets(statement)
-            return put, f"{ast.unparse(target)}[{self.counters.of(loop)}]"
+            filled = self._steps.get(base(target))
+            index = plus_number(self.counters.of(loop), filled.offset if filled is not None else 0)
+            return put, f"{ast.unparse(target)}[{ast.unparse(index)}]"
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
             return statement.value, ast.unparse(statement.targets[0])
         return None, ""
@@ -274,7 +276,7 @@ class ForwardValues:
                     return f"{base(container)}[{ast.unparse(plus_number(self.counters.of(loop), filled.offset - earlier))}]"
             if isinstance(statement, ast.Assign) and path(statement.value) == name and len(statement.targets) == 1:
                 parts = split(statement.targets[0], step_of(loop) or "")
-                if parts is not None and (not earlier or parts[1] == 1):
+                if parts is not None and (not earlier or parts[1] + _first(loop) == 1):
                     index = ast.unparse(plus_number(step_of(loop) or "t", parts[1] - earlier))
                     return f"{base(statement.targets[0])}[{parts[0].replace('{}', index)}]"
         return ""
@@ -303,6 +305,13 @@ class ForwardValues:
 
     def is_array(self, name: str) -> bool:
         return name in self._forward.parameters or self.shape_of(name) not in (None, ())
+
+
+def _first(loop: ast.For) -> int:
+    """What a loop counts from, 0 where it is not written out."""
+    over = loop.iter
+    first = over.args[0] if isinstance(over, ast.Call) and called(over) == "range" and len(over.args) == 2 else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, int) else 0
 
 
 def _read(target: ast.expr) -> ast.expr:

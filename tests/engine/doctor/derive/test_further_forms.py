@@ -331,3 +331,49 @@ def test_weights_that_are_parts_of_one_vector_have_one_gradient(
     shown = [line.text for line in made.body]
     assert back in shown
     assert shown[-1] == "theta -= learning_rate * dtheta"
+
+
+WRITTEN_INTO = """import numpy as np
+
+
+class Cell:
+    def __init__(self, n, m):
+        self.W = np.random.randn(m + n, 4 * n) * 0.4
+        self.f = np.zeros(n)
+
+    def forward(self, X, c0):
+        dot = np.dot
+        T, B, m = X.shape
+        n = self.W.shape[1] // 4
+        c = c0.copy()
+        h = np.zeros((B, n))
+        A, G = np.zeros((T, B, 4 * n)), np.zeros((T, B, 4 * n))
+        kept = [n]
+        for t in range(T):
+            xh = np.hstack((X[t], h))
+            A[t] = dot(xh, self.W)
+            G[t, :, :3 * n] = 1.0 / (1.0 + np.exp(-A[t, :, :3 * n]))
+            G[t, :, 3 * n:] = np.tanh(A[t, :, 3 * n:])
+            f = G[t, :, n:2 * n] + self.f
+            c *= f
+            c += G[t, :, :n] * G[t, :, 3 * n:]
+            h = G[t, :, 2 * n:3 * n] * np.tanh(c)
+            kept.append((xh, f))
+        self.kept, self.G = kept, G
+        return h
+
+
+np.random.seed(0)
+cell, V = Cell(3, 2), np.random.randn(3, 2)
+X, Y = np.random.randn(5, 4, 2), np.random.randn(4, 2)
+h = cell.forward(X, np.zeros((4, 3)))
+loss = np.mean((h @ V - Y) ** 2)
+print(loss)
+"""
+
+
+def test_states_that_are_multiplied_in_place_and_gates_in_parts_of_an_array(tmp_path: Path) -> None:
+    made = made_of(tmp_path, WRITTEN_INTO)
+    assert (made.gaps, set(made.agreement)) == ((), {"cell.W", "cell.f", "V"})
+    assert {"df_cell += df.sum(axis=0)", "dc = dc * f"} <= set(texts(made))
+    assert "cs.append(c.copy())" in [keep.text.strip() for keep in made.keeps]
