@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from engine.doctor.derive.derived import Derived, DerivedLine
@@ -13,7 +13,7 @@ from engine.doctor.derive.program.ready import ReadyProgram
 from engine.doctor.derive.proof.in_place import OwnPass
 from engine.doctor.derive.proof.own import factor_of, rows_of
 from engine.doctor.derive.proof.placed import placed, rest_of_line, text_of
-from engine.doctor.derive.tree.statements import all_statements
+from engine.doctor.derive.tree.statements import all_statements, targets
 from engine.doctor.derive.tree.syntax_of import path
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.matching import same
@@ -117,13 +117,20 @@ def _rate(forward: ForwardPass, tree: ast.Module) -> str:
     arguments = [a.arg for function in around for a in function.args.args]
     known = [*all_statements(tree.body), *(s for function in around for s in all_statements(function.body))]
     here = [path(t) for s in known if isinstance(s, ast.Assign) for t in s.targets]
-    held = [path(t) for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in s.targets]
+    held = [path(t) for t in _written(tree)]
     names = [*arguments, *here, *(name for name in held if name.startswith("self."))]
     found = next((name for name in names if role(name.rpartition(".")[2]) == "lr"), "")
     if not found.startswith("self.") or "self" in arguments:
         return found
-    receiver = next((one.receiver for one in forward.flat.calls if one.receiver), "")
+    holders = [c for c in ast.walk(tree) if isinstance(c, ast.ClassDef) and found in map(path, _written(c))]
+    methods = {one.lineno for c in holders for one in c.body if isinstance(one, ast.FunctionDef)}
+    called = (one for one in forward.flat.calls if one.function.lineno in methods and one.receiver.isidentifier())
+    receiver = next((one.receiver for one in called), "")
     return found.replace("self", receiver, 1) if receiver else ""
+
+
+def _written(tree: ast.AST) -> Iterator[ast.expr]:
+    return (t for s in ast.walk(tree) if isinstance(s, ast.Assign) for t in targets(s))
 
 
 def _number(tree: ast.Module, rows: Mapping[str, ComparedGradient]) -> str:

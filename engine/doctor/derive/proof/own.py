@@ -31,6 +31,9 @@ def rows_of(record: Record, loss: ChosenLoss, parameters: Collection[str]) -> di
     for row in verdict.compared:
         name = row.name if row.name in parameters else last.get(row.name.rpartition(".")[2])
         name = name or of_ids.get(row.own.tobytes())
+        is_chance = row.update is None and abs(factor_of(row) - 1) > 1e-9 and int(row.own.max()) < int(loss.ids[0])
+        if is_chance:
+            continue  # a state, of which with one output a weight's gradient is a multiple: made before the loss, and used for no step
         if name is not None and (row.status == "right" or (agrees and row.status in ("wrong", "zero"))):
             found.setdefault(name, row)
     return found

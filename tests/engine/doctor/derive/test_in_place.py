@@ -248,3 +248,46 @@ def test_a_loss_its_gradients_and_their_updates_in_one_method(tmp_path: Path) ->
     assert {one.name: one.is_used for one in made.own} == {"self.W": True, "self.R": False, "self.v": True}
     assert "self.R -= rate * dR" in made.program
     assert is_no_longer_than_twice(made, between(ONE_METHOD, "dW, dR, dv, dh =", "self.W -=").format(step="t"))
+
+
+ONE_OUTPUT = """import numpy as np
+
+
+class Recurrent:
+    def __init__(self):
+        self.U, self.W = np.random.randn(4, 1), np.random.randn(4, 4)
+
+    def forward(self, x, h):
+        return np.tanh(self.U * x + self.W @ h)
+
+
+class Dense:
+    def __init__(self):
+        self.w, self.lr = np.random.randn(1, 4), 0.01
+
+    def forward(self, h):
+        self.h = h
+        return self.w @ h
+
+
+np.random.seed(2)
+recurrent, dense = Recurrent(), Dense()
+h = np.zeros((4, 1))
+for x in (0.3, -0.5, 0.8):
+    h = recurrent.forward(x, h)
+y = dense.forward(h)
+loss = np.mean((y - 0.4) ** 2)
+print(loss)
+"""
+
+
+def test_a_state_of_which_a_gradient_is_a_multiple_is_none_and_the_rate_is_that_of_the_object_that_has_one(
+    tmp_path: Path,
+) -> None:
+    made = made_of(tmp_path, ONE_OUTPUT)
+    assert (made.gaps, made.own) == ((), ())
+    assert [line.text for line in made.lines if line.kind == "update"] == [
+        "recurrent.U -= dense.lr * dU",
+        "recurrent.W -= dense.lr * dW",
+        "dense.w -= dense.lr * dw",
+    ]
