@@ -26,7 +26,7 @@ from engine.model.build import build
 from engine.model.network import Network
 from engine.model.torch_dropout import drops_between_layers, generator_before
 from engine.model.torch_parts import parts_of
-from engine.model.torch_stack import layers_of
+from engine.model.torch_stack import kept_between, layers_of
 from engine.session import Session
 from engine.watched import Watched, session_at
 
@@ -84,6 +84,7 @@ class Watch:
         self._numbers: Any = None
         self._ends: list[ref[Any]] = []
         self._handed: Any = None
+        self._scales: list[float] = []
         self._parameters = [
             value
             for module in (self.parts.modules if isinstance(model, tuple) else (model,))
@@ -134,8 +135,8 @@ class Watch:
         if not getattr(module, "training", True):
             return  # an evaluation in between is no iteration
         self._end_if(self._backward_reason())
-        if self._count == 1 and len(layers_of(self.parts.recurrent)) > 1 and self._whole(self.iterations[-1]):
-            self.session()  # refuses modules that are no layers one above the other
+        if not self._scales and len(layers_of(self.parts.recurrent)) > 1 and self.iterations:
+            self._scales = self._seen_between(self.iterations[-1])
         if self.iterations and self.parts.linear is not None:
             self.iterations[-1].back.clear()  # as large as the layer's output, and mostly what the read-out gives
         inputs, initial = (_copy(_argument(i, name, arguments, named)) for i, name in enumerate(("input", "hx")))
@@ -151,12 +152,24 @@ class Watch:
         self._numbers = None
         self._count += 1
 
+    def _seen_between(self, kept: Watched) -> list[float]:
+        """What dropout multiplies with between modules one above the other, as a whole iteration shows; InputError where they are none."""
+        if not self._whole(kept):
+            return []
+        self.session(kept)
+        masks = [kept_between(*pair) for pair in kept.between if pair is not None]
+        return [float(mask.max()) for mask in masks if mask is not None]
+
     def _went_on(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         """What a module is given that is above another one."""
         if self.iterations and getattr(module, "training", True):
             given, state = (_argument(i, name, arguments, named) for i, name in enumerate(("input", "hx")))
-            zeros = all(not bool((each != 0).any()) for each in _parts(state))
-            self.iterations[-1].between.append((self._handed, _copy(given)) if zeros else None)
+            between = self.iterations[-1].between
+            if self._scales:  # the whole numbers were compared once
+                between.append((self._scales[len(between)], getattr(given, "data", given) != 0))
+            else:
+                zeros = all(not bool((each != 0).any()) for each in _parts(state))
+                between.append((self._handed, _copy(given)) if zeros else None)
 
     def _handed_on(self, place: str, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         """Asks for what comes back to what the layer hands on; `place` is behind the names of what a module below another one does."""
@@ -164,14 +177,15 @@ class Watch:
             return
         states, final = cast("tuple[Any, Any]", output)
         ends = _parts(final)
-        self._ends, self._handed = [ref(end) for end in ends], _copy(states) if place else None
+        self._ends, self._handed = [ref(end) for end in ends], _copy(states) if place and not self._scales else None
         handed = zip(
             ("output", "h_n", "c_n"), (states.data if hasattr(states, "batch_sizes") else states, *ends), strict=False
         )
-        if self.iterations[-1].generator is not None:
+        if self.iterations[-1].generator is not None or self._scales:
             self.iterations[-1].last = _copy(ends[0])
         for name, tensor in handed:
-            if tensor.requires_grad:
+            seen = bool(place) and name == "output" and bool(self._scales)  # that nothing else reads it
+            if tensor.requires_grad and not seen:
                 tensor.register_hook(partial(_keep, self.iterations[-1].back, name + place))
 
     def _read_out(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:

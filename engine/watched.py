@@ -21,7 +21,7 @@ from engine.model.torch_embedding import numbers_of
 from engine.model.torch_parts import TorchParts, at_every_step, samples_and_steps, unpacked
 from engine.model.torch_stack import layers_of
 from engine.session import Session
-from engine.watched_stack import into_last, masks_between, refuse_read_elsewhere
+from engine.watched_stack import NO_LAYERS, into_last, masks_between, refuse_read_elsewhere
 
 LIKE = 1e-4
 """Losses that differ by less of themselves are the same one: torch computes in float32."""
@@ -50,7 +50,8 @@ class Watched:
     last: Any = None
     """h_n, where it does."""
     between: list[tuple[Any, Any] | None] = field(default_factory=list[tuple[Any, Any] | None])
-    """Of modules one above the other what each handed on, and what the next was given; None where that was given a state as well."""
+    """Of modules one above the other what each handed on, and what the next was given, or a factor and where that is not 0; None where the
+    next was given a state as well."""
     goes_on: bool = False
     """Whether it began with the very states that the call before handed on, so that gradients flow back into that call."""
 
@@ -83,6 +84,8 @@ def _of_several(
         options = {**options, "dropout": 1 - 1 / largest, "masks": masks}
         said = ["what was dropped between the modules is dropped here as well", *said]
     session = _shown(kept, were, inputs, options, said)
+    if kept.last is not None and not _is_as_it_was(session, kept):
+        raise InputError(NO_LAYERS)
     refuse_read_elsewhere(kept.back, kept.inputs, session.debugger.tape(0), modules)
     return session
 
@@ -156,9 +159,9 @@ def _with_masks(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_as_it_was(session: Session, kept: Watched) -> bool:
-    """Whether the last states of every layer and direction are those that torch made."""
+    """Whether the last states of the layers and directions, of several modules those of the last one, are those that torch made."""
     tape, last = session.debugger.tape(0), as_array(kept.last)
-    outputs = [layer.table.output for layer in session.debugger.network.layers]
+    outputs = [layer.table.output for layer in session.debugger.network.layers][-len(last) :]
     ends = np.array([tape[state][0 if tape.plan.program.quantities[state].reverse else -1] for state in outputs])
     with np.errstate(all="ignore"):
         return bool(np.abs(ends - last).max() <= LIKE * max(1.0, np.abs(last).max()))

@@ -15,7 +15,7 @@ from engine.model.torch_parts import unpacked
 from engine.model.torch_stack import kept_between
 from engine.recording.tape import Tape
 
-_NO_LAYERS = (
+NO_LAYERS = (
     "the recurrent modules are not layers one above the other: what one hands on goes elsewhere, too, or something else than dropout is "
     "done with it; give one of them, rnn_tui.watch(model.NAME, ...)"
 )
@@ -24,8 +24,8 @@ _LIKE = 1e-3
 
 
 def masks_between(between: Sequence[tuple[Any, Any] | None], inputs: Any, modules: Sequence[Any]) -> list[Array]:
-    """What each layer's output (B, T, H) was multiplied with, the last one's with ones; [] where nothing was dropped. `between` are what
-    the modules handed on and the next ones were given, None where that was given a state as well. InputError where they are no layers."""
+    """What each layer's output (B, T, H) was multiplied with, the last one's with ones; [] where nothing was dropped. `between` is
+    `Watched.between`. InputError where they are no layers."""
     masks: list[Array] = []
     for number, module in enumerate(modules):
         units = width_of(module) * (2 if module.bidirectional else 1)
@@ -34,9 +34,11 @@ def masks_between(between: Sequence[tuple[Any, Any] | None], inputs: Any, module
             masks += [np.ones((samples, steps, units))] * module.num_layers
             continue
         seen = between[number] if number < len(between) else None
-        mask = None if seen is None else kept_between(*seen)
+        mask = None
+        if seen is not None:
+            mask = seen[0] * as_array(seen[1]) if isinstance(seen[0], float) else kept_between(*seen)
         if mask is None:
-            raise InputError(_NO_LAYERS)
+            raise InputError(NO_LAYERS)
         mask = _by_sample(mask, inputs, module)
         masks += [np.ones_like(mask)] * (module.num_layers - 1) + [mask]
     return masks if any((mask != 1).any() for mask in masks) else []
@@ -57,7 +59,7 @@ def refuse_read_elsewhere(back: Mapping[str, Any], inputs: Any, tape: Tape, modu
         recorded, found = np.concatenate(flows, axis=2).swapaxes(0, 1), _by_sample(came, inputs, module)
         with np.errstate(all="ignore"):
             if np.linalg.norm(found - recorded) > _LIKE * np.linalg.norm(found):
-                raise InputError(_NO_LAYERS)
+                raise InputError(NO_LAYERS)
 
 
 def into_last(back: Mapping[str, Any], name: str, modules: Sequence[Any], directions: int) -> list[Array | None]:
