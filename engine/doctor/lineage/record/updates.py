@@ -86,6 +86,8 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         sign = 1.0 if operation.name == "add" else -1.0
         known = sure or operation.parameters == IN_PLACE or names.bound_again(levels, operation)
         owners = record.leaf_starts.searchsorted(levels[-1], "right")
+        if len(levels) > 1 and not any(owner - 1 in names.leaves for owner in np.unique(owners).tolist()):
+            owners[:] = owners.flat[0]  # put together of arrays that have no name
         for owner in np.unique(owners):
             own = owners == owner
             yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)

@@ -57,5 +57,5 @@ NAMES = (
     "logit",
 )
 CODES = {name: number for number, name in enumerate(NAMES) if name}
-ADD, SUBTRACT = CODES["add"], CODES["subtract"]
+ADD, SUBTRACT, MULTIPLY = CODES["add"], CODES["subtract"], CODES["multiply"]
 ELEMENTWISE = frozenset(NAMES[2:40]) | {"where", "constant_of", "softplus", "logit"}

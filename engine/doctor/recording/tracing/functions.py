@@ -150,7 +150,18 @@ def _first(called, x, rest, options, gather):
         moved = np.where(moved, moved, np.int32(store().constant(0.0)))
     if not gather and type(x) is Traced and isinstance(value, PLAIN):
         return traced.moved(x, value, moved)
-    return into(_shadowed(value, moved, gather), options.get("out"))
+    is_from_outside = _is_from_outside(x)
+    made = _shadowed(value, moved, gather or is_from_outside)  # weights that are put together are numbers of their own
+    if type(made) is Traced and is_from_outside:
+        made._root.leaf = True
+    return into(made, options.get("out"))
+
+
+def _is_from_outside(x):
+    """Whether an array came from outside, or all of several did: what they are put together to did, too."""
+    if type(x) in (list, tuple):
+        return len(x) > 0 and all([_is_from_outside(each) for each in x])
+    return type(x) is Traced and x._root is not None and x._root.leaf
 
 
 def _register_moving(called, gather):

@@ -1,4 +1,4 @@
-# ruff: noqa: SIM109  (Python 3.8, and few calls where every operation passes)
+# ruff: noqa: C419, SIM109  (Python 3.8, and few calls where every operation passes)
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalSubscript=false
 """What NumPy's own calls do to lineage: ufuncs here, functions in `functions`. One table, a row a function.
 
@@ -9,7 +9,7 @@ recorded.
 import numpy as np
 
 from . import scalars, traced
-from .codes import ADD, CODES, SUBTRACT
+from .codes import ADD, CODES, MULTIPLY, SUBTRACT
 from .traced import PLAIN, Traced, adopt, plain, reference, shadow_of, stripped, wrap, written
 
 UFUNCS = {name: code for name, code in CODES.items() if 2 <= code < CODES["sum"]}
@@ -107,6 +107,8 @@ def _call(function, inputs, options):
             return wrap(value, np.array(shadow_of(inputs[0])[0]), None)
         if code == ADD or code == SUBTRACT:
             return _sum(code, value, inputs)
+        if code == MULTIPLY and any([type(x) in (int, float) and x == 0 for x in inputs]):
+            return wrap(value, *store().leaf(np.asarray(value)))  # `dW = 0 * W`: zeros, and no weight that is scaled
         return _given(code, result(code, value, [reference(x) for x in inputs]), inputs)
     return _into(function, code, inputs, bare, options)
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..confined.drawing import Windowless
-from . import functions, operations, scalars, traced
+from . import functions, matrices, operations, scalars, traced
 from .codes import CODES
 from .operations import store
 from .traced import PLAIN, Traced, has_lineage, plain, reference, shadow_of, shadows, stripped, wrap
@@ -16,6 +16,7 @@ _array, _asarray = np.array, np.asarray
 
 def _new_array(real):
     def made(x, *rest, **options):
+        x = matrices.bare(x)
         if not has_lineage(x) or not store().on:
             return real(x, *rest, **options)
         if type(x) is Traced and real is not _array:
@@ -26,6 +27,8 @@ def _new_array(real):
             return value
         if type(x) is Traced and np.shares_memory(value, plain(x)):
             return x.reshape(value.shape)
+        if type(x) is Traced:
+            return x.astype(value.dtype).reshape(value.shape)
         return wrap(value, np.array(_array(shadows(x)), np.int32).reshape(value.shape), None)
 
     made.__name__ = real.__name__
@@ -37,6 +40,7 @@ def _math(name, code):
     real = getattr(math, name)
 
     def one(x):
+        x = matrices.bare(x)
         value = real(x)
         if isinstance(x, scalars.Lineage):
             return _python(code, value, (x,))
@@ -111,7 +115,7 @@ def cast(kind, *values, **options):
     """`float(x)`, `np.float64(x)` and the like, keeping the lineage of a single number."""
     if len(values) != 1 or options or not has_lineage(values[0]) or not isinstance(kind, type):
         return kind(*values, **options)
-    x = values[0]
+    x = matrices.bare(values[0])
     if kind is float and np.size(plain(x)) == 1:
         return scalars.as_float(x if isinstance(x, scalars.Lineage) else x.reshape(-1)[0])
     if issubclass(kind, np.floating):
@@ -153,8 +157,13 @@ def install():
     """Puts the hooks and patches in place, once in a process."""
     if "function" in traced.HOOKS:
         return
-    traced.HOOKS.update(ufunc=operations.ufunc, function=functions.function)
-    scalars.HOOKS.update(ufunc=operations.ufunc, function=functions.function, store=store)
+    hooks = {
+        "ufunc": matrices.of_matrices(operations.ufunc),
+        "function": matrices.of_matrix_functions(functions.function),
+    }
+    traced.HOOKS.update(hooks)
+    scalars.HOOKS.update(hooks, store=store)
+    matrices.install()
     for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfarray"):
         if hasattr(np, name):
             setattr(np, name, _new_array(getattr(np, name)))

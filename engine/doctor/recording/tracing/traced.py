@@ -269,7 +269,7 @@ def moved(source, value, shadow):
         return scalars.made(value, int(shadow))
     root = source._root
     if root is not None and shadow.base is not root.owner and shadow is not root.owner:
-        root = _followed(Root(shadow, False), root)
+        root = _followed(Root(shadow, False, root.leaf), root)  # a copy of what came from outside does so, too
     out = _view(value, Traced)
     out._s = shadow
     out._root = root

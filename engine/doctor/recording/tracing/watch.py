@@ -9,6 +9,8 @@ import types
 import numpy as np
 
 from . import scalars, traced
+from .matrices import MATRIX, TracedMatrix, bare
+from .matrices import leaf as matrix_leaf
 from .scalars import TRACED
 from .store import VIEW
 from .traced import Traced, wrap
@@ -20,6 +22,7 @@ FILLING = 10000
 _PLAIN = np.ndarray
 _NUMBER = re.compile(r"^-?[\d.e+-]+$")
 _RANDOM = np.random.RandomState  # before anything is patched, and apart from the program's own
+_RECORDED = {Traced, TracedMatrix, *TRACED}
 _FLOATS = (np.float64, np.float32)
 
 
@@ -45,8 +48,10 @@ class ValueWatch:
                 shadow, root = self.store.leaf(value)
                 return wrap(value, shadow, root)
             return value
-        if kind is Traced or not self.store.on:
+        if kind is Traced or kind is TracedMatrix or not self.store.on:
             return value
+        if kind is MATRIX and value.dtype.kind == "f" and value.size <= LARGEST:
+            return matrix_leaf(value)
         if kind is float or kind in _FLOATS:
             made = scalars.made(value, self.store.single(value))
             self.store.leaves.extend((made._i, 1, self.store.line()))
@@ -87,7 +92,7 @@ class ValueWatch:
         if not self.store.on:
             return value
         kind = type(value)
-        if kind is Traced or kind in TRACED:
+        if kind in _RECORDED:
             self.keep(number, 0, value)
             return value
         if kind is types.GeneratorType:
@@ -99,7 +104,7 @@ class ValueWatch:
             return value
         value = self.leaf(value)
         kind = type(value)
-        if kind is Traced or kind in TRACED:
+        if kind in _RECORDED:
             self.keep(number, 0, value)
         elif kind is tuple or kind is list:
             self.several(number, value)
@@ -119,14 +124,14 @@ class ValueWatch:
         site = self.sites[number]
         target = site.target if site.kind == "assign" else ""
         for key, item in list(getattr(value, "__dict__", {}).items())[:256]:
-            if type(item) is Traced or isinstance(item, scalars.Lineage):
+            if type(item) in _RECORDED:
                 self.keep(number, self.store.named(f"{target}.{key:.40}"), item)
 
     def entries(self, number, value):
         site = self.sites[number]
         target = site.target if site.kind == "assign" else ""
         for key, item in value.items():
-            if type(item) is Traced or isinstance(item, scalars.Lineage):
+            if type(item) in _RECORDED:
                 self.keep(number, self.store.named(f"{target}[{key!r:.40}]"), item)
 
     def several(self, number, values):
@@ -135,12 +140,12 @@ class ValueWatch:
             return
         site = self.sites[number]
         for part, item in enumerate(values):
-            if type(item) is Traced or isinstance(item, scalars.Lineage):
+            if type(item) in _RECORDED:
                 self.keep(number, part + 1, item)
             elif site.kind == "return" and type(item) in (tuple, list, dict) and len(item) <= 64:
                 name = site.names[part] if part < len(site.names) else f"{site.target}[{part}]"
                 for key, one in item.items() if type(item) is dict else enumerate(item):
-                    if type(one) is Traced or isinstance(one, scalars.Lineage):
+                    if type(one) in _RECORDED:
                         self.keep(number, self.store.named(f"{name}[{key!r:.40}]"), one)
 
     def keep(self, number, part, value):
@@ -151,9 +156,9 @@ class ValueWatch:
             raise Full()
         self.count += 1
         single = type(value) in TRACED
-        self.store.event(number, part, (VIEW, value._i, 0) if single else traced.reference(value, False))
+        self.store.event(number, part, (VIEW, value._i, 0) if single else traced.reference(bare(value), False))
 
     def after(self, value, number):
         """What is there after a statement that may have written into it."""
-        if self.store.on and (type(value) is Traced or type(value) in TRACED):
+        if self.store.on and type(value) in _RECORDED:
             self.keep(number, 0, value)
