@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.matching import Agreement, compared
-from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedOperation
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.recording.tracing.codes import ELEMENTWISE
 
 DEEPEST = 40
@@ -138,17 +138,52 @@ def _operation(
         _visit(record, inside, places, target, walk, depth + 1)
 
 
+def same_place(record: Record, step: Ids, gradient: Ids, other: Ids) -> Ids | None:
+    """What stands in the making of another step, of a single number, where the gradient stands in the making of this one: both steps were
+    made by the same operations. None where it is not found."""
+    waiting, seen, wanted = [(int(step[0]), int(other[0]))], set[tuple[int, int]](), int(gradient[0])
+    while waiting and len(seen) < MOST_OPERATIONS:
+        pair = waiting.pop()
+        if pair[0] == wanted:
+            return np.array(pair[1:], np.int32)
+        makers = [record.maker(number) for number in pair]
+        if pair in seen or min(makers) < 0:
+            continue
+        seen.add(pair)
+        one, two = (record.operations[k] for k in makers)
+        if one.name != two.name or len(one.operands) != len(two.operands):
+            continue
+        for operands in zip(one.operands, two.operands, strict=True):
+            inside = [_at(o, r, n) for o, r, n in zip((one, two), operands, pair, strict=True)]
+            if inside[0] is not None and inside[1] is not None:
+                waiting.append((inside[0], inside[1]))
+    return None
+
+
+def _at(operation: RecordedOperation, operand: RecordedArray, number: int) -> int | None:
+    """The number of an operand that one of an element-wise result was made from."""
+    if operation.name not in ELEMENTWISE and operation.name != "gather":
+        return None
+    shape = operand.shape if operation.name == "gather" else operation.shape
+    try:
+        return int(operand.at(np.array([number - operation.start]), shape)[0])
+    except ValueError:
+        return None
+
+
 def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:
-    """The first number of what an earlier round left, where a gradient is that plus dL/d(the array), up to a factor: it was never reset.
-    0 where there is none; an optimizer's states, which are scaled or are made from squares, are not that."""
-    given = record.pool[gradient]
-    for first in walk.states:
-        before = record.pool[first : first + len(given)]
-        if len(before) == len(given):
-            with np.errstate(all="ignore"):
-                match = compared(given - before, right)
-            if match is not None and match.right:
-                return first
+    """The first number of what an earlier round left, where a gradient, or what an optimizer's step was made of, is that plus dL/d(the
+    array), up to a factor: it was never reset. 0 where there is none; an optimizer's states, which are scaled or are made from squares, are
+    not that."""
+    for ids in (gradient, *walk.seen):
+        given = record.pool[ids]
+        for first in walk.states:
+            before = record.pool[first : first + len(given)]
+            if len(before) == len(given):
+                with np.errstate(all="ignore"):
+                    match = compared(given - before, right)
+                if match is not None and match.right:
+                    return first
     return 0
 
 
@@ -215,13 +250,36 @@ def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
     return None
 
 
+def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
+    """The gradient in a step that is a sum of it and of an optimizer's state, as in `v = 0.8 * v - 0.1 * dW`: the part that is what it
+    should be, without the number that it is multiplied by there; the same array where it is no such sum."""
+    for _ in range(4):
+        makers = record.makers(ids)
+        operation = record.operations[int(makers[0])] if makers[0] >= 0 and makers.min() == makers.max() else None
+        if operation is None or operation.name not in ("add", "subtract") or len(operation.operands) != 2:
+            return ids
+        if any(r.shape != operation.shape for r in operation.operands):
+            return ids
+        parts = [r.ids().ravel()[ids - operation.start] for r in operation.operands]
+        like = [(m := compared(record.pool[part], right)) is not None and m.right for part in parts]
+        state, gradient = (0, 1) if like[1] else (1, 0)
+        is_state = like[state] or not record.pool[parts[state]].any()
+        if not like[gradient] or not is_state or next(_scalings(record, parts[state]), None) is None:
+            return ids
+        ids = bare(record, parts[gradient], operation.line)
+    return ids
+
+
 def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
-    """By what a clip multiplied a gradient on its way to a step: numbers that were made from gradients, its own or another's; 1 where there
-    is none. `forward` is which numbers the loss was made from."""
+    """By what a clip multiplied a gradient on its way to a step: numbers that were made from gradients, its own or another's, and what else
+    their lines multiply it by, as the largest norm in `limit * g / norm`; 1 where there is none. `forward` is which numbers the loss was
+    made from."""
     factor = 1.0
-    for scaled, numbers, _ in _scalings(record, ids):
+    every = list(_scalings(record, ids))
+    clips = {o.line for o, numbers, _ in every if any(_is_of_gradients(record, n, forward) for n in numbers)}
+    for scaled, numbers, _ in every:
         for number in numbers:
-            if _is_of_gradients(record, number, forward):
+            if scaled.line in clips:
                 value = float(record.pool[number])
                 factor = factor / value if scaled.name == "divide" else factor * value
     return factor

@@ -72,7 +72,25 @@ class SteppedRows:
                 if not may_win(*_at_best(rows)):
                     return None
                 rows[k] = self._walked(row, forward)
-        return self._last(rows)
+        return self._last([self._as_others(row, rows, forward) for row in rows])
+
+    def _as_others(
+        self, row: ComparedGradient, rows: Sequence[ComparedGradient], forward: NDArray[np.bool_]
+    ) -> ComparedGradient:
+        """The row of a single number that an optimizer steps: any number is a multiple of its derivative, so its gradient is what stands
+        where that of an array stands which is stepped in the same line."""
+        if len(row.own) > ONE or row.status != "right" or row.match is None or row.update is None:
+            return row
+        for other in rows:
+            is_inside = other.status == "right" and other.match is None and other.walk is not None
+            if not is_inside or len(other.own) <= ONE or other.update is None or other.update.line != row.update.line:
+                continue
+            ids = gradients.same_place(self.record, other.update.by, other.gradient, row.update.by)
+            match = None if ids is None else compared(self.record.pool[ids], row.right)
+            if ids is not None and match is not None:
+                alone = self._unscaled(ids, row.right, forward) or match
+                return replace(row, match=None, gradient=ids, walk=other.walk, bare=alone)
+        return row
 
     def _of_loss(self, steps: Sequence[Step], forward: NDArray[np.bool_]) -> tuple[Update, Ids] | None:
         """An update of what the loss was made from, and that array; None where it is none."""
@@ -103,14 +121,13 @@ class SteppedRows:
             return replace(row, reason="it is zero, and so is dL/d(it)")
         step = record.pool[update.by] * update.signs
         match = compared(step, right)
-        if match is not None and match.right and not update.sure and match.factor > 0:
-            return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill
+        if match is not None and match.right and not update.sure and (match.factor > 0 or len(level) <= ONE):
+            return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill; any two numbers that are added
         if match is not None and match.right:
             divided = gradients.behind_state(record, update.by, right)
             alone = self._unscaled(divided, right, forward) if divided is not None else None
             if alone is None:
-                alone = compared(record.pool[gradient], right)
-                alone = alone and replace(alone, factor=alone.factor / gradients.clip_of(record, update.by, forward))
+                alone = self._unclipped(gradients.before_momentum(record, gradient, right), right, forward)
             limited = Walk(clipped=True) if len(level) <= ONE and gradients.is_clipped(record, update.by) else None
             return replace(row, status="right", match=match, walk=limited, bare=alone)
         if not update.sure:
@@ -135,7 +152,8 @@ class SteppedRows:
                 alone = self._unscaled(ids, row.right, forward) or match
                 return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
             before[:] = [*before[1 - LAST :], (row.right, walk)]
-        for ids in reversed((row.gradient, *walk.seen)):  # the rate of an optimizer comes last
+        for scaled in reversed((row.gradient, *walk.seen)):  # the rate of an optimizer comes last
+            ids = self._bare(scaled)
             alone = self._beside_a_penalty(row, ids)
             if alone is not None and self._is_made_of(update, ids, forward):
                 return replace(row, status="right", match=None, gradient=ids, walk=Walk(penalty=True), bare=alone)
@@ -158,12 +176,19 @@ class SteppedRows:
 
     def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
         """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
-        maker = self.record.maker(int(ids[0]))
-        if maker < 0:
+        if self.record.maker(int(ids[0])) < 0:
             return None
-        bare = gradients.bare(self.record, ids, self.record.operations[maker].line)
-        alone = compared(self.record.pool[bare], right)
+        return self._unclipped(gradients.before_momentum(self.record, self._bare(ids), right), right, forward)
+
+    def _unclipped(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
+        """A gradient against what it should be, before a clip by its own norm."""
+        alone = compared(self.record.pool[ids], right)
         return alone and replace(alone, factor=alone.factor / gradients.clip_of(self.record, ids, forward))
+
+    def _bare(self, ids: Ids) -> Ids:
+        """An array without the numbers that the line which made it multiplies it by."""
+        maker = self.record.maker(int(ids[0]))
+        return ids if maker < 0 else gradients.bare(self.record, ids, self.record.operations[maker].line)
 
     def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
         """Of the rows of one array one: within an update's line a penalty may look like a step of its own."""

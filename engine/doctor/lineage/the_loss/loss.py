@@ -24,7 +24,7 @@ from engine.doctor.recording.calls.driven import LOSS
 from engine.remembered import last_remembered
 
 NAMED = re.compile(
-    r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
+    r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|bce|xent|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
     re.I,
 )
 MEASURED = re.compile(r"err|mse|mae|acc|fehler", re.I)
@@ -238,9 +238,15 @@ def _differences(
     record: Record, depends: NDArray[np.bool_], stepped: set[int]
 ) -> list[tuple[RecordedArray, Floats, int]]:
     """Outputs, their targets and the operation that first takes their difference: an array minus a given one, or 1
-    taken off one entry. What is `stepped` (first numbers) is no output: `2 * random(...) - 1` is a weight."""
+    taken off one entry. What is `stepped` (first numbers) is no output: `2 * random(...) - 1` is a weight; nor is what was made from such a
+    difference: `momentum * v - rate * dW` is a step."""
     pairs: dict[int, tuple[RecordedArray, Floats, int]] = {}
+    back = np.zeros(len(record.pool), bool)
     for k, operation in enumerate(record.operations):
+        if pairs and any(touched(back, r) for r in operation.operands):
+            back[operation.start : operation.stop] = True
+            continue
+        before = len(pairs)
         if operation.name not in ("subtract", "add") or len(operation.operands) != 2:
             continue
         moving = [touched(depends, r) for r in operation.operands]
@@ -251,6 +257,8 @@ def _differences(
             continue
         if moving[1] and target.size == 1 and _is_written(record, target.first):
             continue  # 1 - p, of a derivative
+        if moving[1] and target.size > 1 and (target.of(record.pool) == 1.0).all():
+            continue  # np.ones(H) - z, of a gate
         values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
         is_one = target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]
         if is_one and (_is_written(record, target.first) or _is_part(record, out)):
@@ -259,6 +267,8 @@ def _differences(
             given = _settled(record, out)
             if given is not None:
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
+        if len(pairs) > before:
+            back[operation.start : operation.stop] = True
     return list(pairs.values())
 
 

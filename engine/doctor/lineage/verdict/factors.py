@@ -70,7 +70,7 @@ def _without_other_optimizers(
 
 def _inside(rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
     """Gradients that were found inside an optimizer's step."""
-    return [r for r in rows if r.status == "right" and r.match is None and r.walk is not None and len(r.own) > ONE]
+    return [r for r in rows if r.status == "right" and r.match is None and r.walk is not None]
 
 
 def _odd_inside(rows: Sequence[ComparedGradient], direct: Sequence[ComparedGradient]) -> list[ComparedGradient]:

@@ -84,3 +84,51 @@ def test_a_line_that_scales_one_gradient_is_no_optimizer(tmp_path: Path) -> None
     halved = rates.replace("g1 = 0.1", "g1 = 0.05")
     verdict = verdict_on(tmp_path, changed(TAGGER, (update, halved + steps)), rounds=1)
     assert statuses(verdict)["W"] == "wrong"
+
+
+def test_a_clip_is_all_that_its_line_multiplies_by(tmp_path: Path) -> None:
+    clip = "        d = d if np.linalg.norm(d) < 0.5 else 0.5 * (d / np.linalg.norm(d))\n        w -= 0.1 * d\n"
+    verdict = verdict_on(tmp_path, network(("        w -= 0.1 * d\n", clip)))
+    assert verdict.verdict == "right"
+
+
+MOMENTUM = "        speed[k] = 0.8 * speed[k] - 0.1 * grad\n        weight += 0.8 * speed[k] - 0.1 * grad\n"
+UPDATE = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
+STEPS = "    for k, (weight, grad) in enumerate(zip((U, W, V, b, c), grads)):\n"
+
+
+def test_the_factor_is_the_gradient_s_and_not_that_of_a_step_with_momentum(tmp_path: Path) -> None:
+    before = ("for step in", "speed = [np.zeros_like(w) for w in (U, W, V, b, c)]\nfor step in")
+    text = changed(TAGGER, (UPDATE, STEPS + MOMENTUM), before, ("dy[labels[t]] -= 1", "dy[labels[t]] -= 1; dy /= T"))
+    verdict = verdict_on(tmp_path, text, rounds=2)
+    assert verdict.verdict == "right"
+    assert all(r.bare is not None and abs(r.bare.factor - 0.2) < 1e-9 for r in verdict.compared)
+    uncomputed = ("        loss -= np.log(ps[-1][label])\n", "")
+    penalty = ("dW += np.outer(dz, hs[t])", "dW += np.outer(dz, hs[t]) + 0.01 * W")
+    verdict = verdict_on(tmp_path, changed(text, uncomputed, penalty, ("print(step, loss)", "pass")), rounds=2)
+    assert verdict.verdict == "right"  # what the momentum is taken off is no target
+    assert "a penalty on the weights is added to the gradient" in verdict.conventions
+
+
+ADAM = """
+        m[k] = 0.9 * m[k] + 0.1 * grad
+        v[k] = 0.99 * v[k] + 0.01 * grad**2
+        weight -= 0.01 * m[k] / (np.sqrt(v[k]) + 1e-8)
+"""
+
+
+def test_a_single_number_in_an_optimizer_is_compared_as_the_arrays_beside_it_are(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        (UPDATE, STEPS + ADAM[1:]),
+        ("for step in", "m, v = ([np.zeros_like(w) for w in (U, W, V, b, c)] for _ in range(2))\nfor step in"),
+        ("e = np.exp(V @ hs[-1] + c)\n        ps.append(e / e.sum())", "ps.append(V @ hs[-1] + c)"),
+        ("loss -= np.log(ps[-1][label])", "loss += 0.5 * ((ps[-1] - label) ** 2).sum()"),
+        ("dy[labels[t]] -= 1", "dy -= labels[t]"),
+        ("D, H, K, T = 3, 4, 3, 5", "D, H, K, T = 3, 4, 1, 5"),
+        ("rng.randint(0, K, T)", "rng.randn(T)"),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.verdict == "right", [(r.name, r.status, r.reason) for r in verdict.compared]
+    wrong = verdict_on(tmp_path, changed(text, ("        dc += dy\n", "        dc += dy / T\n")), rounds=1)
+    assert statuses(wrong)["c"] == "wrong"
