@@ -14,7 +14,7 @@ from dataclasses import replace
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending.around.blocks import begun, interchanged, reordered, stepped_early, unconditional
+from engine.doctor.mending.around.blocks import begun, interchanged, masked, reordered, stepped_early, unconditional
 from engine.doctor.mending.around.forward import copied, of_output
 from engine.doctor.mending.around.unshown import (
     accumulations,
@@ -26,6 +26,7 @@ from engine.doctor.mending.around.unshown import (
     scaled,
     stored_elsewhere,
     through_softmax,
+    turned_round,
     unstored,
     without_targets,
 )
@@ -87,7 +88,11 @@ def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL) -> list
     prober = Prober(
         trial.trials, trial.verdict, [text_of(a) for t in trial.texts.values() for a in atoms_in(ast.parse(t))]
     )
-    found = _found(trial, copied(trial.texts), 8) or _found(trial, scaled(trial.texts, trial.verdict, every))
+    found = (
+        _found(trial, copied(trial.texts), 8)
+        or _found(trial, masked(trial.texts, every, trial.record, idle=True), 8)
+        or _found(trial, scaled(trial.texts, trial.verdict, every))
+    )
     if found:
         return found
     later = list[Survivor]()
@@ -128,10 +133,12 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed
         _found(trial, accumulations(every))
         or _found(trial, rebound(texts, trial.verdict), 8)
         or _found(trial, stored_elsewhere(every))
+        or _found(trial, turned_round(every), 6)
         or _found(trial, carried(texts, trial.verdict, prober.is_right))
-        or _found(trial, looped(texts, every))
+        or _found(trial, looped(texts, every, trial.verdict))
         or _found(trial, begun(texts, every), 8)
         or _found(trial, unconditional(texts, every), 8)
+        or _found(trial, masked(texts, every, trial.record, idle=False), 8)
         or _found(trial, without_targets(texts, every), 6)
         or _found(trial, stepped_early(every), 8)
     )
@@ -217,13 +224,16 @@ def _first_survivors(answers: Sequence[Probed]) -> list[tuple[EditPlace, Stateme
 
 
 def _beside(places: list[EditPlace], failed: list[EditPlace]) -> list[EditPlace]:
-    """What stands beside the first line that fails, and what is handed to functions: a share of what it should be looks right."""
+    """What stands beside the first line that fails, what hands on to it from round to round, and what is handed to functions: a share of
+    what it should be looks right."""
     if not failed:
         return []
     body = failed[0].body
     at = body.index(failed[0].statement)
     others = [p for p in places if p not in failed[:4] and not p.given]
-    near = [p for p in others if p.body is body and abs(body.index(p.statement) - at) <= 4]
+    reads = {text_of(a) for a in atoms_in(failed[0].statement)}
+    same = [p for p in others if p.body is body]
+    near = [p for p in same if abs(body.index(p.statement) - at) <= 4 or (p.repeats and _targets(p) & reads)]
     return near + [p for p in others if p.body is not body and edits.calls_own(p.statement)][:CALLERS]
 
 
@@ -234,11 +244,14 @@ def _sources_first(some: Sequence[Survivor], failed: Sequence[EditPlace]) -> lis
 
     def rank(survivor: Survivor) -> tuple[bool, bool, tuple[int, ...]]:
         order, place, _ = survivor
-        targets = place.statement.targets if isinstance(place.statement, ast.Assign) else []
         beside = place.body is failed[0].body if failed else False
-        return not (beside and any(text_of(t) in reads for t in targets)), not place.apart, order
+        return not (beside and bool(_targets(place) & reads)), not place.apart, order
 
     return sorted(some, key=rank)
+
+
+def _targets(place: EditPlace) -> set[str]:
+    return {text_of(t) for t in place.statement.targets} if isinstance(place.statement, ast.Assign) else set()
 
 
 def _makers(record: Record, verdict: RunVerdict) -> list[Blamed]:

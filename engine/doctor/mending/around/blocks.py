@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from engine.doctor.lineage.record.reading import Record
+from engine.doctor.mending.around.loops import holds
 from engine.doctor.mending.edits.atoms import text_of
 from engine.doctor.mending.trials.places import EditPlace
 from engine.doctor.mending.trials.proposal import Proposal, instead
@@ -51,12 +53,12 @@ def _carries(tree: ast.Module, lines: set[int]) -> Iterator[LoopCarry]:
         own = list(_inside(scope))
         loops = [n for n in own if isinstance(n, (ast.For, ast.While))]
         starts = [(n, name, value) for n in own if isinstance(n, ast.Assign) for name, value in _first_values(n)]
-        for loop in [n for n in loops if isinstance(n, ast.For) and any(_holds(n, line) for line in lines)]:
+        for loop in [n for n in loops if isinstance(n, ast.For) and any(holds(n, line) for line in lines)]:
             for name in _handed_on(loop):
                 others = [k for k in loops if k is not loop and name in _stored(k) and k.lineno < loop.lineno]
-                apart = [k for k in others if not _holds(k, loop.lineno)]
+                apart = [k for k in others if not holds(k, loop.lineno)]
                 before = [s for s in starts if s[1] == name and s[0].lineno < loop.lineno]
-                before = [s for s in before if not any(_holds(k, s[0].lineno) for k in apart)]
+                before = [s for s in before if not any(holds(k, s[0].lineno) for k in apart)]
                 if not before or not others:
                     continue
                 start, _, value = max(before, key=lambda s: s[0].lineno)
@@ -86,10 +88,6 @@ def _inside(scope: ast.AST) -> Iterator[ast.AST]:
             yield from _inside(node)
 
 
-def _holds(statement: ast.stmt, line: int) -> bool:
-    return statement.lineno <= line <= (statement.end_lineno or 0)
-
-
 def _handed_on(loop: ast.For) -> list[str]:
     """The variables that a loop reads before it makes them anew."""
     read: dict[str, None] = {}
@@ -111,13 +109,40 @@ def unconditional(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iter
     """Statements that run under a condition, and should always."""
     for file, tree, lines in _files(texts, places):
         guards = [
-            n for n in ast.walk(tree) if isinstance(n, ast.If) and any(_holds(s, k) for s in n.body for k in lines)
+            n for n in ast.walk(tree) if isinstance(n, ast.If) and any(holds(s, k) for s in n.body for k in lines)
         ]
         for guard in sorted(guards, key=lambda n: -n.lineno):
             if "__name__" not in text_of(guard.test):
                 inside = "; ".join(text_of(s) for s in guard.body)
                 old = f"if {text_of(guard.test)}: {inside}"
                 yield Proposal(file, guard, guard.test, "True", "condition", old, inside)
+
+
+def masked(texts: Mapping[str, str], places: Sequence[EditPlace], record: Record, *, idle: bool) -> Iterator[Proposal]:
+    """A number that is put where a condition holds, `d[a < 0] = 0`, under another condition; `idle` are those that never held: nothing that
+    was made shows such a line. First the bound itself, and what the function is handed and never reads."""
+    written = [e for e in record.events if not record.constants.isdisjoint(e.value.ids().ravel().tolist())]
+    wrote = {(e.site.file, e.site.line) for e in written}
+    for file, tree, lines in _files(texts, places):
+        for scope in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and any(holds(n, k) for k in lines)]:
+            read = {n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+            handed = sorted((a.arg for a in scope.args.args), key=lambda name: name in read)
+            for statement in [n for n in _inside(scope) if isinstance(n, ast.Assign)]:
+                match statement.targets if ((file, statement.lineno) not in wrote) == idle else []:
+                    case [ast.Subscript(value=into, slice=ast.Compare(left=left, ops=[op], comparators=[bound]))]:
+                        forms = [f"{text_of(left)} {_WITH_BOUND.get(type(op), '')} {text_of(bound)}"]
+                        forms = [] if type(op) not in _WITH_BOUND else forms
+                        names = [name for name in handed if name not in (text_of(left), "self")]
+                        sign = text_of(ast.Compare(ast.Name("x"), [op], [bound]))[1:]
+                        for made in [*forms, *(f"{name}{sign}" for name in names)]:
+                            text = f"{text_of(into)}[{made}] = {text_of(statement.value)}"
+                            yield instead(file, statement, text, "mask")
+                    case _:
+                        pass
+
+
+_WITH_BOUND: dict[type[ast.cmpop], str] = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"}
+"""The same order with its bound, or without it."""
 
 
 def stepped_early(places: Sequence[EditPlace]) -> Iterator[Proposal]:

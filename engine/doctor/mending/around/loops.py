@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from engine.doctor.mending.edits.atoms import text_of
 
 
-def headers(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.For, str, bool]]:
-    """Loops around these lines, the innermost first: what each may be meant to run over, and whether that is another order."""
+def headers(tree: ast.Module, lines: set[int], training: Collection[int] = ()) -> Iterator[tuple[ast.For, str, bool]]:
+    """Loops around these lines, the innermost first, those around lines of the `training` last: what each may be meant to run over, and
+    whether that is another order."""
     loops = [
         n for n in ast.walk(tree) if isinstance(n, ast.For) and any(n.lineno < k <= (n.end_lineno or 0) for k in lines)
     ]
     sizes = list(_sizes(tree))
-    for loop in sorted(loops, key=lambda n: -n.lineno)[:3]:
+    for loop in sorted(loops, key=lambda n: (any(holds(n, k) for k in training), -n.lineno))[:3]:
         seen = {text_of(loop.iter)}
         for made, order in _of(loop.iter, sizes):
             if made not in seen:
                 seen.add(made)
                 yield loop, made, order
+
+
+def holds(statement: ast.stmt, line: int) -> bool:
+    """Whether a line belongs to a statement."""
+    return statement.lineno <= line <= (statement.end_lineno or 0)
 
 
 def counted(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.stmt, ast.expr, str, str]]:

@@ -47,17 +47,26 @@ def _handed_to_the_next_round(file: str, missing: MissingCarry) -> Proposal:
     return Proposal(file, adds, adds, made, "", text_of(adds), mended, "future-gradient-dropped", (last, begin))
 
 
-def looped(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
-    """A loop around lines that made the gradients, that runs over other steps, or in another order."""
+def looped(texts: Mapping[str, str], places: Sequence[EditPlace], verdict: RunVerdict) -> Iterator[Proposal]:
+    """A loop around lines that made the gradients, that runs over other steps, or in another order; last those in which the loss is made
+    or weights are stepped, for these repeat the training."""
+    training = _training_lines(verdict)
     for file in dict.fromkeys(p.file for p in places):
         lines = {p.statement.lineno for p in places if p.file == file}
-        for loop, made, order in headers(ast.parse(texts[file]), lines):
+        for loop, made, order in headers(ast.parse(texts[file]), lines, [n for of, n in training if of == file]):
             old, head = text_of(loop.iter), f"for {text_of(loop.target)} in "
             id = names.of_loop(old, made, order=order)
             yield Proposal(file, loop, loop.iter, made, "", f"{head}{old}:", f"{head}{made}:", id)
         for statement, part, made, id in counted(ast.parse(texts[file]), lines):
             old = text_of(statement).partition("\n")[0]
             yield Proposal(file, statement, part, made, "", old, old.replace(text_of(part), made), id)
+
+
+def _training_lines(verdict: RunVerdict) -> list[tuple[str, int]]:
+    """The files and numbers of the lines of the loss and of the updates."""
+    record, loss = verdict.record, verdict.loss
+    steps = [record.lines[row.update.line] for row in verdict.compared if row.update] if record is not None else []
+    return [*([(loss.file, loss.line)] if loss is not None else []), *((line.file, line.number) for line in steps)]
 
 
 def inserted(places: Sequence[EditPlace]) -> Iterator[Proposal]:
@@ -229,6 +238,19 @@ def stored_elsewhere(places: Sequence[EditPlace]) -> list[Proposal]:
     """What is put into an array at another index: no value shows it. First where no right gradient is made."""
     first = sorted([p for p in places if not p.given], key=lambda place: not place.apart)
     return [of_edit(p, e) for p in first for e in edits.stored_elsewhere(p.statement, p.atoms)]
+
+
+def turned_round(places: Sequence[EditPlace]) -> Iterator[Proposal]:
+    """What a layer that reads in the other direction gives back, in that direction's order: it is to be turned round, as other lines of
+    its block turn arrays."""
+    for place in places:
+        turns = any("::-1" in text_of(s) for s in place.body)
+        calls = [n for n in ast.walk(place.statement) if isinstance(n, ast.Call)] if turns and not place.given else []
+        for call in calls:
+            root = text_of(call.func).partition(".")[0]
+            if root not in ("np", "numpy"):
+                old, made = text_of(place.statement), f"{text_of(call)}[::-1]"
+                yield Proposal(place.file, place.statement, call, made, "index", old, old.replace(text_of(call), made))
 
 
 def handed_on(places: Sequence[EditPlace]) -> list[Proposal]:

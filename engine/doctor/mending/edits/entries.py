@@ -50,14 +50,37 @@ _AFTER_THE_FIRST, _BEFORE_THE_LAST = ast.Slice(ast.Constant(1)), ast.Slice(None,
 def at_another_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[ast.Subscript]:
     """The entry at indices beside its own, or at those that entries nearby are read at; also where one is an entry itself, `x[ids[t]]`."""
     several = isinstance(node.slice, ast.Tuple)
+    if isinstance(node.slice, ast.Tuple) and not any(isinstance(part, ast.Slice) for part in node.slice.elts):
+        yield ast.Subscript(node.value, ast.Tuple(node.slice.elts[::-1], ast.Load()), node.ctx)
     for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
-        if isinstance(part, ast.Slice) or (isinstance(part, ast.Constant) and not isinstance(part.value, int)):
+        if isinstance(part, ast.Slice):
+            yield from (
+                replaced_in(node, ("slice", "elts", k) if several else ("slice",), other) for other in _other_part(part)
+            )
+            continue
+        if isinstance(part, ast.Constant) and not isinstance(part.value, int):
             continue
         text = text_of(part)
         inside = at_another_index(part, around) if isinstance(part, ast.Subscript) else ()
         others = [*beside(part, text), *_by_other_variables(part, _indices(around)), *map(text_of, inside)]
         for made in dict.fromkeys(others):
             yield replaced_in(node, ("slice", "elts", k) if several else ("slice",), parsed(made))
+
+
+def _other_part(part: ast.Slice) -> Iterator[ast.Slice]:
+    """The other part of what a slice cuts in two, or as much from the other end: of `z[D:]`, the part behind D, `z[:D]`, `z[:-D]` and
+    `z[-D:]`; and the same entries in the other order."""
+    match part:
+        case ast.Slice(lower=ast.Name() | ast.Attribute() as n, upper=None, step=None):
+            less = ast.UnaryOp(ast.USub(), n)
+            yield from (ast.Slice(None, less), ast.Slice(None, n), ast.Slice(less, None))
+        case ast.Slice(lower=None, upper=ast.Name() | ast.Attribute() as n, step=None):
+            less = ast.UnaryOp(ast.USub(), n)
+            yield from (ast.Slice(less, None), ast.Slice(n, None), ast.Slice(None, less))
+        case ast.Slice(lower=None, upper=None, step=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1))):
+            yield ast.Slice(None, None)
+        case _:
+            return
 
 
 def _by_other_variables(part: ast.expr, variables: Sequence[str]) -> Iterator[str]:

@@ -60,6 +60,8 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
         inner = text_of(node)
         for other in around[:LIKELY]:
             yield "variable", parsed(other), (inner, other)
+    if isinstance(node, ast.BinOp):
+        yield from _split(node, around)
     if isinstance(node, ast.Call):
         yield from _of_call(node)
         yield from _masked(node, around)
@@ -130,6 +132,22 @@ def _of_operation(node: ast.BinOp) -> Iterator[Made]:
                 yield from _derivatives(left)
         case _:
             return
+
+
+def _split(node: ast.BinOp, around: Sequence[str]) -> Iterator[Made]:
+    """Terms of a sum that are multiplied by one array, and each should be by its own: `(df + di) * pf` for `df * pf + di * pi`."""
+    if not isinstance(node.op, (ast.Mult, ast.MatMult)):
+        return
+    for on_the_left, terms, factor in ((False, node.left, node.right), (True, node.right, node.left)):
+        if not (isinstance(terms, ast.BinOp) and isinstance(terms.op, (ast.Add, ast.Sub)) and is_atom(factor)):
+            continue
+        if not (is_atom(terms.left) and is_atom(terms.right)):
+            continue  # 1 - h is one factor
+        for other in [a for a in around if a != text_of(factor)]:
+            for first, second in ((factor, parsed(other)), (parsed(other), factor)):
+                pairs = [(first, terms.left), (second, terms.right)]
+                one, two = (ast.BinOp(*((a, node.op, b) if on_the_left else (b, node.op, a))) for a, b in pairs)
+                yield "variable", ast.BinOp(one, terms.op, two), (text_of(factor), other)
 
 
 def _derivatives(node: ast.BinOp) -> Iterator[Made]:

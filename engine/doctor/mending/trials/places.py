@@ -189,13 +189,13 @@ def _atoms(body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None) 
 
 
 def _unread(body: list[ast.stmt], function: ast.AST) -> list[str]:
-    """What a function makes and never reads, at the indices of a block."""
+    """What a function makes or is handed and never reads, at the indices of a block."""
     names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
     read = {n.id for n in names if isinstance(n.ctx, ast.Load)}
-    made = dict.fromkeys(n.id for n in names if isinstance(n.ctx, ast.Store) and n.id not in read)
+    made = dict.fromkeys([n.id for n in names if isinstance(n.ctx, ast.Store)] + [*_arguments(function)])
     entries = [n.slice for s in body for n in ast.walk(s) if isinstance(n, ast.Subscript)]
     at = dict.fromkeys(index.id for index in entries if isinstance(index, ast.Name))
-    return [f"{name}[{index}]" for name in made for index in at]
+    return [f"{name}[{index}]" for name in made if name not in read for index in at]
 
 
 def _arguments(function: ast.AST) -> tuple[str, ...]:
@@ -208,14 +208,15 @@ def _count(record: Record, part: Record, place: EditPlace) -> None:
     """How often the statement ran, from the events of one of its sites."""
     end = max((e.time for e in part.events), default=0)
     begin = min((e.time for e in part.events), default=0)
-    counts: dict[tuple[int, int], list[int]] = {}
+    counts: dict[tuple[bool, int, int], list[int]] = {}
     for event in record.events:
-        if event.site.line == place.statement.lineno and event.site.file == place.file and event.site.kind != "step":
-            count = counts.setdefault((id(event.site), event.part), [0, 0])
+        if event.site.line == place.statement.lineno and event.site.file == place.file:
+            count = counts.setdefault((event.site.kind == "step", id(event.site), event.part), [0, 0])
             count[0] += event.time < begin
             count[1] += event.time <= end
+    made = [count for (is_step, *_), count in counts.items() if not is_step]  # of `p[y] -= 1` there is only the step
     if counts:
-        place.before, place.total = max(counts.values(), key=lambda c: c[1])
+        place.before, place.total = max(made or counts.values(), key=lambda c: c[1])
 
 
 def replaced(text: str, statement: ast.stmt | ast.expr, made: str) -> str:

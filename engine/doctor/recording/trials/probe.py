@@ -178,7 +178,8 @@ class Probes:
             elif same:
                 edit.count, edit.late = 1, True
                 line.late.append(edit)  # it calls what must not be called twice
-        known = [(a, shape(a)) for a in line.atoms if shape(a)]
+        known = [(a, shape(a)) for a in line.atoms if shape(a) or _is_part(line.values.value(a))]
+        known += [("(1 - %s)" % a, ()) for a, one in known if one == ()]  # the rest, of a part: a leaky unit has both
         for number, (template, inner, alone, makes, place) in enumerate(line.holes):
             codes = {sign: compiled(template % (" %s %s" % (sign, TERM))) for sign in "+-*"}
             for term in terms(known, shape(inner), alone) if shape(inner) is not None else ():
@@ -198,6 +199,11 @@ class Probes:
             }
             for line in self.lines
         ]
+
+
+def _is_part(value):
+    """Whether it is a single number between 0 and 1, as the rate of a leaky unit is."""
+    return np.shape(value) == () and np.asarray(value).dtype.kind == "f" and 0 < abs(float(value)) < 1
 
 
 class Inserter(ast.NodeTransformer):

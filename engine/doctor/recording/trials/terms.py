@@ -57,9 +57,9 @@ class AtomValues:
 
 
 def terms(known, wanted, alone=False):
-    """Terms of one or two of the arrays (text, shape) that have this shape, or of one alone."""
+    """Terms of one or two of the arrays (text, shape) that have this shape, or of one alone; single numbers are factors only."""
     for a, one in known:
-        if _spreads(one, wanted):
+        if one and _spreads(one, wanted):
             for sign in "+-*":
                 yield MissingTerm(sign, a)
     if alone:
@@ -75,7 +75,7 @@ def terms(known, wanted, alone=False):
                 yield MissingTerm("-", a, "*", b)
     for a, one in known:
         for b, two in known:
-            if a != b and len(one) <= 2 and len(two) <= 2:
+            if a != b and 0 < len(one) <= 2 and 0 < len(two) <= 2:
                 for first, x in ((a, one), (a + ".T", one[::-1])):
                     for second, y in ((b, two), (b + ".T", two[::-1])):
                         if x[-1] == y[0] and x[:-1] + y[1:] == tuple(wanted) and (len(one) + len(two) > 2):

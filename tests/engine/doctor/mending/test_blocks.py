@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Iterable
 
 from engine.doctor.mending.around.blocks import begun, interchanged, reordered, unconditional
-from engine.doctor.mending.around.unshown import inserted
+from engine.doctor.mending.around.loops import headers
+from engine.doctor.mending.around.unshown import inserted, turned_round
 from engine.doctor.mending.trials.places import EditPlace, statements
 from engine.doctor.mending.trials.proposal import Proposal
 
@@ -73,3 +74,19 @@ def test_the_entry_next_to_one_is_added_nowhere() -> None:
     text = "dx[t + 1] += z[0]\n"
     found = _found(text, "dx[t + 1] += z[0]; dx[t] += z[1]\n", lambda _, places: inserted(places), {1})
     assert (found.statement.lineno, found.kind) == (1, "inserted")
+
+
+def test_what_the_other_direction_gives_back_is_turned_round() -> None:
+    text = "dx = forwards.back(d)\ndx = dx + backwards.back(d[::-1])\n"
+    wanted = text.replace("d[::-1])", "d[::-1])[::-1]")
+    assert _found(text, wanted, lambda _, places: turned_round(places), {1, 2}).statement.lineno == 2
+
+
+def test_loops_of_the_training_are_looked_at_last() -> None:
+    text = (
+        "def back():\n    for t in range(T - 1, 0, -1):\n        d = U @ d\n    for g in (dU, dV):\n        g *= 2\n"
+        "for epoch in range(9):\n    for x in data:\n        W -= back()\n"
+    )
+    found = list(headers(ast.parse(text), {3, 5, 8}, [8]))
+    assert (2, "range(T - 1, -1, -1)") in [(loop.lineno, made) for loop, made, _ in found]
+    assert [loop.lineno for loop, _, _ in found][-1] == 7

@@ -48,6 +48,49 @@ def test_what_came_back_from_the_loss_is_left_out_of_a_line(tmp_path: Path, righ
     assert found.fix == fix
 
 
+RELU = (
+    ("hs.append(np.tanh(U @ x + W @ hs[-1] + b))", "hs.append(np.maximum(U @ x + W @ hs[-1] + b, 0))"),
+    ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh.copy()\n        dz[hs[t + 1] < 0] = 0"),
+)
+
+
+def test_a_mask_that_never_holds_is_wrong_at_its_bound(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, *RELU))
+    (found,) = diagnose(path).diagnoses
+    assert found.fix == "dz[hs[t + 1] <= 0] = 0"
+
+
+def test_a_leaky_unit_s_error_keeps_so_much_of_itself(tmp_path: Path) -> None:
+    leaky = ("hs.append(np.tanh(U @ x + W @ hs[-1] + b))", "hs.append(k * hs[-1] + np.tanh(U @ x + W @ hs[-1] + b))")
+    kept = ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - (hs[t + 1] - k * hs[t]) ** 2)")
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, leaky, kept, ("T = 3, 4, 3, 5", "T = 3, 4, 3, 5\nk = 0.5")))
+    (found,) = diagnose(path).diagnoses
+    assert found.fix == "later = W.T @ dz + dh * k"
+
+
+def test_gradients_that_are_never_reset_are_named_where_an_optimizer_scales_them(tmp_path: Path) -> None:
+    update = (
+        "        s[k] *= 0.9\n        s[k] += 0.1 * grad ** 2\n        weight -= 0.01 * grad / (np.sqrt(s[k]) + 1e-6)\n"
+    )
+    made = "dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))\n"
+    text = changed(
+        TAGGER,
+        ("    " + made, ""),
+        ("def backward", f"{made}s = [np.zeros_like(m) for m in (U, W, V, b, c)]\n\n\ndef backward"),
+        (
+            "zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n",
+            "zip(range(5), (U, W, V, b, c), grads):\n" + update,
+        ),
+        ("for weight, grad in", "for k, weight, grad in"),
+        *((f"        d{w} += ", f"        d{w}[...] += ") for w in "VcUWb"),
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    assert {d.id for d in diagnose(path).diagnoses} == {"gradients-not-reset"}
+
+
 def test_an_entry_that_stands_nowhere_nearby_may_be_meant(tmp_path: Path) -> None:
     """The backward loop reads the states at t - 1 only, once the derivative, which reads them at t, is gone."""
     text = changed(
@@ -285,5 +328,6 @@ def test_taking_outputs_off_targets_is_no_early_step_of_a_weight(tmp_path: Path)
     path = tmp_path / "mine.py"
     path.write_text(TARGETS_BY_ENTRIES)
     report = diagnose(path)
-    assert [found.id for found in report.diagnoses] == ["gradient-of-another-loss"]
+    assert [found.id for found in report.diagnoses] == ["delta-before-softmax"]
+    assert [id for id, _ in report.remarks] == ["gradient-of-another-loss"]
     assert len(set(report.not_compared)) == len(report.not_compared)

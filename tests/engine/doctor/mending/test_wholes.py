@@ -29,6 +29,10 @@ from engine.doctor.mending.trials.pure import pure_functions
         ("s = sigmoid(s) * (1 - sigmoid(s))", "derivative", "s = s * (1 - s)"),
         ("dW += outer_sum(d, h)", "exchanged", "dW += outer_sum(h, d)"),
         ("d = np.dot(W.T, np.dot(W.T, dz))", "factor-dropped", "d = np.dot(W.T, dz)"),
+        ("dc = dc * f + (da + dz) * y", "variable", "dc = dc * f + (da * p + dz * y)"),
+        ("dh = dz[D:]", "index", "dh = dz[:-D]"),
+        ("dh = dz[:, :D]", "index", "dh = dz[:, D:]"),
+        ("dE = f(x[i, j], d)", "index", "dE = f(x[j, i], d)"),
     ],
 )
 def test_edits_of_several_places_at_once(wrong: str, kind: str, right: str) -> None:
