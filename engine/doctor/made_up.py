@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from engine.doctor.called_again import called_again
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
-from engine.doctor.read.syntax import UserProgram, program
+from engine.doctor.read.syntax import program
 from engine.doctor.recognise.calls import FoundCall, calls
-from engine.doctor.recognise.passes import Pass, caller, passes
+from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
@@ -26,34 +26,30 @@ def examine_functions(source: SourceFile, function: str | None, wishes: Wishes) 
 
     A pass is wrong or right by its own lineage. That no arguments were found that fit is no mistake: then it could not be called. Raises
     InputError where there is no function of that name."""
-    return [_followed(source, each, wishes).report for each in _asked(source, function, wishes)]
+    return [own.report for own in _examined(source, function, wishes)]
 
 
 def follow_function(source: SourceFile, function: str | None, wishes: Wishes) -> OwnRun | None:
     """The call of the backward pass that is named, else of the first that could be called; None where there is none."""
-    runs = (_followed(source, each, wishes) for each in _asked(source, function, wishes))
-    return next((own for own in runs if own.record is not None), None)
+    return next((own for own in _examined(source, function, wishes) if own.record is not None), None)
 
 
-def _asked(source: SourceFile, function: str | None, wishes: Wishes) -> list[FoundCall]:
-    """How each pass that is asked for is called."""
+def _examined(source: SourceFile, function: str | None, wishes: Wishes) -> Iterator[OwnRun]:
+    """What each pass shows that is asked for; where that stays open, what the method does that trains with it."""
     found = program(source.tree())
     every = [] if function is None else passes(found)
     of_class = [one for one in every if one.backward.owner is not None and one.backward.owner.name == function]
     named = found.named(function, clean(source.path.name)) if function is not None and not of_class else None
-    return _calls(source, found, of_class or passes(found, named), wishes)
-
-
-def _calls(source: SourceFile, found: UserProgram, examined: Sequence[Pass], wishes: Wishes) -> list[FoundCall]:
-    """How each pass is called; one that cannot be called alone by the method that trains with it, where there is one."""
-    if not examined:
-        return []
+    asked = of_class or passes(found, named)
     file = ProgramFile(source.path, source.text, source.cells)
-    told = calls(file, examined, wishes)
-    instead = {k: whole for k, each in enumerate(told) if not each.texts and (whole := caller(found, each.examined))}
-    for k, each in zip(instead, calls(file, list(instead.values()), wishes) if instead else (), strict=True):
-        told[k] = replace(each, examined=told[k].examined, reason=told[k].reason)
-    return told
+    for call in calls(file, asked, wishes) if asked else ():
+        own = _followed(source, call, wishes)
+        whole = caller(found, call.examined) if own.report.verdict not in ("correct", "wrong") else None
+        if whole is not None:
+            (trained,) = calls(file, [whole], wishes)
+            by_training = _followed(source, replace(trained, examined=call.examined, reason=call.reason), wishes)
+            own = by_training if by_training.record is not None else own
+        yield own
 
 
 def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:

@@ -7,15 +7,18 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from engine.doctor.read.syntax import UserFunction, UserProgram
+from engine.doctor.read.syntax import UserFunction, UserProgram, called_name
 
 _BACKWARD = re.compile(r"back_?ward|back_?prop|bptt|bprop|bwd|gradient|grads?(?:_|$)|loss_?fun|forward_?back", re.I)
 _NEVER = re.compile(
-    r"check|numeric|update|clip|adam|sgd|momentum|optimi|test|plot|init|zero_|descent|train|fit|approx|print|predict",
+    r"check|numeric|(?:^|_)num(?:_|$)|update|clip|adam|sgd|momentum|optimi|test|plot|init|zero_|descent|train|fit|approx|print|predict",
     re.I,
 )
-_FORWARD = re.compile(r"forward|fprop|fwd|feed|predict|^call$|^__call__$|^run", re.I)
-_LOSS = re.compile(r"^(?:compute_|calc(?:ulate)?_|total_)?(?:loss|cost)(?:_fun\w*)?$", re.I)
+_CHECK = re.compile(r"check|numeric|(?:^|_)num(?:_|$)|test", re.I)
+_FORWARD = re.compile(r"for?ward|fprop|fwd|feed|predict|^call$|^__call__$|^run", re.I)
+_USE = re.compile(r"predict|^run", re.I)
+"""What only uses a trained network may call its forward pass."""
+_LOSS = re.compile(r"^(?:compute_|calc(?:ulate)?_|total_)?(?:loss|cost)(?:_?fun\w*)?$", re.I)
 _OF_WEIGHTS = re.compile(r"^(?:d_?|grad_?)[WUVwuvb]\w*$")
 _PAIRS = (
     ("backward", "forward"),
@@ -64,15 +67,24 @@ def caller(found: UserProgram, examined: Pass) -> Pass | None:
         return None
     both = {examined.backward.node.name, examined.forward.node.name}
     whole = [f for f in found.functions if f.owner is examined.backward.owner and both <= f.called]
+    whole = [f for f in whole if not _CHECK.search(f.node.name)] or whole
     return Pass(whole[0]) if len(whole) == 1 else None
 
 
 def _calls(other: UserFunction, function: UserFunction) -> bool:
-    """Whether a backward pass calls another: by its name, or as a part's method of the same name, which it is not itself."""
+    """Whether a backward pass calls another: by its name, its object's own method, or a part's method; one that calls a part's method of
+    its own name is not that part's."""
     name = function.node.name
     if other is function or name not in other.called:
         return False
-    return other.node.name != name or name not in function.called
+    if other.node.name == name:
+        return name not in function.called
+    own = [n for n in ast.walk(other.node) if isinstance(n, ast.Attribute) and n.attr == name]
+    by_self = [n for n in own if isinstance(n.value, ast.Name) and n.value.id == "self"]
+    is_own = other.owner is not None and any(
+        isinstance(m, ast.FunctionDef) and m.name == name for m in other.owner.body
+    )
+    return other.owner is function.owner or not own or len(by_self) < len(own) or not is_own
 
 
 def is_backward(function: UserFunction) -> bool:
@@ -80,18 +92,24 @@ def is_backward(function: UserFunction) -> bool:
     name = function.node.name
     if _NEVER.search(name):
         return False
+    if _LOSS.match(name):  # a loss alone, or one that returns its gradients, too
+        return any(_OF_WEIGHTS.match(n) for n in _stored(function))
     return bool(_BACKWARD.search(name)) or _makes_gradients(function)
 
 
 def _makes_gradients(function: UserFunction) -> bool:
-    made = {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     loops = any(isinstance(n, ast.For | ast.While) for n in ast.walk(function.node))
-    return loops and sum(bool(_OF_WEIGHTS.match(n)) for n in made) > 1
+    return loops and sum(bool(_OF_WEIGHTS.match(n)) for n in _stored(function)) > 1
+
+
+def _stored(function: UserFunction) -> set[str]:
+    """The names of the variables that a function makes."""
+    return {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def _paired(found: UserProgram, function: UserFunction) -> Pass:
     beside = [f for f in found.functions if f.owner is function.owner and f is not function]
-    forward = _forward(function, beside)
+    forward = _forward_of_call(found, function, beside) or _forward(function, beside)
     names = {name for name, _ in function.parameters} | (_returned(forward) if forward is not None else set[str]())
     loss = next((f for f in beside if _LOSS.match(f.node.name) and {n for n, _ in f.parameters} <= names), None)
     calling = [f for f in (function, forward) if f is not None]
@@ -102,6 +120,25 @@ def _returned(function: UserFunction) -> set[str]:
     """The names of what a function returns."""
     values = [n.value for n in ast.walk(function.node) if isinstance(n, ast.Return) and n.value is not None]
     return {n.id for value in values for n in ast.walk(value) if isinstance(n, ast.Name)}
+
+
+def _forward_of_call(found: UserProgram, function: UserFunction, beside: list[UserFunction]) -> UserFunction | None:
+    """The function whose results are handed to a backward pass where the file calls it: of `p, h = self.evaluate(X)` before
+    `self.compute_grads(X, Y, p, h)` it is `evaluate`."""
+    by_name = {f.node.name: f for f in beside}
+    makers: dict[int, UserFunction] = {}
+    for caller in found.functions:
+        calls = [n for n in ast.walk(caller.node) if isinstance(n, ast.Call) and called_name(n) == function.node.name]
+        given = {n.id for call in calls for a in call.args for n in ast.walk(a) if isinstance(n, ast.Name)}
+        for made in ast.walk(caller.node) if calls else ():
+            if not (isinstance(made, ast.Assign) and isinstance(made.value, ast.Call)):
+                continue
+            names = {n.id for target in made.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+            maker = by_name.get(called_name(made.value))
+            if maker is not None and len(names & given) > 1 and not is_backward(maker):
+                makers.setdefault(len(names & given), maker)
+    maker = makers[max(makers)] if makers else None
+    return None if maker is None or maker.node.name in function.called else maker
 
 
 def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction | None:
@@ -115,6 +152,6 @@ def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction
         return None
     names = [f.node.name for f in beside if is_backward(f)]
     of_another = {name.replace(old, new) for name in names for old, new in _PAIRS if old in name}
-    inner = {name for f in likely for name in f.called}
+    inner = {name for f in likely if not _USE.search(f.node.name) for name in f.called}
     outer = [f for f in likely if f.node.name not in inner | of_another]
     return max(outer, key=lambda f: bool(re.search("forward", f.node.name)), default=None)

@@ -43,6 +43,8 @@ class Place:
     why: str = ""
     where: str = ""
     """In a notebook the cell and its line."""
+    file: str = ""
+    """The file of the program that it is in, where that is not the one that was examined."""
 
     @property
     def shown(self) -> str:
@@ -74,6 +76,7 @@ class NamedMistake:
             "title": self.title,
             "parameters": list(self.parameters),
             "residual": self.residual,
+            "file": (self.place.file or None) if self.place else None,
             "line": self.place.line if self.place else None,
             "source": self.place.source if self.place else None,
             "fix": self.fix or None,

@@ -233,7 +233,8 @@ def _advice(name: str) -> str:
 def _place(source: SourceFile, each: Blamed) -> Place:
     if each.file == source.path.name:
         return Place(each.line, source.line(each.line), where=source.place(each.line) if source.cells else "")
-    return Place(each.line, clean(each.old, 160), where=f"line {each.line} of {clean(each.file, 80)}")
+    file = clean(each.file, 80)
+    return Place(each.line, clean(each.old, 160), where=f"line {each.line} of {file}", file=file)
 
 
 def _sentence(source: SourceFile, remark: Remark) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -302,6 +303,72 @@ def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path
     assert (alone.backward.name, alone.forward and alone.forward.name) == ("Net.backward", "Net.forward")
     assert whole is not None
     assert (whole.backward.name, whole.forward) == ("Net.train", None)
+
+
+def _found(text: str) -> list[tuple[str, str]]:
+    """The backward passes of a text, each with its forward pass."""
+    made = passes(program(ast.parse(text)))
+    return [(each.backward.name, each.forward.name if each.forward else "") for each in made]
+
+
+PASSES = """
+class Layer:
+    def forward(self, x): ...
+    def backward(self, d, h): ...
+    def backprop_through_time(self, d): self.backward(d, 1)
+
+class Network:
+    def evaluate(self, X): ...
+    def loss_function(self, p, y): return p - y
+    def backward(self, X, p, h): self.layer.backprop_through_time(p)
+    def num_gradient(self, X): ...
+    def train(self, X):
+        p, h = self.evaluate(X)
+        self.backward(X, p, h)
+"""
+
+
+def test_what_is_handed_to_a_backward_pass_tells_its_forward_pass() -> None:
+    """An object's own method of a name is not a part's; a loss alone and a numerical check are no backward passes."""
+    assert _found(PASSES) == [("Network.backward", "Network.evaluate")]
+
+
+STEPS_WRITTEN = """
+import numpy as np
+
+class Network:
+    def __init__(self):
+        self.units, self.steps = 6, 9
+        self.params = {"u": np.random.rand(6, 4), "w": np.random.rand(6, 6)}
+        self.sums = {"u": np.zeros((6, 4)), "w": np.zeros((6, 6))}
+        self.grads = {}
+
+    def forward(self, X):
+        h, last = np.zeros((self.units, X.shape[1])), np.zeros(self.units)
+        for t in range(X.shape[1]):
+            last = h[:, t] = np.tanh(self.params["u"] @ X[:, t] + self.params["w"] @ last)
+        return h
+
+    def backward(self, X, h, dh):
+        du, dw, later = np.zeros((6, 4)), np.zeros((6, 6)), np.zeros(6)
+        for t in reversed(range(self.steps)):
+            dz = (dh[:, t] + later) * (1 - h[:, t] ** 2)
+            du += np.outer(dz, X[:, t])
+            dw += np.outer(dz, h[:, t - 1] if t else np.zeros(6))
+            later = self.params["w"].T @ dz
+        self.grads["u"], self.grads["w"] = du, dw
+"""
+
+
+def test_a_loop_of_so_many_steps_as_the_program_says(tmp_path: Path) -> None:
+    """X is made as long as the loop goes; zeros with a weight's key that are kept for an optimizer are no gradient."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(STEPS_WRITTEN, encoding="utf-8")
+    report = diagnose(mine)
+    assert report.verdict == "correct", report
+    mine.write_text(STEPS_WRITTEN.replace("h[:, t - 1] if t else np.zeros(6)", "h[:, t]"), encoding="utf-8")
+    rows = diagnose(mine).parameters
+    assert [name for name, row in rows.items() if not row.ok] == ["self.params['w']"]
 
 
 def _called(mine: Path, *calls: str, data: str = "") -> Report:

@@ -162,7 +162,7 @@ class CallSearch:
         return None
 
     def _in_parts(self, chosen, parts):
-        sizes = Sizes(parts)
+        sizes = Sizes(parts, self.wanted.written)
         axes = [self._axes(kind, sizes, s) for s, kind in zip(self.wanted.slots, chosen)]
         if not self._runs(chosen, axes, sizes) or any(_is_one_number(sizes, each) for each in axes):
             return None

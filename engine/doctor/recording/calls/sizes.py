@@ -53,20 +53,23 @@ _SHAPE = re.compile(r"\((\d+(?:,\s?\d+)*|\d+,)\)")
 
 
 class Sizes:
-    """The sizes of axes. `times` is how many parts some axes have, as gates stacked in one array; 1 for none."""
+    """The sizes of axes. `times` is how many parts some axes have, as gates stacked in one array; 1 for none. `written` are the whole
+    numbers of the program: one of them may be how far a loop goes."""
 
-    def __init__(self, times=1):
-        self.times = times
+    def __init__(self, times=1, written=()):
+        self.times, self.written = times, sorted(written)
         self.parent, self.free, self.fixed, self.multiple = [], [], {}, {}
         self.states, self.places, self.whole, self.moved = [], [], [], set()
         self.small = False
         self.taken = set()
         """Which axis has been given which size that follows from others."""
+        self.lengths = set()
+        """The axes that are as long as a loop of the program goes."""
 
     def freedom(self):
         """How many sizes could be chosen."""
         counted = {self.root(k) for k, whole in enumerate(self.whole) if not whole}
-        return sum(k not in self.fixed and k not in self.multiple for k in counted)
+        return sum((k not in self.fixed or k in self.lengths) and k not in self.multiple for k in counted)
 
     def axis(self, place=0, is_state=False, is_whole=False):
         """The number of a new axis, the one at `place` of its array; a state's is the first to give way where a sum does not fit. Those
@@ -99,7 +102,7 @@ class Sizes:
             if axis == k and k not in self.multiple and k not in self.fixed:
                 self.free[k] = factor * next(used, 21 + k)
         for k, axis in enumerate(list(self.fixed)):
-            if self.fixed[axis] != 1:
+            if self.fixed[axis] != 1 and axis not in self.lengths:
                 self.fixed[axis] = OPEN + 2 * k
 
     def _with(self, number):
@@ -114,7 +117,7 @@ class Sizes:
     def _mended(self, message):
         beyond = _BEYOND.search(message)
         if beyond:
-            return self._longer(int(beyond.group(3)), int(beyond.group(2)))
+            return self._longer(*map(int, beyond.groups()))
         reshaped = _RESHAPED.search(message)
         if reshaped:
             return self._reshaped(int(reshaped.group(1)), [int(n) for n in reshaped.group(2).split(",") if n.strip()])
@@ -131,14 +134,20 @@ class Sizes:
                 return self.same(own, n)
         return False
 
-    def _longer(self, size, place):
+    def _longer(self, index, place, size):
         axis = self._with(size)
-        if axis is None or self.small:
+        if axis is None:
             return False
         longer = [k for k, p in enumerate(self.parent) if p == k and self.size(k) > size and k != axis]
         same = {self.root(k) for k, p in enumerate(self.places) if p == place}
-        other = min(longer, key=lambda k: (k not in same, k), default=None)
-        if other is None:
+        other = min(longer, key=lambda k: (k in self.fixed, k not in same, k), default=None)
+        if other is None or other in self.fixed or self.small:
+            far = next((n for n in self.written if n > index), None)
+            if far is not None:
+                self.fixed[axis] = far
+                self.lengths.add(axis)
+                return True
+        if other is None or self.small:
             return False
         self.parent[axis] = other
         self.fixed.pop(axis, None)

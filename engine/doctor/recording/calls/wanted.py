@@ -39,6 +39,8 @@ class WantedArguments:
         self.items = {}  # the entries of dictionaries and objects that were found by running
         nodes = own or [self.functions[asked[k]] for k in ("forward", "backward") if asked[k] in self.functions]
         self.parts = _multiples(nodes, self.functions)
+        numbers = {n.value for each in nodes for n in ast.walk(each) if isinstance(n, ast.Constant)}
+        self.written = {n for n in numbers if type(n) is int and 2 < n < 1000}
         self.slots = []
         self._gather()
 
