@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.language.functions import Array
 from engine.model.pytorch import as_array
-from engine.model.torch_run import Call, Run
+from engine.model.torch_run import ModuleCall, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def as_layers(run: Run, cells: Sequence[Any]) -> tuple[dict[int, SteppedCell], R
     return layers, replace(run, calls=calls)
 
 
-def _is_chain(calls: Sequence[Call]) -> bool:
+def _is_chain(calls: Sequence[ModuleCall]) -> bool:
     """Whether each call was given the state that the one before made, and rows of samples."""
     states = [(_arrays(call.state), _arrays(call.made)) for call in calls]
     handed = all(
@@ -65,11 +65,11 @@ def _is_chain(calls: Sequence[Call]) -> bool:
     return handed and all(as_array(call.given).ndim == 2 for call in calls)
 
 
-def _together(layer: SteppedCell, calls: Sequence[Call]) -> Call:
+def _together(layer: SteppedCell, calls: Sequence[ModuleCall]) -> ModuleCall:
     """All steps as one call: what was given (B, T, D), and the outputs (B, T, H)."""
     given = np.stack([as_array(call.given) for call in calls], axis=1)
     outputs = np.stack([_arrays(call.made)[0] for call in calls], axis=1)
-    return Call(layer, given, calls[0].state, (outputs, calls[-1].made))
+    return ModuleCall(layer, given, calls[0].state, (outputs, calls[-1].made))
 
 
 def _arrays(state: Any) -> list[Array]:

@@ -12,7 +12,7 @@ from engine.model.pytorch import as_array
 
 
 @dataclass(frozen=True)
-class Call:
+class ModuleCall:
     """One call of a module: its first argument, the initial state where it was given one, and what it made."""
 
     module: Any
@@ -25,7 +25,7 @@ class Call:
 class Run:
     """The calls in their order, and the model's output, None where it could not be called with X alone."""
 
-    calls: list[Call] = field(default_factory=list[Call])
+    calls: list[ModuleCall] = field(default_factory=list[ModuleCall])
     output: Array | None = None
 
     def once(self, module: Any) -> bool:
@@ -54,7 +54,7 @@ def run_of(model: Any, X: Any, parts: Iterable[Any]) -> Run:
 
     def keep(module: Any, arguments: tuple[Any, ...], named: dict[str, Any], made: Any) -> None:
         given = (*arguments, None, None) if arguments else (named.get("input"), None, None)
-        run.calls.append(Call(module, given[0], given[1] if len(arguments) > 1 else named.get("hx"), made))
+        run.calls.append(ModuleCall(module, given[0], given[1] if len(arguments) > 1 else named.get("hx"), made))
 
     handles = [part.register_forward_hook(keep, with_kwargs=True) for part in parts]
     modes = [(module, module.training) for _, module in model.named_modules() if hasattr(module, "training")]
