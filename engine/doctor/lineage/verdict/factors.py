@@ -77,10 +77,15 @@ def _odd_inside(rows: Sequence[ComparedGradient], direct: Sequence[ComparedGradi
     """Of gradients inside an optimizer's steps, which hide a factor, those that have another one than the rest."""
     inside = [r for r in _inside(rows) if r.bare is not None]
     factors = [r.bare.factor for r in (*inside, *direct) if r.bare is not None and len(r.own) > ONE]
-    most = _reference(factors)
-    if most is None or sum(same(f, most) for f in factors) < 2:
+    shared = [f for f in (_reference(factors), gradients.common(factors)) if f is not None and _count(factors, f) > 1]
+    if not shared:
         return []
+    most = shared[0]
     return [r for r in inside if r.bare is not None and not same(r.bare.factor, most)]
+
+
+def _count(factors: Sequence[float], factor: float) -> int:
+    return sum(same(f, factor) for f in factors)
 
 
 def _is_one(row: ComparedGradient) -> bool:

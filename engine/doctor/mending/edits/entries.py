@@ -23,6 +23,9 @@ def _other_entries(own: Sequence[str], atoms: Sequence[str]) -> Iterator[str]:
     bases = {text_of(node.value): (node.value, _rank(node.slice)) for node in entries}
     for index in [one for one in at if not _is_key(one)]:
         yield from (text_of(ast.Subscript(base, index)) for base, rank in bases.values() if rank == _rank(index))
+    keys = {text_of(node.slice): node.slice for node in entries if _is_key(node.slice)}
+    keyed = {text_of(node.value): node.value for node in own_entries if _is_key(node.slice)}
+    yield from (text_of(ast.Subscript(base, key)) for base in keyed.values() for key in keys.values())
     yield from (text_of(ast.Subscript(node.value, other)) for node in entries for other in _other_end(node.slice))
     yield from (text_of(other) for node in entries for other in at_another_index(node, ()))
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import cast
 
 from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced_in, text_of
 from engine.doctor.mending.edits.entries import at_another_index
 from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
 
+MOST_ENTRIES = 8
+"""Of lists of so many entries, as those that are put side by side, each two may be exchanged."""
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 
 
@@ -62,6 +65,10 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
             yield "variable", parsed(other), (inner, other)
     if isinstance(node, ast.BinOp):
         yield from _split(node, around)
+    if isinstance(node, (ast.List, ast.Tuple)) and 1 < len(node.elts) <= MOST_ENTRIES:
+        for k, j in combinations(range(len(node.elts)), 2):
+            swapped = [node.elts[{k: j, j: k}.get(n, n)] for n in range(len(node.elts))]
+            yield "exchanged", type(node)(swapped, ast.Load()), (text_of(node.elts[k]), text_of(node.elts[j]))
     if isinstance(node, ast.Call):
         yield from _of_call(node)
         yield from _masked(node, around)
@@ -199,6 +206,12 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
         yield "derivative", node.args[0], None
     if name == "clip" and node.args:
         yield "clip", node.args[0], None
+    if name == "stack":
+        stated = [k.value for k in node.keywords if k.arg == "axis"]
+        others = [a for a in (0, 1) if text_of(ast.Constant(a)) != (text_of(stated[0]) if stated else "0")]
+        for axis in others:
+            kept = [k for k in node.keywords if k.arg != "axis"]
+            yield "axis", ast.Call(node.func, node.args[:1], [*kept, ast.keyword("axis", ast.Constant(axis))]), None
     if name == "zeros_like" and len(node.args) == 1:
         yield "term-missing", node.args[0], None
 
@@ -221,6 +234,8 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     yield "sign", parsed(f"-({text})"), None
     if not is_atom(expression):
         yield from (("variable", parsed(other), (text, other)) for other in around[:LIKELY])
+    for number in ("0.5", "2"):  # of a square, or of its half
+        yield "factor-missing", parsed(f"{number} * ({text})"), None
     yield from _everywhere(expression, around)
     yield from of_whole(expression, around)
     inner = expression

@@ -10,9 +10,9 @@ from typing import cast
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.matching import compared
-from engine.doctor.lineage.record.reading import Record, RecordedOperation, UserLine
+from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import atoms_in, text_of
@@ -53,13 +53,14 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     own, moving = {*made, *moved}, set(moved)
     right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
     (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
+    begin = _begin(part, verdict)
     places: list[EditPlace] = []
     for file, text in texts.items():
         numbers = sorted(line.number for line in own if line.file == file)
         for place in statements(file, ast.parse(text)):
             first, last = place.statement.lineno, place.statement.end_lineno or 0
             if any(first <= n <= last for n in numbers):
-                _count(record, part, place)
+                _count(record, part, place, begin)
                 place.given, place.moves = place.line in given, place.line in moving
                 place.lost = place.line in lost
                 place.mistaken, place.apart = place.line in mistaken, place.line not in right
@@ -204,19 +205,31 @@ def _arguments(function: ast.AST) -> tuple[str, ...]:
     return tuple(a.arg for a in function.args.args if a.arg != "self")
 
 
-def _count(record: Record, part: Record, place: EditPlace) -> None:
-    """How often the statement ran, from the events of one of its sites."""
+def _begin(part: Record, verdict: RunVerdict) -> int:
+    """When the first value of the way back was made that a gradient was made from: what ran before made nothing of it, as where a cell of a
+    notebook only tries the functions."""
+    assert verdict.loss is not None
+    used = reached(part, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in verdict.compared])
+    used &= ~forward_of(part, verdict.loss)
+    made = (e for e in part.events if e.value.size and part.maker(e.value.first) >= 0 and used[e.value.ids()].any())
+    return next((e.time for e in made), 0)
+
+
+def _count(record: Record, part: Record, place: EditPlace, begin: int) -> None:
+    """How often the statement ran, from the events of one of its sites, until the round's end and before its way back began."""
     end = max((e.time for e in part.events), default=0)
-    begin = min((e.time for e in part.events), default=0)
+    first = min((e.time for e in part.events), default=0)
     counts: dict[tuple[bool, int, int], list[int]] = {}
     for event in record.events:
         if event.site.line == place.statement.lineno and event.site.file == place.file:
-            count = counts.setdefault((event.site.kind == "step", id(event.site), event.part), [0, 0])
+            count = counts.setdefault((event.site.kind == "step", id(event.site), event.part), [0, 0, 0])
             count[0] += event.time < begin
             count[1] += event.time <= end
+            count[2] += event.time < first
     made = [count for (is_step, *_), count in counts.items() if not is_step]  # of `p[y] -= 1` there is only the step
     if counts:
-        place.before, place.total = max(made or counts.values(), key=lambda c: c[1])
+        before, place.total, at_least = max(made or counts.values(), key=lambda c: c[1])
+        place.before = before if before < place.total else at_least  # what is made once, at the very beginning
 
 
 def replaced(text: str, statement: ast.stmt | ast.expr, made: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.engine.doctor.lineage.programs import TAGGER, changed, statuses, verdict_on
+from engine.doctor.lineage.verdict.verdict import judged
+from engine.doctor.mending.trials.places import places_of
+from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of, statuses, verdict_on
 from tests.engine.doctor.lineage.trained import network
 
 CLIP = """
@@ -132,3 +134,29 @@ def test_a_single_number_in_an_optimizer_is_compared_as_the_arrays_beside_it_are
     assert verdict.verdict == "right", [(r.name, r.status, r.reason) for r in verdict.compared]
     wrong = verdict_on(tmp_path, changed(text, ("        dc += dy\n", "        dc += dy / T\n")), rounds=1)
     assert statuses(wrong)["c"] == "wrong"
+
+
+def test_inside_an_optimizer_one_gradient_as_the_loss_has_it_is_not_what_the_others_should_be(tmp_path: Path) -> None:
+    """Twice all but one: the one is odd, though its factor is 1."""
+    text = changed(
+        TAGGER,
+        (UPDATE, STEPS + ADAM[1:]),
+        ("for step in", "m, v = ([np.zeros_like(w) for w in (U, W, V, b, c)] for _ in range(2))\nfor step in"),
+        ("return dU, dW, dV, db, dc", "return 2 * dU, 2 * dW, dV, 2 * db, 2 * dc"),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert {name for name, status in statuses(verdict).items() if status == "wrong"} == {"V"}
+
+
+def test_a_cell_that_only_tries_the_functions_counts_for_no_execution(tmp_path: Path) -> None:
+    """What the lines made there is of other data, and nothing that was stepped came of it."""
+    tried = "xs, labels = rng.randn(T, D), rng.randint(0, K, T)\nhs, ps, loss = forward(xs, labels)\n"
+    text = changed(
+        TAGGER, ("for step in", f"{tried}backward(xs, labels, hs, ps)\nfor step in"), ("db += dz", "db += dz / T")
+    )
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    places = places_of({runs.name: text}, record, judged(record))
+    (found,) = [p for p in places if p.statement.lineno == line_of(text, "db += dz / T")]
+    assert (found.before, found.total) == (5, 10)

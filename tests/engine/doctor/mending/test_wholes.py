@@ -33,6 +33,9 @@ from engine.doctor.mending.trials.pure import pure_functions
         ("dh = dz[D:]", "index", "dh = dz[:-D]"),
         ("dh = dz[:, :D]", "index", "dh = dz[:, D:]"),
         ("dE = f(x[i, j], d)", "index", "dE = f(x[j, i], d)"),
+        ("ds = (1 - z) / n", "factor-missing", "ds = 0.5 * ((1 - z) / n)"),
+        ("dA = np.hstack((df, di, dg))", "exchanged", "dA = np.hstack((df, dg, di))"),
+        ("da = np.stack(das)", "axis", "da = np.stack(das, axis=1)"),
     ],
 )
 def test_edits_of_several_places_at_once(wrong: str, kind: str, right: str) -> None:
