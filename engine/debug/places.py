@@ -169,7 +169,8 @@ def _check_index(debugger: Debugger, name: str, typed: _Typed) -> None:
     )
     shape = tape[name].shape[1:] if in_time else tape[name].shape
     if in_time and typed.t is None:
-        raise InputError(f"{name} is in time; name the step too: {name}@3[{','.join(map(str, typed.index))}]")
+        step, cell = (typed.index[0], typed.index[1:]) if len(typed.index) > len(shape) else (3, typed.index)
+        raise InputError(f"{name} is in time; name the step too: {name}@{step}[{','.join(map(str, cell))}]")
     if len(typed.index) != len(shape) or any(i >= size for i, size in zip(typed.index, shape, strict=True)):
         where = "" if typed.t is None else f"@{typed.t}"
         raise InputError(

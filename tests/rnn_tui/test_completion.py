@@ -45,7 +45,7 @@ def test_each_command_is_completed_by_its_own_parser(tmp_path: Path) -> None:
     (tmp_path / "vain.csv").touch()
     assert offered("rnn-tui va", tmp_path) == ["vanishing", "vain.csv"]
     assert offered("rnn-tui che", tmp_path) == ["check"]
-    assert offered("rnn-tui check --cell l", tmp_path) == ["lstm", "layernorm", "leaky", "lru"]
+    assert offered("rnn-tui check --cell l", tmp_path) == ["lstm", "lstmp", "layernorm", "leaky", "lru"]
     assert offered("rnn-tui shot dz@7 --vi", tmp_path) == ["--view"]
     assert offered("rnn-tui learn fl", tmp_path) == ["flows"]
     assert offered("rnn-tui vanishing --hidden ", tmp_path) == []

@@ -111,7 +111,7 @@ def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: 
     """What the lines of the backward pass make, and those before the line to blame."""
     listed, left = rows(meanings, main, len(source.lines))
     shown = [
-        source.in_cells(sentence) if each.file == main else sentence
+        source.in_cells(sentence) if each.file == main else f"in {clean(each.file, 80)}, {sentence}"
         for each in found[:1]
         for sentence in beside(meanings, each.corrected, each.file, each.line)
     ]

@@ -106,6 +106,7 @@ REFUSED = [
     ("7.5", "not a place"),
     ("dWa[2,9]", "dWa is 8 × 8"),
     ("da[2,3]", "name the step too: da@3[2,3]"),
+    ("da[1,2,3]", "name the step too: da@1[2,3]"),
     ("da@3[10,0]", "da@3 is 10 × 8, counted from 0; it has no cell [10,0]"),
     ("[2,3]", "names a cell but no quantity"),
     ("7; quit", "not a place"),

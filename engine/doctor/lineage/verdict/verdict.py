@@ -15,7 +15,7 @@ from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.stepped import MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.carry_back import reached, reached_by_each
-from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.updates import ArrayNames, found
 from engine.doctor.lineage.record.windows import ends, window
@@ -238,13 +238,26 @@ def _best(
     for some in tried:
         made_from = reached_by_each(record, [[reference for reference, _ in c.seeds] for c in some])
         for c, chosen in enumerate(some):
-            least = None if best is None else _score(best)
+            open_ = best is None or _may_be_another(best)
+            least = None if best is None or open_ else _score(best)
             verdict = _with(record, chosen, (made_from & np.uint32(1 << c)) != 0, compare, least, trusted)
-            if verdict is not None and (best is None or _score(verdict) > _score(best)):
+            if verdict is not None and (best is None or _rank(verdict) > _rank(best)):
                 best = verdict
-            if best is not None and best.verdict == "right" and not best.loss_doubtful:
+            if best is not None and best.verdict == "right" and not best.loss_doubtful and not _may_be_another(best):
                 return best
     return best
+
+
+def _rank(v: RunVerdict) -> tuple[Score, bool]:
+    """How well a loss agrees; of several that agree as well, the one whose gradients are those of the program without a factor."""
+    return _score(v), not _may_be_another(v)
+
+
+def _may_be_another(v: RunVerdict) -> bool:
+    """Whether a loss that is only taken for the program's gives its gradients up to a factor: with one output every loss does."""
+    rows = [r for r in v.compared if len(r.own) > 2 and r.bare is not None]
+    taken = v.loss is not None and bool(v.loss.assumed)
+    return taken and v.verdict == "right" and not all(same(abs(r.bare.factor), 1.0) for r in rows if r.bare)
 
 
 def _why(record: Record) -> str:

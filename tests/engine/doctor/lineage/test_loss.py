@@ -192,3 +192,35 @@ def test_an_error_of_inputs_that_are_single_numbers_is_no_penalty(tmp_path: Path
     )
     record = run(tmp_path, text, rounds=2)
     assert [r.id for r in remarks(record, judged(record), {})] == []
+
+
+TWO_CLASSES = """
+import numpy as np
+
+rng = np.random.RandomState(2)
+U, W, V, c = rng.randn(4, 3) * 0.4, rng.randn(4, 4) * 0.4, rng.randn(2, 4) * 0.4, np.zeros(2)
+for step in range(9):
+    xs, hs, label = rng.randn(5, 3), [np.zeros(4)], step % 2
+    for x in xs:
+        hs.append(np.tanh(U @ x + W @ hs[-1]))
+    p = np.exp(V @ hs[-1] + c)
+    p /= p.sum()
+    print(-np.log(p[label]))
+    dy = p.copy()
+    dy[label] -= 1
+    dU, dW, dV, dh = np.zeros_like(U), np.zeros_like(W), np.outer(dy, hs[-1]), V.T @ dy
+    for t in reversed(range(5)):
+        dz = dh * (1 - hs[t + 1] ** 2)
+        dU += np.outer(dz, xs[t])
+        dW += np.outer(dz, hs[t])
+        dh = W.T @ dz
+    for weight, slope in ((U, dU), (W, dW), (V, dV), (c, dy)):
+        weight -= 0.1 * slope
+"""
+
+
+def test_of_several_losses_that_fit_up_to_a_factor_the_one_without_is_taken(tmp_path: Path) -> None:
+    """With two classes and one sample every loss of p has parallel gradients."""
+    verdict = verdict_on(tmp_path, TWO_CLASSES, rounds=1)
+    assert verdict.verdict == "right" and verdict.loss is not None
+    assert verdict.loss.name == "the cross-entropy"

@@ -197,6 +197,11 @@ def test_a_line_of_a_helper_module_is_corrected_in_its_file(tmp_path: Path) -> N
     assert [(b.file, b.line, b.mended) for b in found] == [
         ("layers.py", line_of(wrong, "later = W @ dz"), "later = W.T @ dz")
     ]
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    report = diagnose(path)
+    assert report.to_json()["diagnoses"][0]["file"] == "layers.py"
+    assert all(sentence.startswith("in layers.py, line ") for sentence in report.beside)
 
 
 def test_two_lines_in_the_wrong_order(tmp_path: Path) -> None:
