@@ -96,5 +96,5 @@ class BackwardLines(FunctionRules):
         self.why = ""
         at = of if of is not None else self.statement.lineno if kind in ("back", "head") else None
         flat = self.forward.flat
-        calls = tuple(flat.calls.index(one) for one in reversed(flat.called_at.get(id(self.statement), [])))
+        calls = tuple(flat.calls.index(one) for one in reversed(flat.called_at.get(self.statement, [])))
         self.lines.append(DerivedLine("    " * self.depth + text, why, at, "", makes, shape, kind, calls))

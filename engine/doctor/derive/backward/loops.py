@@ -57,7 +57,7 @@ class LoopsBack(BothWays):
 
     def _read_here(self, value: str, loop: ast.For) -> str:
         """What a loop left, where a round of another one is gone back through: out of what is kept of that round."""
-        if not self.forward.loops[id(loop)]:
+        if not self.forward.loops[loop]:
             return value
         try:
             return ast.unparse(self.values.text(parsed(value), loop, after=True))

@@ -44,7 +44,7 @@ def output_lines(
         text = _text_of(target, statement, statements)
         value, back = event.value.of(record.pool), event.value.of(adjoint)
         active = forward.is_sought(target)
-        is_only = not forward.loops[id(statement)] and (
+        is_only = not forward.loops[statement] and (
             back.any() or not active
         )  # of the rounds it ran in, the last one counts
         before = OutputValue(text, ()) if is_only or text not in values else values[text]
@@ -61,11 +61,11 @@ def output_lines(
         found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
     ) is not None:
         after = made_by[found.of]
-        around = forward.loops[id(after)]
+        around = forward.loops[after]
         skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
-        if skipped is not None and all(forward.loops[id(s)] in ((), around) for s in statements if id(s) in skipped):
+        if skipped is not None and all(forward.loops[s] in ((), around) for s in statements if id(s) in skipped):
             through = _argument(after, helpers) if found.of.startswith(INTO) else None
-            beside = [s for s in statements if id(s) in skipped and forward.loops[id(s)] == around]
+            beside = [s for s in statements if id(s) in skipped and forward.loops[s] == around]
             if beside or not around:
                 return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
         values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
@@ -206,7 +206,7 @@ def _read_by_step(
 ) -> Iterator[OutputValue]:
     """Entries of data that the loss reads, a round one: `labels[i]`, `y[:, t]`."""
     for statement in statements:
-        loops = forward.loops.get(id(statement), ())
+        loops = forward.loops.get(statement, ())
         step = step_of(loops[-1]) if loops else None
         for node in ast.walk(statement):
             parts = split(node, step) if step is not None and isinstance(node, ast.expr) else None
@@ -226,10 +226,10 @@ def _read_by_step(
 def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[int] | None:
     """The statements from there to the loss, all of which depend on the weights through it alone; None where one does not."""
     reached, skipped = {path(parsed(text)) or base(parsed(text))}, set[int]()
-    start = forward.order[id(after)]
-    for statement in sorted(_simple(forward.body), key=lambda s: forward.order.get(id(s), -1)):
+    start = forward.order[after]
+    for statement in sorted(_simple(forward.body), key=lambda s: forward.order.get(s, -1)):
         value = getattr(statement, "value", None)
-        if forward.order.get(id(statement), -1) <= start or not isinstance(value, ast.expr):
+        if forward.order.get(statement, -1) <= start or not isinstance(value, ast.expr):
             continue
         written = {path(t) or base(t) for t in targets(statement)}
         read = {path(n) or base(n) for n in reads(value)} | {base(n) for n in reads(value)}

@@ -239,7 +239,7 @@ class Reversed(LoopsBack):
         assert isinstance(target, ast.Subscript)
         index = self.values.text(target.slice, self.statement)
         earlier = [d for d in self.forward.definitions[base(target)] if d.statement is not self.statement]
-        order = self.forward.order[id(self.statement)]
+        order = self.forward.order[self.statement]
         earlier = [d for d in earlier if not any(are_apart(target, other) for other in targets(d.statement))]
         values = [getattr(d.statement, "value", None) for d in earlier if d.order < order]
         part = ast.Subscript(parsed(name), index, ast.Load())

@@ -57,7 +57,7 @@ class GradientSums(BackwardLines):
 
     def _handed_on(self, name: str) -> str:
         """The state that a loop before made of a name for its next round, `h_prev = h`: behind it both are the same; else the name."""
-        order, around = self.forward.order[id(self.statement)], self.forward.loops[id(self.statement)]
+        order, around = self.forward.order[self.statement], self.forward.loops[self.statement]
         own = [d.order for d in self.forward.definitions.get(name, []) if d.order < order]
         for other, definitions in self.forward.definitions.items():
             for d in (d for d in definitions if d.loops and other.isidentifier() and other in self.forward.active):
@@ -158,7 +158,7 @@ class GradientSums(BackwardLines):
         pieces = pieces_of(path(root), self.forward.body)
         if not pieces or not isinstance(node, ast.Subscript) or node.value is not root:
             return False
-        is_whole = base(root) in self.forward.parameters and not self.forward.loops[id(self.statement)]
+        is_whole = base(root) in self.forward.parameters and not self.forward.loops[self.statement]
         part = gradient if is_whole else self.named(gradient, "z")  # `dW.ravel()` stays as it is till the end
         self.pieces.setdefault(name, {})[ast.unparse(node.slice)] = part.node
         self.live.add(name)
@@ -191,14 +191,14 @@ class GradientSums(BackwardLines):
 
     def _like(self, root: ast.expr) -> ast.expr:
         """A value of the same shape: of one that a round makes, a part of a weight that it is made from, which need not be kept."""
-        loops, shape = self.forward.loops[id(self.statement)], self.shapes.shape(root)
+        loops, shape = self.forward.loops[self.statement], self.shapes.shape(root)
         made = [d.statement for d in self.forward.definitions.get(path(root), []) if loops and loops[-1] in d.loops]
         parts = [n for s in made[:1] for n in reads(s) if isinstance(s, ast.Assign) and isinstance(n, ast.Subscript)]
         like = next((n for n in parts if base(n) in self.forward.parameters and self.shapes.shape(n) == shape), root)
         return self.values.text(like, self.statement)
 
     def sized(self, node: ast.expr) -> ast.expr:
-        loops, shape = self.forward.loops[id(self.statement)][-1:], self.shapes.shape(node)
+        loops, shape = self.forward.loops[self.statement][-1:], self.shapes.shape(node)
         made = [d for d in self.forward.definitions.get(path(node), []) if d.loops[-1:] == loops]
         if not loops or not made or self.values.is_put_away(node, made[-1].statement):
             return self.value(node)
@@ -220,7 +220,7 @@ class GradientSums(BackwardLines):
 
     def _adding(self, name: str) -> ast.For | None:
         """The outermost loop around this statement whose rounds all read the same value of a name, so that what comes back adds up."""
-        around = self.forward.loops[id(self.statement)]
+        around = self.forward.loops[self.statement]
         made = [d for d in self.forward.definitions.get(name, []) if rebinds(d, name)]
         return next((loop for loop in around if not any(loop in d.loops for d in made)), None)
 

@@ -19,11 +19,7 @@ def is_read_before(forward: ForwardPass, loop: ast.For, name: str, inside: Seque
     """Whether a round reads what the round before left."""
     first = min(d.order for d in inside)
     for statement in ast.walk(loop):
-        if (
-            isinstance(statement, ast.stmt)
-            and not isinstance(statement, ast.For)
-            and forward.order[id(statement)] <= first
-        ):
+        if isinstance(statement, ast.stmt) and not isinstance(statement, ast.For) and forward.order[statement] <= first:
             value = getattr(statement, "value", None)
             if isinstance(value, ast.expr) and any(path(n) == name or base(n) == name for n in reads(value)):
                 return True

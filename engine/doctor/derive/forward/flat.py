@@ -76,7 +76,7 @@ class _Flattening(WrittenOut):
         }
         for attribute, loop in held.items():
             name = self._local(attribute.rpartition(".")[2], {})
-            function = self._flat.within.get(id(loop))
+            function = self._flat.within.get(loop)
             holders = [one.receiver for one in self._flat.calls if one.function is function and one.receiver]
             holder = next((h for h in holders if attribute.startswith(f"{h}.")), "")
             self._flat.given_back[name] = f"self{attribute.removeprefix(holder)}" if holder else attribute
@@ -124,7 +124,7 @@ class _Flattening(WrittenOut):
             if isinstance(block, list):
                 setattr(changed, name, list(self._block(cast("list[ast.stmt]", block))))
         self._around.pop()
-        self._flat.within[id(changed)] = self._inside[-1].function if self._inside else None
+        self._flat.within[changed] = self._inside[-1].function if self._inside else None
         self._counters |= counted
         yield changed
 
@@ -166,7 +166,7 @@ class _Flattening(WrittenOut):
                 made = list(self._simple(one))
                 if getattr(statement, "value", None) in changed and not path(getattr(one, "value", one)):
                     for line in made:  # what a function returns is a line of it
-                        self._flat.called_at.setdefault(id(line), []).append(put[-1])
+                        self._flat.called_at.setdefault(line, []).append(put[-1])
                 yield from made
         del self._inside[inside:]
 
@@ -233,7 +233,7 @@ class _Flattening(WrittenOut):
         lines = list(self._block(body))
         self._inside.pop()
         for inner in (n for line in lines for n in ast.walk(line) if isinstance(n, ast.stmt)):
-            self._flat.called_at.setdefault(id(inner), []).append(one)
+            self._flat.called_at.setdefault(inner, []).append(one)
         return [*first, *lines], value, one
 
     def _is_entry(self, node: ast.expr) -> bool:

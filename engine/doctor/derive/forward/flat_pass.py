@@ -48,11 +48,12 @@ class FlatPass:
     hidden: dict[str, Called] = field(default_factory=dict[str, Called])
     """Names of the block that the place of the backward pass does not know: locals of functions that were put in."""
     calls: list[Called] = field(default_factory=list[Called])
-    within: dict[int, ast.FunctionDef | None] = field(default_factory=dict[int, ast.FunctionDef | None])
-    """In whose text a loop stands, by its identity; None of the block itself."""
+    within: dict[ast.stmt, ast.FunctionDef | None] = field(default_factory=dict[ast.stmt, ast.FunctionDef | None])
+    """In whose text a loop stands; None of the block itself."""
 
-    called_at: dict[int, list[Called]] = field(default_factory=dict[int, list[Called]])
-    """For each statement of a function that was put in, by its identity, the calls of it, the innermost first."""
+    called_at: dict[ast.stmt, list[Called]] = field(default_factory=dict[ast.stmt, list[Called]])
+    """For each statement of a function that was put in the calls of it, the innermost first. The statement itself is the key, so
+    that it is kept: one that is made later may have the identity of one that is gone."""
 
     given_back: dict[str, str] = field(default_factory=dict[str, str])
     """What a function calls that which its caller gives a name to when it is returned, by the caller's name."""
@@ -83,10 +84,10 @@ class FlatPass:
 
     def same(self, old: ast.stmt, new: ast.stmt) -> None:
         """A statement that takes the place of another one."""
-        if id(old) in self.called_at:
-            self.called_at[id(new)] = self.called_at[id(old)]
-        if id(old) in self.within:
-            self.within[id(new)] = self.within[id(old)]
+        if old in self.called_at:
+            self.called_at[new] = self.called_at[old]
+        if old in self.within:
+            self.within[new] = self.within[old]
 
     def named_before(self, name: str, statement: ast.stmt) -> str:
         """A name for the value that a name has before a statement."""
@@ -94,7 +95,7 @@ class FlatPass:
         before = next(n for k in range(1, 50) if (n := f"{own}{BEFORE}{k if k > 1 else ''}") not in self.before)
         new = f"{name}{before.removeprefix(own)}"
         self.before[new] = name, statement
-        inside = self.hidden.get(name) or next(iter(self.called_at.get(id(statement), [])), None)
+        inside = self.hidden.get(name) or next(iter(self.called_at.get(statement, [])), None)
         if inside is not None:
             self.hidden[new] = inside
             inside.renamed[before] = new

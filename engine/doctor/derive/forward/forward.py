@@ -152,11 +152,11 @@ def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bo
 
 def _scan(found: ForwardPass, body: Sequence[ast.stmt], loops: Loops) -> None:
     for statement in body:
-        found.order[id(statement)] = len(found.order)
-        found.loops[id(statement)] = loops
+        found.order[statement] = len(found.order)
+        found.loops[statement] = loops
         for target in targets(statement):
             around = (*loops, statement) if isinstance(statement, ast.For) else loops
-            made = Definition(statement, around, body, found.order[id(statement)])
+            made = Definition(statement, around, body, found.order[statement])
             found.definitions.setdefault(base(target) or "?", []).append(made)
         inner = (*loops, statement) if isinstance(statement, ast.For) else loops
         if not isinstance(statement, ast.FunctionDef | ast.ClassDef):

@@ -30,7 +30,7 @@ def fused(flat: FlatPass, weights: Collection[str], shapes: SeenShapes) -> list[
             continue
         if any(names(s) & written or _written(s) & names(first) for s in between):
             continue
-        is_apart = flat.within.get(id(first)) is not flat.within.get(id(second)) and names(second) & heads
+        is_apart = flat.within.get(first) is not flat.within.get(second) and names(second) & heads
         if (one := _joined(first, second, written, flat.fields if is_apart else None)) is not None:
             return [*body[:start], *between, one, *body[end + 1 :]]
     return None

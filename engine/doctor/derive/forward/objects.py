@@ -83,7 +83,7 @@ class _ObjectEntries:
 
         for statement in body:
             _InPlace().visit(statement)
-        inside = {id(one): one for s in all_statements(body) for one in self._flat.called_at.get(id(s), [])}
+        inside = {id(one): one for s in all_statements(body) for one in self._flat.called_at.get(s, [])}
         for one in inside.values():
             if one.receiver and name in names(parsed(one.receiver)):
                 one.receiver = ast.unparse(_InPlace().visit(parsed(one.receiver)))

@@ -33,8 +33,8 @@ class ForwardPass:
     function: ast.FunctionDef | None
     shapes: SeenShapes
     definitions: dict[str, list[Definition]] = field(default_factory=dict[str, list[Definition]])
-    order: dict[int, int] = field(default_factory=dict[int, int])
-    loops: dict[int, Loops] = field(default_factory=dict[int, Loops])
+    order: dict[ast.stmt, int] = field(default_factory=dict[ast.stmt, int])
+    loops: dict[ast.stmt, Loops] = field(default_factory=dict[ast.stmt, Loops])
     parameters: list[str] = field(default_factory=list[str])
     active: set[str] = field(default_factory=set[str])
     flat: FlatPass = field(default_factory=FlatPass)

@@ -72,8 +72,8 @@ class Steps:
         filled = self._filled.get(base(node))
         if filled is None or not isinstance(node, ast.Subscript) or path(node):
             return ""
-        order, made = self._forward.order[id(statement)], filled.made
-        inside = filled.loop in self._forward.loops[id(statement)]
+        order, made = self._forward.order[statement], filled.made
+        inside = filled.loop in self._forward.loops[statement]
         is_last = ast.unparse(node.slice) == "-1" and base(node) == path(node.value)
         if inside:
             if filled.is_list and is_last:
@@ -116,7 +116,7 @@ class Steps:
         for statement in ast.walk(filled.loop):
             if (
                 isinstance(statement, ast.stmt)
-                and id(statement) in self._forward.order
+                and statement in self._forward.order
                 and not isinstance(statement, ast.For)
             ):
                 for node in ast.walk(statement):
@@ -148,8 +148,8 @@ class Steps:
     def put_away(self, name: str, statement: ast.stmt) -> str:
         """The container whose last entry a name is behind a loop that carries the container on and puts the name into it; ""."""
         for container, filled in self._filled.items():
-            is_behind = filled.loop not in self._forward.loops[id(statement)]
-            is_behind = is_behind and self._forward.order[id(statement)] > filled.made.order
+            is_behind = filled.loop not in self._forward.loops[statement]
+            is_behind = is_behind and self._forward.order[statement] > filled.made.order
             if is_behind and path(filled.value) == name and self.is_carried(container):
                 return container
         return ""
@@ -167,7 +167,7 @@ class Steps:
     def _is_read_by_step(self, name: str) -> bool:
         """Whether a statement reads the entry of this round or the one before, which has a gradient of its own then."""
         for statement in (s for s in ast.walk(ast.Module(self._forward.body, [])) if isinstance(s, ast.stmt)):
-            if id(statement) in self._forward.order and not isinstance(statement, ast.For):
+            if statement in self._forward.order and not isinstance(statement, ast.For):
                 reads = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load))
                 if any(base(n) == name and self.relation(n, statement) for n in reads):
                     return True

@@ -44,8 +44,8 @@ class _Reach:
         self.known: set[str] = set()
         self._named: dict[str, str] = dict(flat.held)
         self._fields = flat.fields
-        self.returned: dict[int, list[str]] = {}
-        self.received: dict[int, list[str]] = {}
+        self.returned: dict[ast.FunctionDef, list[str]] = {}
+        self.received: dict[ast.stmt, list[str]] = {}
         for called in list(flat.calls):
             inside = range(called.function.lineno, (called.function.end_lineno or 0) + 1)
             for keep in keeps:
@@ -59,7 +59,7 @@ class _Reach:
                 and isinstance(statement.value, ast.Name)
             ):
                 name, other = statement.value.id, path(statement.targets[0])
-                if name in self.hidden and other and other not in self.hidden and not forward.loops[id(statement)]:
+                if name in self.hidden and other and other not in self.hidden and not forward.loops[statement]:
                     self._named.setdefault(name, other)
 
     def all_renamed(self, lines: Sequence[DerivedLine]) -> list[DerivedLine]:
@@ -85,7 +85,7 @@ class _Reach:
         """A line that makes a name known; None where it is known from now on by what is kept."""
         self.known.add(name)
         for statement in all_statements(self._forward.body):
-            if not isinstance(statement, ast.Assign) or self._forward.loops[id(statement)]:
+            if not isinstance(statement, ast.Assign) or self._forward.loops[statement]:
                 continue
             target, value = statement.targets[0], statement.value
             if isinstance(value, ast.Tuple) and path(target) and path(target) not in self.hidden:
@@ -118,11 +118,11 @@ class _Reach:
         """The function returns it too, and its caller gives it its name."""
         function, statement = called.function, called.statement
         end = ending(function, self._forward.shapes)
-        self.returned.setdefault(id(function), []).append(own)
-        self.received.setdefault(id(statement), []).append(name)
+        self.returned.setdefault(function, []).append(own)
+        self.received.setdefault(statement, []).append(name)
         value = end.value if isinstance(end, ast.Return) else None
         values = [*(value.elts if isinstance(value, ast.Tuple) else [value] if value is not None else [])]
-        shown = ", ".join([*map(ast.unparse, values), *self.returned[id(function)]])
+        shown = ", ".join([*map(ast.unparse, values), *self.returned[function]])
         keep = Keep(end.lineno, "", f"{self._forward.indent(end)}return {shown}", "returned too", replaces=True)
         if (
             not isinstance(statement, ast.Assign)
@@ -136,7 +136,7 @@ class _Reach:
                 ast.unparse, target.elts if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) else [target]
             )
         ]
-        left = ", ".join([*given, *self.received[id(statement)]])
+        left = ", ".join([*given, *self.received[statement]])
         text = f"{self._forward.indent(statement)}{left} = {ast.unparse(statement.value)}"
         call = Keep(statement.lineno, "", text, "what is returned now", replaces=True)
         self.keeps = [k for k in self.keeps if not (k.replaces and k.after in (keep.after, call.after))] + [keep, call]

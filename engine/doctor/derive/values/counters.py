@@ -15,7 +15,7 @@ class Counters:
 
     def __init__(self, forward: ForwardPass) -> None:
         self._forward = forward
-        self._counters: dict[int, str] = {}
+        self._counters: dict[ast.For, str] = {}
 
     def of(self, loop: ast.For) -> str:
         """What counts the rounds of a loop, from 0 on."""
@@ -35,19 +35,19 @@ class Counters:
             if len(arguments) == 3 and ast.unparse(arguments[2]).isdigit():
                 first = ast.unparse(arguments[0])
                 return f"{step if first == '0' else f'({step} - {first})'} // {ast.unparse(arguments[2])}"
-        if id(loop) not in self._counters:
+        if loop not in self._counters:
             inside = names(ast.Module(body=[loop], type_ignores=[])) | set(self._counters.values())
             free = (
                 n
                 for n in ("t", "k", "i", "j", "n", "s", "step", "number")
                 if n not in inside and not self._is_data(n, loop)
             )
-            self._counters[id(loop)] = next(free)
-        return self._counters[id(loop)]
+            self._counters[loop] = next(free)
+        return self._counters[loop]
 
     def _is_data(self, name: str, loop: ast.For) -> bool:
         """Whether a name has a value where a loop stands."""
-        around = self._forward.loops[id(loop)]
+        around = self._forward.loops[loop]
         made = self._forward.definitions.get(name, [])
         return any(not d.loops or any(one in around for one in d.loops) for d in made)
 
@@ -55,7 +55,7 @@ class Counters:
         """The loop the other way round."""
         target, iterated = ast.unparse(loop.target), ast.unparse(loop.iter)
         name = called(loop.iter)
-        if id(loop) in self._counters or name in ("zip", "enumerate") or name not in ("range", "arange", "reversed"):
+        if loop in self._counters or name in ("zip", "enumerate") or name not in ("range", "arange", "reversed"):
             step = self.of(loop)
             first = loop.iter.args[0] if isinstance(loop.iter, ast.Call) and name in ("zip", "enumerate") else loop.iter
             return f"for {step} in reversed(range(len({ast.unparse(first)}))):"

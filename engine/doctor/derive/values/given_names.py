@@ -47,7 +47,7 @@ class GivenNames:
 
     def _is_gate(self, statement: ast.stmt) -> bool:
         """Whether its loop has several activations, each of which has a name of its own for what goes into it."""
-        loops = self._forward.loops.get(id(statement), ())
+        loops = self._forward.loops.get(statement, ())
         calls = [n for n in ast.walk(loops[-1]) if isinstance(n, ast.Call)] if loops else []
         return sum(called(n) in ("tanh", "sigmoid", "sig", "relu", "maximum") for n in calls) > 1
 

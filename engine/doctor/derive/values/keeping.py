@@ -52,7 +52,7 @@ class Keeping:
         keeps_first = key in self._old
         if key not in self._lists:
             flat = self._forward.flat
-            is_called = name in {**flat.hidden, **flat.held} or flat.within.get(id(loop)) is not None
+            is_called = name in {**flat.hidden, **flat.held} or flat.within.get(loop) is not None
             own = flat.own_name(name) if is_called else name
             self._lists[key] = self._names.plural(own)
             plural, why = self._lists[key], f"{own} of every round"
@@ -80,11 +80,9 @@ class Keeping:
     def _keep_all(self, kept: str, loop: ast.For) -> None:
         """A list that each round of a loop around begins anew is kept in another one, and taken out of it where the round begins."""
         within = self._forward.flat.within
-        for outer in self._forward.loops.get(id(loop), ())[-1:]:
-            if within.get(id(outer)) is not within.get(id(loop)):
-                raise Refused(
-                    f"{kept} of each call of {getattr(within.get(id(loop)), 'name', '')} is needed: return it"
-                )
+        for outer in self._forward.loops.get(loop, ())[-1:]:
+            if within.get(outer) is not within.get(loop):
+                raise Refused(f"{kept} of each call of {getattr(within.get(loop), 'name', '')} is needed: return it")
             key, why = (kept, outer.lineno), f"{kept} of every round"
             if key not in self._lists:
                 self._lists[key] = self._names.plural(kept)
@@ -92,7 +90,7 @@ class Keeping:
                 self.keeps.append(Keep(outer.lineno - 1, "", f"{indent(outer)}{every} = []", why))
                 self.keeps.append(Keep(loop.end_lineno or 0, "", f"{indent(loop)}{every}.append({kept})", why))
             entry = f"{self._lists[key]}[{self._counters.of(outer)}]"
-            self._begin.unpackings.setdefault(id(outer), {})[entry] = [kept]
+            self._begin.unpackings.setdefault(outer, {})[entry] = [kept]
             self._keep_all(self._lists[key], outer)
 
     def until(self, name: str, made: Definition) -> float:
@@ -104,7 +102,7 @@ class Keeping:
 
     def _in_text(self, loop: ast.For, statement: ast.stmt) -> ast.stmt:
         """The statement of the loop's own text that a statement is run by: itself, or the call of its function."""
-        calls = [one.statement for one in self._forward.flat.called_at.get(id(statement), [])]
+        calls = [one.statement for one in self._forward.flat.called_at.get(statement, [])]
         inside = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
         return next((s for s in (statement, *calls) if s.lineno in inside), statement)
 

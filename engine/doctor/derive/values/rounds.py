@@ -20,22 +20,22 @@ class RoundsBegin:
 
     def __init__(self, forward: ForwardPass, counters: Counters, written: Written) -> None:
         self._forward, self._counters, self._written = forward, counters, written
-        self._again: dict[int, list[ast.stmt]] = {}
-        self._remade: dict[int, dict[int, str]] = {}
-        self.unpackings: dict[int, dict[str, list[str]]] = {}
+        self._again: dict[ast.For, list[ast.stmt]] = {}
+        self._remade: dict[ast.For, dict[int, str]] = {}
+        self.unpackings: dict[ast.For, dict[str, list[str]]] = {}
 
     def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
         """What a round begins with: what it iterates over, and what it makes again."""
-        for entry, given in self.unpackings.get(id(loop), {}).items():
+        for entry, given in self.unpackings.get(loop, {}).items():
             yield f"{', '.join(name if name.isidentifier() else '_' for name in given)} = {entry}"
-        given = {name for names_ in self.unpackings.get(id(loop), {}).values() for name in names_}
-        again = [s for s in self._again.get(id(loop), []) if not self._is_given(s, given)]
-        remade = self._remade.get(id(loop), {}).items()
+        given = {name for names_ in self.unpackings.get(loop, {}).values() for name in names_}
+        again = [s for s in self._again.get(loop, []) if not self._is_given(s, given)]
+        remade = self._remade.get(loop, {}).items()
         needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
         for name, entry in self.entries(loop):
             if name in needed and not (name in given and len(self._forward.definitions[name]) == 1):
                 yield f"{name} = {entry}"
-        made = [(self._forward.order[id(s)], ast.unparse(s)) for s in again]
+        made = [(self._forward.order[s], ast.unparse(s)) for s in again]
         yield from _read([text for _, text in sorted([*made, *remade])], used)
 
     def _is_given(self, statement: ast.stmt, given: set[str]) -> bool:
@@ -64,7 +64,7 @@ class RoundsBegin:
                     yield ast.unparse(inner), f"{text}[{step}][{k}]"
 
     def make_again(self, loop: ast.For, name: str) -> None:
-        again = self._again.setdefault(id(loop), [])
+        again = self._again.setdefault(loop, [])
         for d in self._forward.definitions[name]:
             if isinstance(d.statement, ast.For) and d.statement is not loop and loop in d.loops:
                 raise Refused("what a loop inside a round makes is not kept")
@@ -82,7 +82,7 @@ class RoundsBegin:
 
     def remake(self, name: str, loop: ast.For, made: Definition) -> None:
         """A local of a function that a round calls, which nothing keeps, is computed again where the round begins."""
-        remade = self._remade.setdefault(id(loop), {})
+        remade = self._remade.setdefault(loop, {})
         if made.order not in remade and isinstance(made.statement, ast.Assign):
             if any(loop in d.loops[:-1] for d in self._forward.definitions[name]):
                 raise Refused("what a loop inside a round makes is not kept")

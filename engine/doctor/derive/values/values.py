@@ -66,7 +66,7 @@ class ForwardValues:
 
     def is_put_away(self, node: ast.expr, statement: ast.stmt) -> bool:
         """Whether the program itself keeps the value that a round gave a name."""
-        loops = self._forward.loops.get(id(statement), ())
+        loops = self._forward.loops.get(statement, ())
         if not isinstance(node, ast.Name) or not loops:
             return False
         made = [
@@ -89,8 +89,8 @@ class ForwardValues:
 
     def _name(self, name: str, statement: ast.stmt, *, after: bool) -> ast.expr | None:
         definitions = self._forward.definitions.get(name, [])
-        order = self._forward.order.get(id(statement), 0)
-        for loop in reversed(self._forward.loops.get(id(statement), ())):
+        order = self._forward.order.get(statement, 0)
+        for loop in reversed(self._forward.loops.get(statement, ())):
             inside = [d for d in definitions if loop in d.loops]
             if any(d.statement is loop for d in inside):
                 if len(inside) > 1:  # `for x in xs: x = x.reshape(-1, 1)`
@@ -101,7 +101,7 @@ class ForwardValues:
                 return self._in_loop(name, loop, made, statement, order, after)
             if self._is_refilled(name, loop):
                 kept = self._stored(name, loop, inside[-1], True) or self.keeping.kept(name, loop, inside[-1], True)
-                self.begin.unpackings.setdefault(id(loop), {})[kept] = [name]
+                self.begin.unpackings.setdefault(loop, {})[kept] = [name]
                 return None
         later = [
             d
@@ -130,7 +130,7 @@ class ForwardValues:
 
     def _refilled(self, name: str, statement: ast.stmt) -> ast.expr | None:
         """What an object holds of a round, where each round fills it anew: an entry of a list that keeps it."""
-        for loop in reversed(self._forward.loops.get(id(statement), ())):
+        for loop in reversed(self._forward.loops.get(statement, ())):
             if name and self._is_refilled(name, loop):
                 last = [d for d in self._forward.definitions[name] if loop in d.loops][-1]
                 return parsed(self.keeping.kept(name, loop, last, True))
@@ -157,7 +157,7 @@ class ForwardValues:
             self.begin.make_again(loop, name)
             return None
         last = max((d for d in made if d.order < order), key=lambda d: d.order, default=None)
-        if last is not None and last.loops[-1] is not loop and last.loops[-1] not in self._forward.loops[id(statement)]:
+        if last is not None and last.loops[-1] is not loop and last.loops[-1] not in self._forward.loops[statement]:
             return self._left(name, last, statement)
         if len(made) > 1 and not all(d.body is made[0].body for d in made):
             here = [
@@ -198,9 +198,9 @@ class ForwardValues:
 
     def _is_local(self, name: str, loop: ast.For) -> bool:
         """Whether it is a local of a function that a round calls, of this loop or of one around in another function."""
-        flat, around = self._forward.flat, self._forward.loops.get(id(loop), ())
-        own = flat.within.get(id(loop))
-        is_far = any(flat.within.get(id(outer)) is not own for outer in around[-1:])
+        flat, around = self._forward.flat, self._forward.loops.get(loop, ())
+        own = flat.within.get(loop)
+        is_far = any(flat.within.get(outer) is not own for outer in around[-1:])
         return name not in flat.held and (flat.function_of(name) is not own or is_far)
 
     def _left(self, name: str, made: Definition, statement: ast.stmt) -> ast.expr:
@@ -225,9 +225,9 @@ class ForwardValues:
                 continue
             outer = packed.get(path(put), statement)
             for source, tuples in tuples_in(outer, put, packed):
-                if name in tuples[-1][1] and is_new == (made.order < self._forward.order[id(source)] < until):
+                if name in tuples[-1][1] and is_new == (made.order < self._forward.order[source] < until):
                     for where, given in [(entry, tuples[0][1]), *tuples[1:]]:
-                        self.begin.unpackings.setdefault(id(loop), {})[where] = given
+                        self.begin.unpackings.setdefault(loop, {})[where] = given
                     return True
         return False
 
@@ -263,7 +263,7 @@ class ForwardValues:
         until = self.keeping.until(name, made)
         first = min(d.order for d in self._forward.definitions[name] if loop in d.loops)
         for statement in loop.body:
-            order = self._forward.order.get(id(statement), -1)
+            order = self._forward.order.get(statement, -1)
             is_before = not is_new and order < first  # it still has the value of the round before
             if not (is_before or made.order < order < until):
                 continue
