@@ -31,11 +31,13 @@ MOST_NAMED = 12
 @dataclass(frozen=True)
 class ProvenGradients:
     """How far each parameter's derived gradient is from the loss carried back, relative to its norm. `data` is what else the loss changes
-    with; `steps` are the lines of which a value is neither dL/d(a value), nor a share or a sum of shares of one: steps on the way."""
+    with; `steps` are the lines of which a value is neither dL/d(a value), nor a share or a sum of shares of one: steps on the way.
+    `why` says what ended the run before anything could be compared, "" where nothing did."""
 
     errors: dict[str, float]
     data: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    why: str = ""
 
 
 def agreement(
@@ -53,16 +55,16 @@ def agreement(
     every = [*(line.text for line in lines), *(line for two in shown for line in two), "raise SystemExit"]
     text = in_double(run_text(program, forward, keeps, every, functions))
     outcome, record = program.with_text(text).followed()
-    del outcome
-    failed = dict.fromkeys(pairs, float("inf"))
+    limit = "" if outcome.ending.kind in ("exception", "exit", "end") else outcome.sentence()
+    failed = ProvenGradients(dict.fromkeys(pairs, float("inf")), why=limit)
     if isinstance(record, str):
-        return ProvenGradients(failed)
+        return failed
     events = {e.name: e for e in record.events if re.fullmatch(r"proof_d?\d+", e.name)}
     first = min((e.time for e in events.values()), default=0)
     kept = window(record, 0, first) if first else record
     loss = likeliest_loss(kept, program.name or program.loss.name) or (None if program.name else likeliest_loss(kept))
     if loss is None or not any(f"proof_{k}" in events for k in range(len(pairs))):
-        return ProvenGradients(failed)
+        return failed
     lookup = _Seen(record, loss, text.split("\n"), [line.text for line in lines if line.kind in ("back", "head")])
     adjoint = carried_back(record, loss.seeds, lookup.share)
     errors: dict[str, float] = {}

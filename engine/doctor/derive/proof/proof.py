@@ -13,7 +13,7 @@ from engine.doctor.derive.backward.tidied import factored, loaded, without_copie
 from engine.doctor.derive.derived import BackwardFunction, Derived, DerivedLine, Gap, Keep, Refused
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram
-from engine.doctor.derive.proof.agreement import agreement
+from engine.doctor.derive.proof.agreement import ProvenGradients, agreement
 from engine.doctor.derive.proof.finished import finished
 from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.in_place import OwnPass
@@ -47,7 +47,7 @@ def proved(
     keeps = _of_use(keeps, raw)
     body = with_values_named(factored(without_copies(raw, wanted)), taken)
     found = agreement(program, forward, keeps, body, pairs)
-    gaps = _gaps(forward, made[0], pairs, found.errors, file)
+    gaps = _gaps(forward, made[0], pairs, found, file)
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
     if not proven:
         raise _nothing(file, gaps)
@@ -125,7 +125,7 @@ def _with_values_known(
 
 
 def _gaps(
-    forward: ForwardPass, back: Reversed, pairs: Mapping[str, str], errors: Mapping[str, float], file: str
+    forward: ForwardPass, back: Reversed, pairs: Mapping[str, str], found: ProvenGradients, file: str
 ) -> list[Gap]:
     """What is left open: lines without a rule, parameters to which nothing comes back, gradients that do not agree."""
     last = forward.last.lineno
@@ -133,8 +133,13 @@ def _gaps(
     if not gaps:
         left = [name for name in forward.parameters if name not in pairs and not _is_only_put(forward, name)]
         gaps += [Gap(last, file, f"nothing comes back to {name}") for name in left]
-    wrong = [pairs[name] for name, error in errors.items() if not error <= CLOSE]
-    return gaps + [Gap(last, file, f"{d} does not agree with the loss carried back, and is left out") for d in wrong]
+    why = (
+        f"could not be compared ({clean(found.why)}), and"
+        if found.why
+        else "does not agree with the loss carried back, and"
+    )
+    wrong = [pairs[name] for name, error in found.errors.items() if not error <= CLOSE]
+    return gaps + [Gap(last, file, f"{d} {why} is left out") for d in wrong]
 
 
 def _nothing(file: str, gaps: Sequence[Gap]) -> InputError:

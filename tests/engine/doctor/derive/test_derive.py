@@ -12,9 +12,11 @@ import pytest
 from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived
 from engine.doctor.derive.program.taken_loss import asked_loss
+from engine.doctor.derive.proof import agreement
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile, read_source
 from engine.doctor.run.launch import Wishes
+from engine.doctor.run.limits import Limits
 from engine.doctor.run.program import ProgramFile
 from engine.errors import InputError
 
@@ -652,3 +654,13 @@ def test_several_statements_may_stand_on_one_line(tmp_path: Path) -> None:
     assert made.gaps == ()
     assert set(made.agreement) == {"cell.Wf", "cell.Wc"}
     assert max(made.agreement.values()) < 1e-9
+
+
+def test_a_proof_that_did_not_come_to_its_end_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit is no disagreement."""
+    path = PROGRAMS / "many_to_one.py"
+    source = read_source(path)
+    monkeypatch.setattr(agreement, "in_double", lambda text: "while True: pass")
+    runs = Runs(ProgramFile(path, source.text, source.cells), Wishes(limits=Limits(seconds=1.0)))
+    with pytest.raises(InputError, match=r"could not be compared \(.*still computing after 1 s.*\), and is left out"):
+        derive(runs, source)
