@@ -175,7 +175,9 @@ for _called in _public(_MOVING):
     _register_moving(_called, False)
 for _called in _public(_GATHERING):
     _register_moving(_called, True)
-for _called in _public(_WITHOUT):
+WITHOUT = set(_public(_WITHOUT))
+"""What gives back no numbers that have lineage."""
+for _called in WITHOUT:
     TABLE[_called] = (lambda f: lambda *a, **k: f(*[stripped(x) for x in a], **{i: stripped(j) for i, j in k.items()}))(
         _called
     )

@@ -8,13 +8,13 @@ matrix again where NumPy makes one.
 
 import numpy as np
 
-from . import operations, traced
+from . import functions, operations, traced
 from .operations import store
 from .traced import PLAIN, Traced, adopt, has_lineage
 
 MATRIX = np.matrix  # before anything is patched
 _view = np.ndarray.view
-_NO_MATRIX = ("where", "outer", "einsum", "tensordot", "array", "asarray", "linspace")
+_NO_MATRIX = ("where", "outer", "einsum", "tensordot", "ravel", "diag", "diagonal")
 """Functions of NumPy's that make plain arrays of matrices."""
 _KEEPING = ("sum", "mean", "max", "min", "amax", "amin", "prod", "std", "var")
 """Functions that keep the axis that they reduce."""
@@ -55,6 +55,8 @@ class TracedMatrix(Traced):
         return self
 
     def __pow__(self, times):
+        if not isinstance(times, (int, np.integer)) or times < 1:
+            return np.linalg.matrix_power(self, times)
         made = self
         for _ in range(int(times) - 1):
             made = made * self
@@ -126,6 +128,24 @@ for _name in ("reshape", "transpose", "ravel", "flatten", "copy", "swapaxes", "a
     setattr(TracedMatrix, _name, _as_array(_name))
 for _name in ("sum", "mean", "max", "min", "prod", "std", "var"):
     setattr(TracedMatrix, _name, _reducing(_name))
+
+
+def _as_home(name):
+    """A method that is not spelt out here does what NumPy's does; the numbers of what it gives back start anew."""
+
+    def method(self, *rest, **options):
+        value = getattr(_at_home(self), name)(*[_at_home(x) for x in rest], **options)
+        return _anew(value, name)
+
+    method.__name__ = name
+    return method
+
+
+_WRITING = ("view", "fill", "put", "sort", "itemset", "resize", "setfield", "setflags", "partition", "byteswap")
+"""Methods that write into an array, or look at its memory: a matrix is one."""
+for _name in dir(MATRIX):
+    if not _name.startswith("_") and _name not in (*vars(TracedMatrix), *_WRITING) and callable(getattr(MATRIX, _name)):
+        setattr(TracedMatrix, _name, _as_home(_name))
 TracedMatrix.__name__, TracedMatrix.__qualname__ = "matrix", "matrix"  # what exceptions call it
 
 
@@ -161,6 +181,21 @@ def is_matrix(x):
     return kind is TracedMatrix or kind is MATRIX or (kind in (list, tuple) and any([is_matrix(each) for each in x]))
 
 
+def _at_home(x):
+    """Plain matrices in the place of those with lineage; in lists and tuples, too."""
+    if type(x) in (list, tuple):
+        return type(x)([_at_home(each) for each in x])
+    return _view(_view(x, PLAIN), MATRIX) if type(x) is TracedMatrix else traced.stripped(x)
+
+
+def _anew(value, name):
+    """What NumPy's own call on plain matrices gave back."""
+    if type(value) is MATRIX and value.dtype.kind == "f" and store().on:
+        store().lose(name)
+        return leaf(value)
+    return value
+
+
 def _two_axes(x):
     """The array of a matrix, or of what would be one."""
     x = bare(x)
@@ -191,6 +226,9 @@ def of_matrix_functions(hook):
         if not any([is_matrix(x) for x in inputs]):
             return hook(called, inputs, options)
         name = getattr(called, "__name__", "")
+        if called not in functions.TABLE or called in functions.WITHOUT:
+            value = called(*[_at_home(x) for x in inputs], **{k: _at_home(v) for k, v in options.items()})
+            return _anew(value, name)
         if name in _KEEPING and (options.get("axis") is not None or len(inputs) > 1):
             options = {**options, "keepdims": True}
         value = hook(called, tuple([bare(x) for x in inputs]), {k: bare(v) for k, v in options.items()})

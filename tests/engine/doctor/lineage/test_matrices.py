@@ -41,6 +41,9 @@ LIKE_NUMPY_S = """
     assert U.sum().shape == () and U.sum(0).shape == (1, 3) and sum(U, 1).shape == (3, 1) and U.mean(1).shape == (3, 1)
     assert (U ** 2 == U * U).all() and vstack((V, V)).shape == (2, 3) and isinstance(vstack((V, V)), matrix)
     assert [row.shape for row in U] == [(1, 3)] * 3 and isinstance(U.I, matrix) and (matrix([[1, 0, 0]]) * U == U[0]).all()
+    assert (U**0 == eye(3)).all() and allclose(U**-1, U.I) and allclose(U**3, U * U * U)
+    assert U.argmax(1).shape == argmax(U, 1).shape == (3, 1) and U.any(0).shape == (1, 3) and isinstance(U.cumsum(1), matrix)
+    assert ravel(U).shape == (9,) and U.ravel().shape == (1, 9) and diag(U).shape == (3,) and U.diagonal().shape == (1, 3)
     assert array(U).ndim == 2 and not isinstance(array(U), matrix) and outer(V, V).shape == (3, 3)
 """
 
