@@ -48,7 +48,8 @@ def _examined(source: SourceFile, function: str | None, wishes: Wishes) -> Itera
         if whole is not None:
             (trained,) = calls(file, [whole], wishes)
             by_training = _followed(source, replace(trained, examined=call.examined, reason=call.reason), wishes)
-            own = by_training if by_training.record is not None else own
+            is_told = by_training.report.verdict in ("correct", "wrong")
+            own = by_training if is_told or own.record is None else own
         yield own
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from engine.doctor.read.syntax import UserFunction, UserProgram, called_name
 
 _BACKWARD = re.compile(r"back_?ward|back_?prop|bptt|bprop|bwd|gradient|grads?(?:_|$)|loss_?fun|forward_?back", re.I)
+_CHECK = re.compile(r"check|numeric|(?:^|_)num(?:_|$)|test", re.I)
 _NEVER = re.compile(
-    r"check|numeric|(?:^|_)num(?:_|$)|update|clip|adam|sgd|momentum|optimi|test|plot|init|zero_|descent|train|fit|approx|print|predict",
+    _CHECK.pattern + r"|update|clip|adam|sgd|momentum|optimi|plot|init|zero_|descent|train|fit|approx|print|predict",
     re.I,
 )
-_CHECK = re.compile(r"check|numeric|(?:^|_)num(?:_|$)|test", re.I)
 _FORWARD = re.compile(r"for?ward|fprop|fwd|feed|predict|^call$|^__call__$|^run", re.I)
 _USE = re.compile(r"predict|^run", re.I)
 """What only uses a trained network may call its forward pass."""

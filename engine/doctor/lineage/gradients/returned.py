@@ -277,10 +277,7 @@ def _of_input(
     ]  # others are made anew in each step
     if once and once[-1] is not named[-1] and not record.pool[once[-1].value.ids()].any():
         once.pop()  # zeros that something else was set in the place of
-    if any(
-        record.pool[e.value.ids()].any() for e in once
-    ):  # zeros beside it are something else, as an optimizer's sums
-        once = [e for e in once if record.pool[e.value.ids()].any()]
+    once = [e for e in once if record.pool[e.value.ids()].any()] or once  # zeros beside it are an optimizer's sums, say
     final = [e for e in once if not e.site.function or e.site.kind == "return"]
     for event in reversed(final or once):
         row = _never_stored(record, _row(record, ids, right, event, names), event, named, fitting)
