@@ -78,7 +78,8 @@ def kept_between(handed: Any, given: Any) -> Array | None:
         scale = float(np.max(factors, initial=1))
         mask = np.where(before == 0, scale, np.where(after == 0, 0, scale)).astype(before.dtype)
         exact = bool(np.all(np.abs(before * mask - after) <= 1e-5 * np.abs(after)))
-    return mask if exact and (scale > 1 or mask.all()) else None
+    rectified = bool((before < 0).any() and not (after < 0).any())  # dropout would leave some of them
+    return mask if exact and not rectified and (scale > 1 or mask.all()) else None
 
 
 def stacked(modules: Sequence[Any], run: Run) -> Stack | None:

@@ -16,6 +16,7 @@ from engine.explain.gradcheck import check
 from engine.files.trace import is_trace, write_trace
 from engine.in_memory import session_of
 from engine.model import torch_embedding
+from engine.model.torch_stack import kept_between
 from engine.session import Session, open_session
 from engine.watch import Watch
 from tests.engine import pytorch
@@ -848,3 +849,13 @@ def test_what_cannot_be_watched(model: Any, options: dict[str, Any], sentence: s
     with pytest.raises(InputError) as refused:
         Watch(model, **options)
     assert str(refused.value).startswith(sentence)
+
+
+def test_what_stands_between_modules_is_dropout_or_nothing() -> None:
+    """An activation leaves nothing below 0, where dropout would leave some."""
+    rng = np.random.default_rng(0)
+    handed, drawn = rng.normal(size=(4, 5, 6)), (rng.random((4, 5, 6)) < 0.5) * 2.0
+    np.testing.assert_array_equal(kept_between(handed, handed * drawn), drawn)
+    np.testing.assert_array_equal(kept_between(handed, handed), np.ones_like(handed))
+    assert kept_between(handed, np.maximum(handed, 0)) is None
+    assert kept_between(handed, np.maximum(handed, 0) * drawn) is None
