@@ -82,12 +82,9 @@ def _in_gradient(c: Correction, removed: RecordedArray, added: RecordedArray) ->
     if weight.recurrent and roles.feeds_activation(removed) and not roles.siblings(removed, added):
         return "dwa-uses-preactivation"
     if weight.recurrent and roles.is_forward(removed):
-        after = roles.place(added) + 1
-        return (
-            "dwa-uses-current-state"
-            if roles.siblings(removed, added) and roles.place(removed) == after
-            else "wrong-step"
-        )
+        if not roles.siblings(removed, added):
+            return _in_index(c)
+        return "dwa-uses-current-state" if roles.place(removed) == roles.place(added) + 1 else "wrong-step"
     if roles.is_given(added):
         return "dwx-wrong-step" if roles.siblings(removed, added) else ""
     return "dwy-wrong-state"

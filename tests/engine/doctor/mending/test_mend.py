@@ -91,6 +91,14 @@ def test_gradients_that_are_never_reset_are_named_where_an_optimizer_scales_them
     assert {d.id for d in diagnose(path).diagnoses} == {"gradients-not-reset"}
 
 
+def test_another_quantity_at_the_same_step_is_no_other_step(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    wide = ("D, H, K, T = 3, 4, 3, 5", "D, H, K, T = 3, 4, 4, 5")
+    path.write_text(changed(TAGGER, wide, ("dW += np.outer(dz, hs[t])", "dW += np.outer(dz, ps[t])")))
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == ("wrong-variable", "dW += np.outer(dz, hs[t])")
+
+
 def test_an_entry_that_stands_nowhere_nearby_may_be_meant(tmp_path: Path) -> None:
     """The backward loop reads the states at t - 1 only, once the derivative, which reads them at t, is gone."""
     text = changed(
