@@ -37,7 +37,10 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
 * Where each step has an object of its own, a cell or an activation in a list, `cells[t].h` is read as `hs[t]` would be, and the class gets
   a method that goes back. Where all weights are parts of one vector, their gradients are parts of one like it.
 * A branch that is taken both ways is gone back through by the same test; a `while` loop that counts, up or down, is a loop over
-  its count. Of several files the one is derived from in which the loss is computed.
+  its count. What goes through functions and classes of other files of the program is followed there: each line is told by its file,
+  and `-o` writes one file of them all.
+* Where each sample goes through a function that makes its states anew, it is called again before its round is gone back through.
+  Weights may be entries of a list, `Wx, Wh, b = self.params`.
 * A program that does not run yet is repaired in memory first, and the repairs are said; `-o` waits until they are written.
 * Where no loss is computed it is taken from the first difference of outputs and targets and said, or `--loss` says it: `cross-entropy`,
   `binary`, `squared`, or an expression of the program's names, as `--loss 'np.mean((y_hat - Y) ** 2)'`. It takes the place of a loss that

@@ -64,10 +64,11 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         raise InputError(f"{clean(path.name)}: {error}") from None
     runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
     derived = derive(runs, source, arguments.taken_loss, arguments.function or "")
+    source = derived.source or source
     if arguments.outline:
         sys.stdout.write(source.in_cells(outline(derived, source.text)))
     elif arguments.hint:
-        report = diagnose(path, wishes=wishes)
+        report = None if source.files else diagnose(path, wishes=wishes)  # its lines are those of the one file
         sys.stdout.write(source.in_cells(hint(derived, source.text, arguments.hint, report)))
     elif arguments.output and derived.repairs:
         lines = ", ".join(str(one.line) for one in derived.repairs)

@@ -25,13 +25,19 @@ def derived_of(walk: ProgramWalk) -> Derived:
 
 def below_lines(derived: Derived) -> LinesBelow:
     """Each derived line below the forward line that it goes back through, with its shape; gaps with their reasons."""
+
+    def place(line: int, file: str) -> tuple[str, int]:
+        return derived.source.origin(line) if derived.source is not None and derived.source.files else (file, line)
+
     below: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for line in derived.lines:
         if line.of is not None and line.kind in ("back", "head", "init"):
             shape = shape_text(line.shape)
-            below[line.file][line.of].append(f"{line.text.strip()}{f'   {shape}' if shape else ''}")
+            file, number = place(line.of, line.file)
+            below[file][number].append(f"{line.text.strip()}{f'   {shape}' if shape else ''}")
     for gap in derived.gaps:
-        below[gap.file][gap.line].append(f"not derived: {gap.why}")
+        file, number = place(gap.line, gap.file)
+        below[file][number].append(f"not derived: {gap.why}")
     return {file: {line: tuple(texts) for line, texts in lines.items()} for file, lines in below.items()}
 
 
@@ -45,5 +51,11 @@ def completed(derived: Derived, source: SourceFile) -> SourceFile | None:
 
 
 def moved_lines(derived: Derived) -> dict[int, int]:
-    """Where the lines of a program are in the text with the derived pass in its place."""
-    return {number: k for k, number in enumerate(derived.numbers, 1) if number}
+    """Where the lines of a program's own file are in the text with the derived pass in its place."""
+    own = derived.source.path.name if derived.source is not None else ""
+    places = {
+        k: derived.source.origin(number) if derived.source is not None else ("", number)
+        for k, number in enumerate(derived.numbers, 1)
+        if number
+    }
+    return {number: k for k, (file, number) in places.items() if file == own}

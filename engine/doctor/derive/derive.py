@@ -14,7 +14,8 @@ from engine.doctor.derive.forward.forward import forward_pass
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps
 from engine.doctor.derive.program.functions import called_functions, functions_beside
-from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, first_in_double, in_another_file, ready
+from engine.doctor.derive.program.joined import joined
+from engine.doctor.derive.program.ready import NoLossFound, ReadyProgram, first_in_double, ready
 from engine.doctor.derive.program.taken_loss import UnknownNames
 from engine.doctor.derive.proof.proof import proved
 from engine.doctor.derive.tree.helpers import helpers_of
@@ -36,10 +37,28 @@ def derive(runs: Runs, source: SourceFile, loss: str = "", function: str = "") -
     """The backward pass of a program's forward pass, or of a function that is named and called with arguments that are made up, as those of
     a file are that only defines functions. `loss` is what the loss is to be, where it computes none or another is meant. Raises InputError
     where it cannot be run, has no loss, or nothing of it can be derived."""
-    try:
-        return _derived_of(runs, source, loss, function)
-    except InputError as error:
-        raise type(error)(source.in_cells(str(error))) from None
+    refused: InputError | None = None
+    found: Derived | None = None
+    for text in _texts(runs, source):
+        try:
+            made = _derived_of(runs.with_texts({runs.name: text.text}) if text.files else runs, text, loss, function)
+        except InputError as error:
+            refused = type(error)(text.in_cells(str(error)))
+            continue
+        if found is None or len(made.gaps) < len(found.gaps):
+            found = replace(made, source=text)
+        if not made.gaps:
+            break
+    if found is None:
+        raise refused or InputError(f"{clean(source.path.name)}: nothing could be derived")
+    return found
+
+
+def _texts(runs: Runs, source: SourceFile) -> Iterator[SourceFile]:
+    """The program's own file, then one text of all its files: what one of them computes may go through functions of others."""
+    yield source
+    if (whole := joined(source, runs.text_of)) is not None:
+        yield whole
 
 
 def _derived_of(runs: Runs, source: SourceFile, loss: str, function: str) -> Derived:
@@ -99,14 +118,11 @@ def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     """The backward pass of a program that is ready; `source` is its user's text."""
     file = clean(source.path.name)
     tree, chosen = program.source.tree(), program.loss
-    _, seen = program.runs.seen(program.file)
+    _, seen = program.runs.seen()
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
     computed, helpers = _computed(program.first) | {*program.given}, helpers_of(tree, program.runs.text_of)
     forward = forward_pass(tree, chosen.line, chosen.name, SeenShapes(seen), computed, helpers)
-    other = in_another_file(program) if forward is None or not forward.parameters else None
-    if other is not None:
-        return _derived(other, other.source)
     if forward is None or not forward.parameters:
         raise InputError(f"{file}: no way from the loss of line {chosen.line} to weights was followed")
     if (filled := _filled_elsewhere(forward, tree)) is not None:

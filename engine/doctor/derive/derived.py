@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from engine.doctor.read.source import SourceFile
+
 LineKind = Literal["init", "back", "loop", "branch", "update", "head"]
 WIDTH = 48
 """Where comments begin, if the line is not longer."""
@@ -150,6 +152,8 @@ class Derived:
     """Whether it has no place in the program, whose own backward pass is in its way."""
     made_up: bool = False
     """Whether a function was called with arguments that were made up."""
+    source: SourceFile | None = None
+    """The text that its lines are numbered in: the program's own, or one that all its files are joined in."""
 
     def text(self) -> str:
         """The backward pass as it is printed: what is to be kept for it, then every line with the shape of what it makes and why."""
@@ -160,6 +164,7 @@ class Derived:
         )
         said += [f"#   line {repair.line}:  {repair.text}" for repair in self.repairs]
         said += [f"# The backward pass of {self.file}, from {self.loss}."]
+        said += [f"# Its files are {self._files()}; what -o writes is one file of them all."] if self._files() else []
         said += ["# Nothing runs it: it was called with arguments that were made up."] if self.made_up else []
         said += [f"# {self._place()}"] if self.after and (self.body or not self.functions) else []
         said += [f"# {self.header}"] if self.added else []
@@ -173,6 +178,10 @@ class Derived:
         said += [f"# Not derived: line {gap.line}, {gap.why}." for gap in self.gaps]
         shown = [line for one in self.functions for line in _function(one)]
         return "\n".join([*said, "", *shown, *map(_commented, self.body if self.functions else self.lines)]) + "\n"
+
+    def _files(self) -> str:
+        names = list(dict.fromkeys(name for name, _ in self.source.files)) if self.source is not None else []
+        return f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
     def _place(self) -> str:
         if self.is_there:

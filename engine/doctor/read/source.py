@@ -108,6 +108,8 @@ class SourceFile:
     """Whether the text is a conversion of the file's, line by line."""
     left_out: str = ""
     """The file's whole text, where some of it was left out."""
+    files: tuple[tuple[str, int], ...] = ()
+    """Of a text that several files are joined in, for each line its file and its number there."""
 
     @property
     def lines(self) -> list[str]:
@@ -119,14 +121,21 @@ class SourceFile:
         lines = self.lines
         return clean(lines[number - 1].strip(), 160) if 1 <= number <= len(lines) else ""
 
+    def origin(self, number: int) -> tuple[str, int]:
+        """The file that a line is of, and its number there."""
+        return self.files[number - 1] if 1 <= number <= len(self.files) else (self.path.name, number)
+
     def place(self, number: int) -> str:
-        """`line 12`, in a notebook `cell 3, line 4`."""
+        """`line 12`, in a notebook `cell 3, line 4`, in another file `line 12 of layers.py`."""
+        if self.files:
+            file, own = self.origin(number)
+            return f"line {own}" if file == self.path.name else f"line {own} of {clean(file, 80)}"
         starts = [k for k, first in enumerate(self.cells) if first <= number]
         return f"cell {starts[-1] + 1}, line {number - self.cells[starts[-1]] + 1}" if starts else f"line {number}"
 
     def in_cells(self, sentence: str) -> str:
-        """A sentence on lines of this file; of a notebook each is told by its cell."""
-        if not self.cells:
+        """A sentence on lines of this text; of a notebook each is told by its cell, of several files by its file."""
+        if not self.cells and not self.files:
             return sentence
         return _LINE.sub(lambda found: found[0] if found[1] else self.place(int(found[2])), sentence)
 

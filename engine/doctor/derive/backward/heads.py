@@ -36,7 +36,7 @@ class OutputLines:
     at: ast.stmt
     lines: tuple[str, ...]
     why: str
-    skipped: frozenset[int]
+    skipped: frozenset[ast.stmt]
     through: ast.expr | None = None
 
 

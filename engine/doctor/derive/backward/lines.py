@@ -27,7 +27,7 @@ class BackwardLines(FunctionRules):
     ) -> None:
         super().__init__(forward.shapes, helpers)
         self.forward, self.steps, self.values, self.taken = forward, steps, values, taken
-        self.skipped: set[int] = set()
+        self.skipped: set[ast.stmt] = set()
         self.lines: list[DerivedLine] = []
         self.gaps: list[tuple[int, str]] = []
         self.live: set[str] = set()

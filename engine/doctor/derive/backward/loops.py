@@ -11,7 +11,7 @@ from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.carried import is_read_before, rebinds
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import parsed
+from engine.doctor.derive.tree.syntax_of import names, parsed
 
 
 class LoopsBack(BothWays):
@@ -47,6 +47,7 @@ class LoopsBack(BothWays):
             self.emit(f"{name} = {self.zeros.pop(name)[0]}", "", makes=name, kind="init")
             self.live.add(name)
             self.owned.add(name)
+        self._with_count_known(loop)
         self.emit(self.values.counters.header(loop), "from the last round to the first", kind="loop", of=loop.lineno)
         self.depth += 1
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
@@ -54,6 +55,11 @@ class LoopsBack(BothWays):
             self.emit(text, "as in the forward pass", kind="init")
         self.depth -= 1
         self.lines += body
+
+    def _with_count_known(self, loop: ast.For) -> None:
+        """Makes known what the rounds are counted by, where another loop's round makes it."""
+        for name in names(loop.iter) - self.forward.active if self.forward.loops[loop] else ():
+            self.values.text(ast.Name(name, ast.Load()), loop)
 
     def _read_here(self, value: str, loop: ast.For) -> str:
         """What a loop left, where a round of another one is gone back through: out of what is kept of that round."""
@@ -81,7 +87,7 @@ class LoopsBack(BothWays):
             if name not in self.forward.active or not name.isidentifier() or self.steps.get(name) is not None:
                 continue
             inside = [d for d in definitions if loop in d.loops and rebinds(d, name)]
-            inside = [d for d in inside if id(d.statement) not in self.skipped]
+            inside = [d for d in inside if d.statement not in self.skipped]
             if inside and is_read_before(self.forward, loop, name, inside) and f"d{name}" not in self.symbols:
                 found[f"d{name}"] = (self.values.after_loop(name, loop), self.values.shape_of(name))
         return [(name, value, shape) for name, (value, shape) in found.items()]

@@ -63,9 +63,9 @@ def output_lines(
         after = made_by[found.of]
         around = forward.loops[after]
         skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
-        if skipped is not None and all(forward.loops[s] in ((), around) for s in statements if id(s) in skipped):
+        if skipped is not None and all(forward.loops[s] in ((), around) for s in statements if s in skipped):
             through = _argument(after, helpers) if found.of.startswith(INTO) else None
-            beside = [s for s in statements if id(s) in skipped and forward.loops[s] == around]
+            beside = [s for s in statements if s in skipped and forward.loops[s] == around]
             if beside or not around:
                 return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
         values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
@@ -223,9 +223,9 @@ def _read_by_step(
             yield OutputValue(ast.unparse(node), tuple(np.asarray(row, np.float64) for row in rows))
 
 
-def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[int] | None:
+def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[ast.stmt] | None:
     """The statements from there to the loss, all of which depend on the weights through it alone; None where one does not."""
-    reached, skipped = {path(parsed(text)) or base(parsed(text))}, set[int]()
+    reached, skipped = {path(parsed(text)) or base(parsed(text))}, set[ast.stmt]()
     start = forward.order[after]
     for statement in sorted(_simple(forward.body), key=lambda s: forward.order.get(s, -1)):
         value = getattr(statement, "value", None)
@@ -237,8 +237,8 @@ def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[in
             others = [n for n in reads(value) if forward.is_sought(n) and not {path(n) or base(n), base(n)} & reached]
             if read & set(forward.parameters) or any((path(n) or base(n)) not in written for n in others):
                 return None
-            skipped.add(id(statement))
+            skipped.add(statement)
             reached |= written
         elif isinstance(statement, ast.AugAssign) and written & reached:
-            skipped.add(id(statement))
+            skipped.add(statement)
     return frozenset(skipped)

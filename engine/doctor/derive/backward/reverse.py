@@ -66,7 +66,7 @@ class Reversed(LoopsBack):
     def block(self, body: Sequence[ast.stmt]) -> None:
         """Goes back through statements."""
         for statement in reversed(body):
-            if id(statement) in self.skipped:
+            if statement in self.skipped:
                 continue
             self.statement = statement
             head = next((one for one in self.heads if one.after is statement), None)

@@ -221,6 +221,7 @@ class GradientSums(BackwardLines):
     def _adding(self, name: str) -> ast.For | None:
         """The outermost loop around this statement whose rounds all read the same value of a name, so that what comes back adds up."""
         around = self.forward.loops[self.statement]
+        name = self.forward.flat.fields.get(name, (name, ()))[0]
         made = [d for d in self.forward.definitions.get(name, []) if rebinds(d, name)]
         return next((loop for loop in around if not any(loop in d.loops for d in made)), None)
 

@@ -49,6 +49,11 @@ class CallTargets:
         carries = carries or (self._shapes.is_float(call) and from_outside)
         return (found, receiver) if carries else None
 
+    def constructor(self, call: ast.Call) -> ast.FunctionDef | None:
+        """The `__init__` of the class of the program's that a call makes an object of."""
+        own = self.classes.get(path(call.func))
+        return None if own is None else self._method(own, "__init__")
+
     def helper(self, call: ast.Call) -> str:
         """What a call of one of the program's functions computes, where that has a name: `softmax`, `sigmoid`."""
         found, _ = self._target(call)

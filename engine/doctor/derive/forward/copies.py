@@ -34,7 +34,7 @@ def given_arguments(function: ast.FunctionDef, call: ast.Call, receiver: str) ->
     """What each parameter of a function is given by a call."""
     parameters = [a.arg for a in function.args.args]
     if receiver and parameters:
-        yield parameters[0], _unplaced(receiver)
+        yield parameters[0], unplaced(receiver)
         parameters = parameters[1:]
     defaults = dict(zip(reversed(parameters), reversed(function.args.defaults), strict=False))
     keywords = {k.arg: k.value for k in call.keywords if k.arg}
@@ -45,7 +45,7 @@ def given_arguments(function: ast.FunctionDef, call: ast.Call, receiver: str) ->
             yield name, value
 
 
-def _unplaced(text: str) -> ast.expr:
+def unplaced(text: str) -> ast.expr:
     """An expression that stands nowhere in the text: put somewhere it takes the place of what it is put for."""
     made = parsed(text)
     for node in ast.walk(made):

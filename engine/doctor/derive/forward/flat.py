@@ -25,6 +25,8 @@ from engine.doctor.derive.forward.copies import (
     written_names,
 )
 from engine.doctor.derive.forward.flat_pass import Called, FlatPass
+from engine.doctor.derive.forward.held_arguments import HeldArguments
+from engine.doctor.derive.forward.listed_weights import with_entries
 from engine.doctor.derive.forward.objects import with_objects_by_step
 from engine.doctor.derive.forward.unpacking import unpacked
 from engine.doctor.derive.forward.written_out import WrittenOut
@@ -54,11 +56,13 @@ class _Flattening(WrittenOut):
     ) -> None:
         super().__init__(tree, shapes, helpers, known)
         self._until = until
+        self._held = HeldArguments(shapes, self._targets)
         self._starts: dict[str, ast.expr] = {}
         """What names were set to that are numbers written out."""
 
     def made(self, body: list[ast.stmt]) -> FlatPass:
         self._flat.body = list(self._block(body))
+        self._flat.body = with_entries(self._flat, self._shapes)
         self._flat.body = with_objects_by_step(self._flat, self._shapes, self._targets.classes, self._free)
         self._flat.body = self._with_states(self._flat.body)
         return self._flat
@@ -129,6 +133,8 @@ class _Flattening(WrittenOut):
         yield changed
 
     def _simple(self, statement: ast.stmt) -> Iterator[ast.stmt]:
+        if self._around:
+            self._held.made(statement)
         statement, before = self.summed(statement)
         statement, named = self.with_outputs_named(statement)
         before = [*before, *named]
@@ -205,6 +211,7 @@ class _Flattening(WrittenOut):
                 and not (names(argument) & written)
             ):
                 renames[name] = argument
+                self._flat.entry_names.setdefault(ast.unparse(argument), name)
                 continue
             around = {a.arg for one in self._inside for a in one.function.args.args}
             is_other = name in around and isinstance(
@@ -224,7 +231,7 @@ class _Flattening(WrittenOut):
             if name not in outer.values():
                 self._flat.hidden.setdefault(name, one)
         every = renames | {name: ast.Name(new, ast.Load()) for name, new in renamed.items() if new != name}
-        body = [renamed_in(s, every) for s in body]
+        body = [self._held.written(renamed_in(s, every), receiver) for s in body]
         value = replaced(value, lambda n: other_name(n, every))
         self._flat.calls.append(one)
         self._inside.append(one)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import path
+from engine.doctor.derive.tree.syntax_of import path, shown_entries
 
 BEFORE = "_before"
 
@@ -67,6 +67,12 @@ class FlatPass:
     unnamed: dict[str, str] = field(default_factory=dict[str, str])
     """What the program computes and gives no name, by the name that it has in the block: its loss, where that is only printed."""
 
+    entry_names: dict[str, str] = field(default_factory=dict[str, str])
+    """What the entries of lists of weights are called where they are read, by their paths."""
+
+    named_at: dict[ast.stmt, ast.stmt] = field(default_factory=dict[ast.stmt, ast.stmt])
+    """The statement of the text that gives a value its name, where that is another one than the one that makes it."""
+
     unpacked: list[Unpacked] = field(default_factory=list[Unpacked])
     """The calls that give views of a vector's parts."""
 
@@ -88,6 +94,12 @@ class FlatPass:
             self.called_at[new] = self.called_at[old]
         if old in self.within:
             self.within[new] = self.within[old]
+
+    def together(self, one: ast.stmt, other: ast.stmt, both: ast.stmt) -> None:
+        """A statement that takes the place of two: it is of the calls that both are of."""
+        calls = [c for c in self.called_at.get(one, []) if c in self.called_at.get(other, [])]
+        self.called_at[both] = calls
+        self.within[both] = calls[0].function if calls else None
 
     def named_before(self, name: str, statement: ast.stmt) -> str:
         """A name for the value that a name has before a statement."""
@@ -122,7 +134,7 @@ class FlatPass:
     def shown(self, name: str) -> str:
         """A path of the block as it is written where the backward pass stands."""
         head, dot, rest = name.partition(".")
-        return f"{self.held.get(head, head)}{dot}{rest}"
+        return shown_entries(f"{self.held.get(head, head)}{dot}{rest}")
 
     def function_of(self, name: str) -> ast.FunctionDef | None:
         """The function whose local a name is."""

@@ -19,8 +19,17 @@ COUNTERS = ("n", "i", "k", "j")
 def fused(flat: FlatPass, weights: Collection[str], shapes: SeenShapes) -> list[ast.stmt] | None:
     """The block with such a loop put into the one before it, which has as many rounds; None where there is none. Arrays that a loop of
     another method of the same object reads stay: their gradient is what that method gives back."""
-    body = flat.body
     heads = {name.partition("[")[0].partition(".")[0] for name in weights}
+    return _fused(flat.body, flat, weights, heads, shapes)
+
+
+def _fused(
+    body: list[ast.stmt], flat: FlatPass, weights: Collection[str], heads: Collection[str], shapes: SeenShapes
+) -> list[ast.stmt] | None:
+    for inner in (s for s in body if isinstance(s, ast.For)):
+        if (changed := _fused(inner.body, flat, weights, heads, shapes)) is not None:
+            inner.body = changed
+            return list(body)
     loops = [s for s in body if isinstance(s, ast.For)]
     for first, second in zip(reversed(loops[:-1]), reversed(loops[1:]), strict=True):
         start, end = body.index(first), body.index(second)
@@ -30,8 +39,9 @@ def fused(flat: FlatPass, weights: Collection[str], shapes: SeenShapes) -> list[
             continue
         if any(names(s) & written or _written(s) & names(first) for s in between):
             continue
-        is_apart = flat.within.get(first) is not flat.within.get(second) and names(second) & heads
+        is_apart = flat.within.get(first) is not flat.within.get(second) and names(second) & {*heads}
         if (one := _joined(first, second, written, flat.fields if is_apart else None)) is not None:
+            flat.together(first, second, one)
             return [*body[:start], *between, one, *body[end + 1 :]]
     return None
 

@@ -241,6 +241,7 @@ def _named_first(body: Sequence[ast.stmt], whole: Sequence[ast.stmt], flat: Flat
             name, value = after.targets[0], statement.value
             after.targets, after.value = [put], ast.copy_location(ast.Name(path(name), ast.Load()), after.value)
             statement.targets, statement.value = [name], value
+            flat.named_at[statement] = after
     return made
 
 

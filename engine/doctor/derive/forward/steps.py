@@ -178,6 +178,10 @@ class Steps:
         filled = self._filled.get(name)
         if filled is not None and not filled.is_list and self.is_dict(name):
             return f"{{t: np.zeros_like({singular(name)}_t) for t, {singular(name)}_t in {name}.items()}}"
+        if name in self._forward.flat.fields:
+            held, attributes = self._forward.flat.fields[name]
+            one = singular(held)
+            return f"[np.zeros_like({'.'.join([one, *attributes])}) for {one} in {held}]"
         return f"[np.zeros_like({singular(name)}_t) for {singular(name)}_t in {name}]"
 
     def is_dict(self, name: str) -> bool:

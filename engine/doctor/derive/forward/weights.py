@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.tree.statements import all_statements, appended, targets
-from engine.doctor.derive.tree.syntax_of import base, called, names, path, reads
+from engine.doctor.derive.tree.syntax_of import NUMBERED, base, called, names, path, reads
 from engine.doctor.vocabulary.roles import parameter, role
 
 DATA = (
@@ -65,7 +65,7 @@ def weights_of(found: ForwardPass) -> list[str]:
                 name = path(node) or base(node)
                 core = _core(node)
                 fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
-                is_named = parameter(name.rpartition(".")[2]) is not None
+                is_named = parameter(name.rpartition(".")[2]) is not None or NUMBERED in name
                 fits = fits and (is_named or (found.shapes.shape(core) != () and not found.shapes.is_labels(core)))
                 seen[name] = (
                     seen.get(name, True) and fits and not (inside and parameter(name) is None) and name not in iterated
@@ -114,6 +114,7 @@ def _is_weight(name: str) -> bool:
     last = name.rpartition(".")[2]
     word = last.partition("['")[2].rstrip("']") or last
     container = last.partition("[")[0]
+    word = container if word.startswith(NUMBERED) else word
     if container != last and role(container) == "params":
         return True
     words = set(word.lower().split("_"))

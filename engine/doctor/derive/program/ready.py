@@ -51,26 +51,10 @@ class ReadyProgram:
     """What is said above the statements that are added."""
     function: str = ""
     """The function that was called with arguments that were made up."""
-    file: str = ""
-    """The file that is derived from, where that is another one of the program's: its name in the record."""
 
     def with_text(self, text: str) -> Runs:
-        """Its runs with another text of the file that is derived from."""
-        return self.runs.with_texts({self.file or self.runs.name: text})
-
-
-def in_another_file(program: ReadyProgram) -> ReadyProgram | None:
-    """The same, derived from the file of the program's in which the loss was computed first; None where that is the program's own."""
-    runs, chosen = program.runs, program.loss
-    seen = (e for e in program.first.events if e.value.size == 1 and e.value.first == int(chosen.ids[0]))
-    made = min((e for e in seen if e.name), key=lambda e: e.time, default=None)
-    text = None if made is None or made.site.file in ("", runs.name) else runs.text_of(made.site.file)
-    if made is None or text is None or program.name or program.file:
-        return None
-    file = made.site.file
-    loss = replace(chosen, name=made.name, line=made.site.line, file=file)
-    said = f"{made.name}, line {made.site.line}, run by {clean(program.source.path.name)}"
-    return replace(program, source=SourceFile(runs.program.folder / file, text), loss=loss, said=said, file=file)
+        """Its runs with another text."""
+        return self.runs.with_texts({self.runs.name: text})
 
 
 def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
@@ -169,4 +153,5 @@ def first_in_double(program: ReadyProgram) -> tuple[Record, ChosenLoss]:
 
 def in_double(text: str) -> str:
     """A program's text, computed in double precision where it asks for single: rounding would hide what does not agree."""
-    return re.sub(r"(?<=[.'\"])float32\b", "float64", text)
+    text = re.sub(r"(?<=[.'\"])float32\b", "float64", text)
+    return re.sub(r"((?:dtype ?= ?|astype\( ?)['\"])f(?:4)?(?=['\"])", r"\1f8", text)

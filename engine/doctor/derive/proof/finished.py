@@ -101,7 +101,7 @@ def _updates(
             DerivedLine(f"for name in {gradients}:", kind="update"),
             DerivedLine(f"    {holder}[name] -= {rate} * {gradients}[name]", kind="update"),
         ]
-    if forward.function is not None and len(pairs) > 1:
+    if forward.function is not None and len(pairs) > 1 and not _numbers(forward) & {name for name, _ in pairs}:
         parameters, gradients = ", ".join(n for n, _ in pairs), ", ".join(g for _, g in pairs)
         return [
             *first,
@@ -109,6 +109,12 @@ def _updates(
             DerivedLine(f"    W -= {rate} * dW", "in place", kind="update"),
         ]
     return [*first, *(DerivedLine(f"{name} -= {rate} * {d}", makes=name, kind="update") for name, d in pairs)]
+
+
+def _numbers(forward: ForwardPass) -> set[str]:
+    """What is a single number in the forward pass: no step changes it in place."""
+    read = (n for s in forward.body for n in ast.walk(s) if isinstance(n, ast.expr) and path(n))
+    return {forward.flat.shown(path(n)) for n in read if forward.shapes.shape(n) == ()}
 
 
 def _rate(forward: ForwardPass, tree: ast.Module) -> str:

@@ -113,7 +113,7 @@ def _seen(program: ReadyProgram, following: Sequence[ast.stmt], row: ComparedGra
         for e in program.record.events
         if e.site.line in within
         and e.site.kind in ("assign", "step", "increment", "argument")
-        and e.site.file in ("", program.file or program.runs.name)
+        and e.site.file in ("", program.runs.name)
         and e.value.size == len(row.gradient)
         and re.fullmatch(r"[A-Za-z_][\w.]*(\['\w+'\]|\[\d+\])?", e.name)
     )

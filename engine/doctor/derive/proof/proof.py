@@ -19,7 +19,8 @@ from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.in_place import OwnPass
 from engine.doctor.derive.proof.own import own_gradients, own_rows
 from engine.doctor.derive.proof.reach import reached
-from engine.doctor.derive.tree.syntax_of import base, names, parsed
+from engine.doctor.derive.tree.syntax_of import base, names, parsed, shown_entries
+from engine.doctor.derive.values.keeping import kept_before
 from engine.doctor.derive.values.values import ForwardValues
 from engine.doctor.read.source import SourceFile
 from engine.errors import InputError
@@ -114,14 +115,15 @@ def _with_values_known(
 ) -> tuple[list[DerivedLine], list[Keep]]:
     """The lines, and what is kept for them, with every value known where they stand."""
     back, values = made
-    keeps = [*values.keeping.keeps, *values.keeping.kept_before([line.text for line in back.lines])]
+    keeps = [*values.keeping.keeps, *kept_before(forward, [line.text for line in back.lines])]
     try:
         lines, kept = reached(forward, back.lines, keeps)
     except Refused as refused:
         raise InputError(f"{clean(file)}: nothing could be derived; {clean(str(refused))}") from None
     dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("]"))
     lines = [*(DerivedLine(f"{name} = {{}}", makes=name, kind="init") for name in dicts), *lines]
-    return [replace(line, file=file) for line in lines], [replace(keep, file=file) for keep in kept]
+    lines = [replace(line, file=file, text=shown_entries(line.text)) for line in lines]
+    return lines, [replace(keep, file=file, text=shown_entries(keep.text)) for keep in kept]
 
 
 def _gaps(

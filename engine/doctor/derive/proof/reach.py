@@ -15,6 +15,7 @@ from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.tree.statements import all_statements, appended
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
 from engine.doctor.derive.tree.syntax_of import called as called_name
+from engine.doctor.derive.values.keeping import kept_before
 
 
 def reached(
@@ -40,12 +41,15 @@ class _Reach:
     def __init__(self, forward: ForwardPass, keeps: Sequence[Keep]) -> None:
         flat = forward.flat
         self._forward, self.hidden = forward, dict(flat.hidden)
+        self._first = list(keeps)
         self.keeps: list[Keep] = []
         self.known: set[str] = set()
         self._named: dict[str, str] = dict(flat.held)
         self._fields = flat.fields
         self.returned: dict[ast.FunctionDef, list[str]] = {}
         self.received: dict[ast.stmt, list[str]] = {}
+        self._calls: dict[str, str] = {}
+        """Calls that receive more than they did, where they are made again."""
         for called in list(flat.calls):
             inside = range(called.function.lineno, (called.function.end_lineno or 0) + 1)
             for keep in keeps:
@@ -73,6 +77,8 @@ class _Reach:
 
     def _renamed(self, text: str, written: set[str]) -> str:
         named = {name: other for name, other in self._named.items() if name not in written}
+        if text.strip() in self._calls:
+            text = text.replace(text.strip(), self._calls[text.strip()])
         if not names_in(text) & {*named, *self._fields}:
             return text
         indent = text[: len(text) - len(text.lstrip())]
@@ -98,6 +104,7 @@ class _Reach:
         once = self._made_again(name)
         if once is not None:
             return DerivedLine(ast.unparse(once), "as in the forward pass", kind="init")
+        self.keeps += [keep for keep in kept_before(self._forward, [name]) if keep not in self._first]
         self._keep(name, self.hidden[name])
         return None
 
@@ -138,6 +145,7 @@ class _Reach:
         ]
         left = ", ".join([*given, *self.received[statement]])
         text = f"{self._forward.indent(statement)}{left} = {ast.unparse(statement.value)}"
+        self._calls[ast.unparse(statement)] = text.strip()
         call = Keep(statement.lineno, "", text, "what is returned now", replaces=True)
         self.keeps = [k for k in self.keeps if not (k.replaces and k.after in (keep.after, call.after))] + [keep, call]
         if called.inside is not None:
@@ -151,7 +159,8 @@ class _Reach:
         if len(made) != 1 or made[0].loops:
             return None
         statement = made[0].statement
-        is_held = name in self._forward.parameters and bool(path(getattr(statement, "value", statement)))
+        value = path(getattr(statement, "value", statement))
+        is_held = bool({name, self._forward.flat.shown(value)} & {*self._forward.parameters}) and bool(value)
         is_held = is_held or self._forward.flat.unpacks(statement) is not None
         if name in self._forward.active and not is_held:
             return None

@@ -37,13 +37,14 @@ class _NotWorkedOut(Exception):
 
 
 def known_helpers(tree: ast.Module) -> dict[str, str]:
-    """The names of functions and methods (`self.sigmoid`) with what they compute: `sigmoid`, `tanh`, `relu`, `softmax AXIS | all`."""
-    found: dict[str, str] = {}
+    """The names of functions and methods (`self.sigmoid`) with what they compute: `sigmoid`, `tanh`, `relu`, `softmax AXIS | all`. Where
+    several have one name, as `forward` of each layer's class, all of them do."""
+    found: dict[str, set[str]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and (kind := _kind(node)):
+        if isinstance(node, ast.FunctionDef):
             is_method = bool(node.args.args) and node.args.args[0].arg == "self"
-            found[f"self.{node.name}" if is_method else node.name] = kind
-    return found
+            found.setdefault(f"self.{node.name}" if is_method else node.name, set()).add(_kind(node))
+    return {name: next(iter(kinds)) for name, kinds in found.items() if len(kinds) == 1 and kinds != {""}}
 
 
 def helpers_of(tree: ast.Module, text_of: Callable[[str], str | None]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 KeywordValue = int | bool | tuple[int, ...]
@@ -14,6 +15,20 @@ COUNTS = (
     "isinstance", "sign", "floor", "arange", "eye", "shape", "ndim",
 )  # fmt: skip
 """Functions that no gradient goes through."""
+
+
+NUMBERED = "#"
+"""What the keys of a list's entries begin with where they are paths: `params['#0']` is `params[0]`."""
+
+
+def numbered(node: ast.AST) -> bool:
+    """Whether it is the path of a list's entry."""
+    return NUMBERED in path(node)
+
+
+def shown_entries(text: str) -> str:
+    """A text with paths of lists' entries as they are written in a program."""
+    return re.sub(rf"\['{NUMBERED}(\d+)'\]", r"[\1]", text)
 
 
 def path(node: ast.AST) -> str:

@@ -9,7 +9,7 @@ from engine.doctor.derive.forward.flat_pass import BEFORE
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import base, called, path
+from engine.doctor.derive.tree.syntax_of import NUMBERED, base, called, path
 
 
 class GivenNames:
@@ -21,6 +21,8 @@ class GivenNames:
     def gradient_name(self, name: str) -> str:
         """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`; `dW_gate` of `self.gate.W` where another object has a W too."""
         name = name.partition(BEFORE)[0]
+        if NUMBERED in name:
+            return f"d{self._of_entry(name)}"
         if "[" in name:
             head, _, rest = name.partition("[")
             return f"d{head.rpartition('.')[2]}[{rest}"
@@ -28,6 +30,15 @@ class GivenNames:
         is_one_of_many = any(one != name and one.rpartition(".")[2] == word for one in self._forward.parameters)
         is_one_of_many = is_one_of_many or self._is_a_value(word, name)  # a gate is called as its weight is
         return f"d{word}_{holder.rpartition('.')[2]}" if is_one_of_many and holder else f"d{word}"
+
+    def _of_entry(self, name: str) -> str:
+        """What an entry of a list of weights is called: as where it is read, with its holder where another is called so, too."""
+        given = self._forward.flat.entry_names
+        holder, _, number = name.removesuffix("']").rpartition(f"['{NUMBERED}")
+        words = holder.split(".")
+        word = given.get(name) or f"{words[-1]}_{number}"
+        others = [n for n in self._forward.parameters if n != name and (given.get(n) or n.rpartition(".")[2]) == word]
+        return f"{word}_{words[-2]}" if others and len(words) > 1 else word
 
     def _is_a_value(self, word: str, weight: str) -> bool:
         """Whether something else than a weight has the last word of its name."""

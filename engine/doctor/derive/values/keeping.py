@@ -16,6 +16,16 @@ from engine.doctor.derive.values.given_names import GivenNames
 from engine.doctor.derive.values.rounds import RoundsBegin
 
 
+def kept_before(forward: ForwardPass, texts: Collection[str]) -> Iterator[Keep]:
+    """The lines that keep first values which these lines read, before their names are taken."""
+    flat = forward.flat
+    words = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
+    for new in (one for one in flat.before if one in words):
+        name, statement = flat.before[new]
+        own, indent = flat.own_name(name), forward.indent(statement)
+        yield Keep(statement.lineno - 1, "", f"{indent}{own}{BEFORE} = {own}", f"{own} has another value afterwards")
+
+
 class Keeping:
     """Makes the lines that keep values. `keeps` are these lines, `needs_old` the values of which the rounds before are needed as well."""
 
@@ -31,17 +41,6 @@ class Keeping:
         self.keeps: list[Keep] = []
         self.needs_old: set[tuple[str, int]] = set()
         self._lists: dict[tuple[str, int], str] = {}
-
-    def kept_before(self, texts: Collection[str]) -> Iterator[Keep]:
-        """The lines that keep first values which these lines read, before their names are taken."""
-        flat = self._forward.flat
-        words = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
-        for new in (one for one in flat.before if one in words):
-            name, statement = flat.before[new]
-            own, indent = flat.own_name(name), self._forward.indent(statement)
-            yield Keep(
-                statement.lineno - 1, "", f"{indent}{own}{BEFORE} = {own}", f"{own} has another value afterwards"
-            )
 
     def kept(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
         """An entry of a list that is added to the forward pass."""
@@ -82,6 +81,8 @@ class Keeping:
         within = self._forward.flat.within
         for outer in self._forward.loops.get(loop, ())[-1:]:
             if within.get(outer) is not within.get(loop):
+                if self._begin.calls_again(outer, loop):
+                    return
                 raise Refused(f"{kept} of each call of {getattr(within.get(loop), 'name', '')} is needed: return it")
             key, why = (kept, outer.lineno), f"{kept} of every round"
             if key not in self._lists:
@@ -102,6 +103,7 @@ class Keeping:
 
     def _in_text(self, loop: ast.For, statement: ast.stmt) -> ast.stmt:
         """The statement of the loop's own text that a statement is run by: itself, or the call of its function."""
+        statement = self._forward.flat.named_at.get(statement, statement)
         calls = [one.statement for one in self._forward.flat.called_at.get(statement, [])]
         inside = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
         return next((s for s in (statement, *calls) if s.lineno in inside), statement)

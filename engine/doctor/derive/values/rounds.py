@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.doctor.derive.derived import Refused
+from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.passes import Definition, ForwardPass
 from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import base, called, names, path
@@ -22,6 +23,7 @@ class RoundsBegin:
         self._forward, self._counters, self._written = forward, counters, written
         self._again: dict[ast.For, list[ast.stmt]] = {}
         self._remade: dict[ast.For, dict[int, str]] = {}
+        self._called: dict[ast.For, Called] = {}
         self.unpackings: dict[ast.For, dict[str, list[str]]] = {}
 
     def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
@@ -31,12 +33,18 @@ class RoundsBegin:
         given = {name for names_ in self.unpackings.get(loop, {}).values() for name in names_}
         again = [s for s in self._again.get(loop, []) if not self._is_given(s, given)]
         remade = self._remade.get(loop, {}).items()
+        call = self._called[loop].call if loop in self._called else None
+        used = used | (names(call) if call is not None else set[str]())
         needed = used | {n for s in [*again, *(ast.parse(text) for _, text in remade)] for n in names(s)}
         for name, entry in self.entries(loop):
             if name in needed and not (name in given and len(self._forward.definitions[name]) == 1):
                 yield f"{name} = {entry}"
         made = [(self._forward.order[s], ast.unparse(s)) for s in again]
         yield from _read([text for _, text in sorted([*made, *remade])], used)
+        if call is not None:
+            statement = self._called[loop].statement
+            is_whole = isinstance(statement, ast.Assign) and statement.value is call
+            yield ast.unparse(statement if is_whole else call)
 
     def _is_given(self, statement: ast.stmt, given: set[str]) -> bool:
         """Whether a statement makes only what was unpacked: a name that has one value in a round."""
@@ -62,6 +70,26 @@ class RoundsBegin:
             elif isinstance(part, ast.Tuple):
                 for k, inner in enumerate(part.elts):
                     yield ast.unparse(inner), f"{text}[{step}][{k}]"
+
+    def calls_again(self, loop: ast.For, statement: ast.stmt) -> bool:
+        """Whether a statement is of a function with loops that each round of a loop calls, and that leaves its last call's values: it is
+        called again where the round begins, with the same arguments."""
+        flat = self._forward.flat
+        around = flat.within.get(loop)
+        for one in reversed(flat.called_at.get(statement, [])):
+            is_called = (one.inside.function if one.inside is not None else None) is around
+            is_called = is_called and loop.lineno <= one.statement.lineno <= (loop.end_lineno or 0)
+            loops = (s for s in ast.walk(loop) if isinstance(s, ast.For) and s is not loop)
+            if is_called and any(one in flat.called_at.get(s, []) for s in loops):
+                if loop not in self._called:
+                    self._called[loop] = one
+                    for name in names(one.call):
+                        if any(
+                            loop in d.loops and d.statement is not loop for d in self._forward.definitions.get(name, [])
+                        ):
+                            self.make_again(loop, name)
+                return self._called[loop] is one
+        return False
 
     def make_again(self, loop: ast.For, name: str) -> None:
         again = self._again.setdefault(loop, [])

@@ -98,7 +98,16 @@ class ForwardValues:
                 return None
             made = [d for d in inside if binds(d.statement, name)]
             if made:
-                return self._in_loop(name, loop, made, statement, order, after)
+                try:
+                    return self._in_loop(name, loop, made, statement, order, after)
+                except Refused:
+                    if not self._is_left_by_call(name, loop, inside):
+                        raise
+                    definitions = inside
+                    break
+            if inside and loop is not inside[0].loops[-1] and self._is_left_by_call(name, loop, inside):
+                definitions = inside
+                break
             if self._is_refilled(name, loop):
                 kept = self._stored(name, loop, inside[-1], True) or self.keeping.kept(name, loop, inside[-1], True)
                 self.begin.unpackings.setdefault(loop, {})[kept] = [name]
@@ -120,6 +129,15 @@ class ForwardValues:
         )
         text = self.after_loop(name, left) if left is not None else name
         return parsed(text) if text != name else None
+
+    def _is_left_by_call(self, name: str, loop: ast.For, inside: Sequence[Definition]) -> bool:
+        """Whether it is a function's that each round calls, which is called again on the way back."""
+        flat = self._forward.flat
+        is_local = {name, flat.fields.get(name, ("", ()))[0]} & {*flat.hidden, *flat.held}
+        is_computed = name in self._forward.active or any(d.loops[-1] is not loop for d in inside)
+        if not is_local or not is_computed:
+            return False
+        return all(self.begin.calls_again(loop, d.statement) for d in inside)
 
     def _made_before(self, name: str, before: list[Definition]) -> ast.expr:
         """A value that another one has taken the name of: as the expression that made it."""

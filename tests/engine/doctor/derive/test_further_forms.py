@@ -160,7 +160,8 @@ for k in range(2):
 def test_a_forward_pass_in_a_file_that_the_program_imports(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(MODULE)
     made = made_of(tmp_path, MAIN)
-    assert (made.file, made.loss) == ("net.py", "cost, line 13, run by mine.py")
+    assert made.source is not None
+    assert made.source.in_cells(made.loss) == "cost, line 13 of net.py"
     assert (made.gaps, set(made.agreement)) == ((), {"self.U", "self.W", "self.V"})
     assert "            dz = 2 * (self.V @ h - y)" in made.program.split("\n")
 
@@ -377,3 +378,111 @@ def test_states_that_are_multiplied_in_place_and_gates_in_parts_of_an_array(tmp_
     assert (made.gaps, set(made.agreement)) == ((), {"cell.W", "cell.f", "V"})
     assert {"df_cell += df.sum(axis=0)", "dc = dc * f"} <= set(texts(made))
     assert "cs.append(c.copy())" in [keep.text.strip() for keep in made.keeps]
+
+
+OPS = """import numpy as np
+
+scale = 0.5
+
+def squash(u):
+    return np.tanh(u * scale)
+"""
+CELL = """import ops
+import numpy as np
+
+class Cell:
+    def forward(self, x, h, U, W):
+        self.h = ops.squash(ops.scale * (U @ x + W @ h))
+
+if __name__ == "__main__":
+    Cell().forward(1, 2, 3, 4)
+"""
+SAMPLES = """import numpy as np
+from cell import Cell as OneCell
+
+scale = 2.0
+
+class Net:
+    def __init__(self):
+        rng = np.random.RandomState(0)
+        self.U, self.W, self.V = rng.randn(4, 3) * 0.5, rng.randn(4, 4) * 0.5, rng.randn(2, 4)
+
+    def states(self, sequence):
+        cells, h = [], np.zeros(4)
+        for x in sequence:
+            cell = OneCell()
+            cell.forward(x, h, self.U, self.W)
+            h = cell.h
+            cells.append(cell)
+        return cells
+
+    def loss(self, sequence, y):
+        cells = self.states(sequence)
+        return np.sum((scale * self.V @ cells[-1].h - y) ** 2)
+
+rng = np.random.RandomState(1)
+X, Y = [rng.randn(5, 3), rng.randn(4, 3)], rng.randn(2, 2)
+net, total = Net(), 0.0
+for sequence, y in zip(X, Y):
+    total += net.loss(sequence, y)
+"""
+
+
+def test_classes_of_other_files_and_states_that_each_sample_makes_anew(tmp_path: Path) -> None:
+    """One text of three files, two of which have a `scale`; each sample's forward pass is run again before it is gone back through."""
+    (tmp_path / "ops.py").write_text(OPS)
+    (tmp_path / "cell.py").write_text(CELL)
+    made = made_of(tmp_path, SAMPLES)
+    assert (made.gaps, set(made.agreement)) == ((), {"net.U", "net.W", "net.V"})
+    assert made.source is not None
+    told = [made.source.in_cells(line) for line in made.text().split("\n") if line.startswith("#")]
+    assert "# Its files are mine.py, ops.py and cell.py; what -o writes is one file of them all." in told
+    assert [made.source.origin(line.of) for line in made.lines if line.of and "- net.cells[t].h ** 2" in line.text] == [
+        ("cell.py", 6)
+    ]
+    assert "    net.loss(sequence, y)" in [line.text for line in made.lines]
+    names: dict[str, object] = {}
+    exec(made.program, names)
+    assert "dW" in names
+
+
+LISTED = """import numpy as np
+
+class Cell:
+    def __init__(self, U, W, b):
+        self.params = [U, W, b]
+
+    def forward(self, x, h):
+        U, W, b = self.params
+        self.x, self.before = x, h
+        self.h = np.tanh(U @ x + W @ h + b)
+        return self.h
+
+rng = np.random.RandomState(0)
+params = [rng.randn(4, 3) * 0.5, rng.randn(4, 4) * 0.5, np.zeros(4)]
+weights = [0.7, 1.2]
+X, Y = rng.randn(2, 5, 3), rng.randn(2, 4)
+
+def run(sequence):
+    U, W, b = params
+    cells, h = [], np.zeros(4)
+    for t in range(len(sequence)):
+        cell = Cell(*params)
+        h = cell.forward(sequence[t], h)
+        cells.append(cell)
+    return h
+
+total = 0.0
+for sequence, y in zip(X, Y):
+    last = run(sequence)
+    total += np.sum((weights[0] * last + weights[1] - y) ** 2)
+"""
+
+
+def test_weights_in_lists_that_objects_of_each_step_are_given(tmp_path: Path) -> None:
+    made = made_of(tmp_path, LISTED)
+    assert (made.gaps, set(made.agreement)) == ((), {*(f"params[{k}]" for k in range(3)), "weights[0]", "weights[1]"})
+    assert {"dU", "dW", "db"} <= {line.makes for line in made.lines}
+    assert {"weights[0] -= learning_rate * dweights_0", "    last, cells = run(sequence)"} <= {
+        o.text for o in made.lines
+    }
