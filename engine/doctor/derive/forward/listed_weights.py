@@ -16,7 +16,7 @@ from engine.doctor.vocabulary.roles import parameter, role
 
 def with_entries(flat: FlatPass, shapes: SeenShapes) -> list[ast.stmt]:
     """The block with such entries under paths of their own, in statements that give each one name."""
-    entries = _Entries(flat, shapes)
+    entries = _ListEntries(flat, shapes)
     return _once(entries.placed([one for s in flat.body for one in entries.written(s)]))
 
 
@@ -50,7 +50,7 @@ def _once(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     return [renamed_in(s, renamed) for s in made]
 
 
-class _Entries(ast.NodeTransformer):
+class _ListEntries(ast.NodeTransformer):
     def __init__(self, flat: FlatPass, shapes: SeenShapes) -> None:
         self._flat, self._shapes = flat, shapes
         self._reads = [

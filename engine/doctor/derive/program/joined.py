@@ -13,7 +13,7 @@ from engine.doctor.read.source import SourceFile
 
 TextOf = Callable[[str], str | None]
 """The text of one of a program's files, by its path from the program's folder; None of what is none."""
-Edit = tuple[int, int, int, str]
+TextChange = tuple[int, int, int, str]
 """A line, from which byte of it to which one, and what stands there instead."""
 ALONE = '__name__ == "__main__"'
 
@@ -23,7 +23,7 @@ def joined(source: SourceFile, text_of: TextOf) -> SourceFile | None:
     they do not fit into one text."""
     if source.cells:
         return None
-    files = _Files(text_of)
+    files = _JoinedFiles(text_of)
     try:
         main = files.opened(source.path.name, source.text)
         lines = list(files.put(main))
@@ -37,30 +37,30 @@ def joined(source: SourceFile, text_of: TextOf) -> SourceFile | None:
 
 
 @dataclass(eq=False)
-class _File:
+class _JoinedFile:
     """A file: what its global names are called in the one text, where not as in it, and, for its names of modules, these modules."""
 
     name: str
     text: str
     tree: ast.Module
     called: dict[str, str] = field(default_factory=dict[str, str])
-    modules: dict[str, _File] = field(default_factory=dict[str, "_File"])
-    imports: dict[ast.stmt, list[_File]] = field(default_factory=dict[ast.stmt, "list[_File]"])
+    modules: dict[str, _JoinedFile] = field(default_factory=dict[str, "_JoinedFile"])
+    imports: dict[ast.stmt, list[_JoinedFile]] = field(default_factory=dict[ast.stmt, "list[_JoinedFile]"])
     is_put: bool = False
 
 
-class _Files:
+class _JoinedFiles:
     """The files of a program. Names that two of them give to different things are told apart by their file's name."""
 
     def __init__(self, text_of: TextOf) -> None:
         self._text_of = text_of
-        self.known: dict[str, _File] = {}
+        self.known: dict[str, _JoinedFile] = {}
         self._bound: dict[str, str] = {}
         """What each global name of the one text stands for."""
 
-    def opened(self, name: str, text: str) -> _File:
+    def opened(self, name: str, text: str) -> _JoinedFile:
         """A file with those that it imports."""
-        made = self.known[name] = _File(name, text, ast.parse(text))
+        made = self.known[name] = _JoinedFile(name, text, ast.parse(text))
         given = _bindings(made.tree)
         others = {*given}
         for word, means in given.items():
@@ -75,8 +75,8 @@ class _Files:
         return made
 
     def _imported(
-        self, into: _File, statement: ast.Import | ast.ImportFrom, others: Collection[str]
-    ) -> Iterator[_File]:
+        self, into: _JoinedFile, statement: ast.Import | ast.ImportFrom, others: Collection[str]
+    ) -> Iterator[_JoinedFile]:
         """The files of a program that a statement imports; what it says is known in `into` then."""
         if isinstance(statement, ast.Import):
             for one in statement.names:
@@ -100,7 +100,7 @@ class _Files:
             elif whole is not None:
                 raise ValueError(one.name)
 
-    def _file(self, into: _File, module: str, level: int) -> _File | None:
+    def _file(self, into: _JoinedFile, module: str, level: int) -> _JoinedFile | None:
         """The file of a module, as another file names it."""
         parts = PurePosixPath(into.name).parent.parts
         above = parts[: len(parts) - level + 1] if level else ()
@@ -114,7 +114,7 @@ class _Files:
                     return self.opened(found, text)
         return None
 
-    def put(self, file: _File) -> Iterator[tuple[str, int, str]]:
+    def put(self, file: _JoinedFile) -> Iterator[tuple[str, int, str]]:
         """Its lines, each with its file and number there."""
         file.is_put = True
         lines = _edited(file.text, sorted(_edits(file)))
@@ -156,14 +156,14 @@ def _bindings(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def _edits(file: _File) -> Iterator[Edit]:
+def _edits(file: _JoinedFile) -> Iterator[TextChange]:
     """What is written otherwise in a file: its names that are others in the one text, and what it reads of modules."""
     yield from _of_block(file.tree.body, file.called, file.modules, file.text.split("\n"))
 
 
 def _of_block(
-    body: Sequence[ast.AST], called: Mapping[str, str], modules: Mapping[str, _File], lines: Sequence[str]
-) -> Iterator[Edit]:
+    body: Sequence[ast.AST], called: Mapping[str, str], modules: Mapping[str, _JoinedFile], lines: Sequence[str]
+) -> Iterator[TextChange]:
     for node in body:
         if isinstance(node, ast.Attribute) and path(node.value) in modules:
             name = modules[path(node.value)].called.get(node.attr, node.attr)
@@ -193,7 +193,7 @@ def _locals(function: ast.FunctionDef | ast.Lambda) -> set[str]:
     return own | {n.id for n in found if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - shared
 
 
-def _edited(text: str, edits: Sequence[Edit]) -> list[str]:
+def _edited(text: str, edits: Sequence[TextChange]) -> list[str]:
     """The lines of a text with these changes."""
     lines = text.split("\n")
     for number, start, end, new in reversed(edits):
