@@ -13,7 +13,7 @@ from engine.doctor.read.source import SourceFile
 
 TextOf = Callable[[str], str | None]
 """The text of one of a program's files, by its path from the program's folder; None of what is none."""
-TextChange = tuple[int, int, int, str]
+WrittenOtherwise = tuple[int, int, int, str]
 """A line, from which byte of it to which one, and what stands there instead."""
 ALONE = '__name__ == "__main__"'
 
@@ -156,14 +156,14 @@ def _bindings(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def _edits(file: _JoinedFile) -> Iterator[TextChange]:
+def _edits(file: _JoinedFile) -> Iterator[WrittenOtherwise]:
     """What is written otherwise in a file: its names that are others in the one text, and what it reads of modules."""
     yield from _of_block(file.tree.body, file.called, file.modules, file.text.split("\n"))
 
 
 def _of_block(
     body: Sequence[ast.AST], called: Mapping[str, str], modules: Mapping[str, _JoinedFile], lines: Sequence[str]
-) -> Iterator[TextChange]:
+) -> Iterator[WrittenOtherwise]:
     for node in body:
         if isinstance(node, ast.Attribute) and path(node.value) in modules:
             name = modules[path(node.value)].called.get(node.attr, node.attr)
@@ -193,7 +193,7 @@ def _locals(function: ast.FunctionDef | ast.Lambda) -> set[str]:
     return own | {n.id for n in found if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} - shared
 
 
-def _edited(text: str, edits: Sequence[TextChange]) -> list[str]:
+def _edited(text: str, edits: Sequence[WrittenOtherwise]) -> list[str]:
     """The lines of a text with these changes."""
     lines = text.split("\n")
     for number, start, end, new in reversed(edits):
