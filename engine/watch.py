@@ -24,11 +24,13 @@ from engine.errors import InputError
 from engine.files.trace import write_trace
 from engine.model.build import build
 from engine.model.network import Network
+from engine.model.torch_cells import SteppedCell
 from engine.model.torch_dropout import drops_between_layers, generator_before
 from engine.model.torch_parts import parts_of
 from engine.model.torch_stack import kept_between, layers_of
 from engine.session import Session
-from engine.watched import Watched, session_at
+from engine.watched import Watched, copy_of, keep_in, parts_of_state, session_at
+from engine.watched_cells import CellCalls, together
 
 LEARNT = 1e-3
 """A loss is better than the best one when it is lower by this share of it."""
@@ -45,9 +47,10 @@ class Watch:
     What may happen: the loss is not finite; the norm of all gradients exceeds `gradient_norm`; the loss has not become better for `plateau`
     iterations; `when`, a condition of our language ("norm(dh@1) < 1e-6"), holds in the recording, which is then made of every iteration;
     Ctrl+C. The iteration is written to `path` as a trace, and handed to `found` with the reason. `model` is a module with one recurrent
-    layer and perhaps an embedding before it, or (embedding, recurrent, linear) as a tuple; what comes after the layer is shown where it is
-    one linear layer and a loss of ours; `criterion` is torch's loss module; without it, `step(loss, y)` tells
-    loss and targets. `options` are those of `engine.Network` that the modules leave open. Raises InputError for what cannot be watched.
+    layer, or cells that it calls itself once a step, and perhaps an embedding before it, or (embedding, recurrent, linear) as a tuple; what
+    comes after the layer is shown where it is one linear layer and a loss of ours; `criterion` is torch's loss module; without it,
+    `step(loss, y)` tells loss and targets. `options` are those of `engine.Network` that the modules leave open. Raises InputError for what
+    cannot be watched.
     """
 
     def __init__(
@@ -91,16 +94,20 @@ class Watch:
             for value in module.parameters()
         ]
         self._handles: list[Any] = []
+        self._cells = [layer for layer in layers_of(self.parts.recurrent) if isinstance(layer, SteppedCell)]
 
     def __enter__(self) -> Self:
         recurrent, linear, embedding = self.parts.recurrent, self.parts.linear, self.parts.embedding
-        modules = layers_of(recurrent)
-        self._handles = [modules[0].register_forward_pre_hook(self._begun, with_kwargs=True)]
+        for number, layer in enumerate(self._cells):
+            called, handed_on = partial(self._stepped, number), partial(self._step_handed_on, number)
+            self._handles.append(layer.cell.register_forward_pre_hook(called, with_kwargs=True))
+            self._handles.append(layer.cell.register_forward_hook(handed_on))
+        modules: tuple[Any, ...] = () if self._cells else layers_of(recurrent)
         for number, module in enumerate(modules):
+            begun = self._went_on if number else self._begun
+            self._handles.append(module.register_forward_pre_hook(begun, with_kwargs=True))
             place = "" if module is modules[-1] else f".{number}"
             self._handles.append(module.register_forward_hook(partial(self._handed_on, place)))
-            if number:
-                self._handles.append(module.register_forward_pre_hook(self._went_on, with_kwargs=True))
         if linear is not None:
             self._handles.append(linear.register_forward_hook(self._read_out))
         if embedding is not None:
@@ -129,28 +136,47 @@ class Watch:
     # What the modules report
 
     def _looked_up(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        self._numbers = _copy(_argument(0, "input", arguments, named))
+        self._numbers = copy_of(_argument(0, "input", arguments, named))
 
     def _begun(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         if not getattr(module, "training", True):
             return  # an evaluation in between is no iteration
         self._end_if(self._backward_reason())
-        if not self._scales and len(layers_of(self.parts.recurrent)) > 1 and self.iterations:
+        if not self._scales and not self._cells and len(layers_of(self.parts.recurrent)) > 1 and self.iterations:
             self._scales = self._seen_between(self.iterations[-1])
-        if self.iterations and self.parts.linear is not None:
+        if self.iterations and self.parts.linear is not None and self.iterations[-1].told < 2:
             self.iterations[-1].back.clear()  # as large as the layer's output, and mostly what the read-out gives
-        inputs, initial = (_copy(_argument(i, name, arguments, named)) for i, name in enumerate(("input", "hx")))
+        inputs, initial = (copy_of(_argument(i, name, arguments, named)) for i, name in enumerate(("input", "hx")))
         weights = tuple(
-            {name: _copy(value) for name, value in each.state_dict().items()} for each in self.parts.modules
+            {name: copy_of(value) for name, value in each.state_dict().items()} for each in self.parts.modules
         )
         generator = generator_before(inputs) if drops_between_layers(module) else None
-        given = _parts(_argument(1, "hx", arguments, named))
+        given = parts_of_state(_argument(1, "hx", arguments, named))
         goes_on = bool(given) and [id(handed()) for handed in self._ends] == [*map(id, given)]
         self.iterations.append(
             Watched(self._count, inputs, initial, weights, self._numbers, generator=generator, goes_on=goes_on)
         )
         self._numbers = None
         self._count += 1
+
+    def _stepped(self, place: int, cell: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """A step of a cell that the loop calls itself; the first one's first step begins an iteration."""
+        if not getattr(cell, "training", True):
+            return None
+        given, state = (_argument(i, name, arguments, named) for i, name in enumerate(("input", "hx")))
+        if not place and not (self.iterations and self.iterations[-1].cells[0].goes_on(state)):
+            self._begun(self._cells[0], arguments, named)
+            self.iterations[-1].cells = tuple(
+                CellCalls(self.iterations[-1].back, f"{n}:") for n, _ in enumerate(self._cells)
+            )
+        if not self.iterations:
+            return None
+        return (given, self.iterations[-1].cells[place].called(given, state)), {}
+
+    def _step_handed_on(self, place: int, cell: Any, arguments: tuple[Any, ...], output: Any) -> Any:
+        if not self.iterations or not getattr(cell, "training", True):
+            return None
+        return self.iterations[-1].cells[place].handed_on(output, below=place + 1 < len(self._cells))
 
     def _seen_between(self, kept: Watched) -> list[float]:
         """What dropout multiplies with between modules one above the other, as a whole iteration shows; InputError where they are none."""
@@ -168,29 +194,30 @@ class Watch:
             if self._scales:  # the whole numbers were compared once
                 between.append((self._scales[len(between)], getattr(given, "data", given) != 0))
             else:
-                zeros = all(not bool((each != 0).any()) for each in _parts(state))
-                between.append((self._handed, _copy(given)) if zeros else None)
+                zeros = all(not bool((each != 0).any()) for each in parts_of_state(state))
+                between.append((self._handed, copy_of(given)) if zeros else None)
 
     def _handed_on(self, place: str, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         """Asks for what comes back to what the layer hands on; `place` is behind the names of what a module below another one does."""
         if not self.iterations or not getattr(module, "training", True) or not isinstance(output, tuple):
             return
         states, final = cast("tuple[Any, Any]", output)
-        ends = _parts(final)
-        self._ends, self._handed = [ref(end) for end in ends], _copy(states) if place and not self._scales else None
+        ends = parts_of_state(final)
+        self._ends, self._handed = [ref(end) for end in ends], copy_of(states) if place and not self._scales else None
         handed = zip(
             ("output", "h_n", "c_n"), (states.data if hasattr(states, "batch_sizes") else states, *ends), strict=False
         )
         if self.iterations[-1].generator is not None or self._scales:
-            self.iterations[-1].last = _copy(ends[0])
+            self.iterations[-1].last = copy_of(ends[0])
         for name, tensor in handed:
             seen = bool(place) and name == "output" and bool(self._scales)  # that nothing else reads it
             if tensor.requires_grad and not seen:
-                tensor.register_hook(partial(_keep, self.iterations[-1].back, name + place))
+                tensor.register_hook(partial(keep_in, self.iterations[-1].back, name + place))
 
     def _read_out(self, module: Any, arguments: tuple[Any, ...], output: Any) -> None:
         if self.iterations and getattr(module, "training", True):
             self.iterations[-1].shape = output.shape
+            self.iterations[-1].read += 1
 
     def _measured(self, criterion: Any, arguments: tuple[Any, ...], named: dict[str, Any], loss: Any) -> None:
         if getattr(self.parts.recurrent, "training", True):
@@ -205,7 +232,7 @@ class Watch:
         if not self.iterations:
             raise InputError("step(loss, y) comes after the model was called; the model has not been called yet")
         current = self.iterations[-1]
-        current.targets, current.loss = _copy(y), _number(loss)
+        current.targets, current.loss, current.told = copy_of(y), _number(loss), current.told + 1
         if not math.isfinite(current.loss):
             self._end_if(f"the loss of iteration {current.number} is {current.loss}")
         better = current.loss < self._best - LEARNT * abs(self._best) if math.isfinite(self._best) else True
@@ -248,7 +275,7 @@ class Watch:
             raise InputError(
                 "the targets are not known; give the criterion to watch, or call step(loss, y) in the loop"
             )
-        return session_at(chosen, self.parts, self.options)
+        return session_at(together(chosen) if chosen.cells else chosen, self.parts, self.options)
 
     def _whole(self, kept: Watched) -> bool:
         """Whether enough is known of an iteration to be shown."""
@@ -272,31 +299,8 @@ def _argument(place: int, name: str, arguments: tuple[Any, ...], named: dict[str
     return arguments[place] if len(arguments) > place else named.get(name)
 
 
-def _parts(state: Any) -> tuple[Any, ...]:
-    """The tensors of a state, of the LSTM two; none of None."""
-    return cast("tuple[Any, ...]", state) if isinstance(state, tuple) else () if state is None else (state,)
-
-
-def _keep(back: dict[str, Any], name: str, gradient: Any) -> None:
-    """Keeps a gradient itself, which nothing writes into; where nothing came back torch gives None."""
-    if gradient is not None:
-        back[name] = gradient
-
-
 def _number(scalar: Any) -> float:
     """A scalar tensor as a number, or a number itself; of a loss for each sample or step (`reduction="none"`) the mean."""
     if getattr(scalar, "ndim", 0):
         scalar = scalar.mean()
     return float(scalar.item() if hasattr(scalar, "item") else scalar)
-
-
-def _copy(given: Any) -> Any:
-    """A copy of a tensor, of a tuple of them, of a PackedSequence; the loop may write into its own."""
-    if given is None:
-        return None
-    if not isinstance(given, tuple):
-        return given.detach().clone()
-    parts: Any = cast("Any", given)
-    if hasattr(parts, "batch_sizes"):
-        return parts._replace(data=_copy(parts.data))
-    return tuple(_copy(each) for each in parts)

@@ -54,6 +54,35 @@ class Watched:
     next was given a state as well."""
     goes_on: bool = False
     """Whether it began with the very states that the call before handed on, so that gradients flow back into that call."""
+    cells: tuple[Any, ...] = ()
+    """Of cells that the loop calls itself the calls (`watched_cells`)."""
+    read: int = 0
+    """How often the linear layer was called."""
+    told: int = 0
+    """How often loss and targets were told."""
+
+
+def parts_of_state(state: Any) -> tuple[Any, ...]:
+    """The tensors of a state, of the LSTM two; none of None."""
+    return cast("tuple[Any, ...]", state) if isinstance(state, tuple) else () if state is None else (state,)
+
+
+def keep_in(back: dict[str, Any], name: str, gradient: Any) -> None:
+    """Keeps a gradient itself, which nothing writes into; where nothing came back torch gives None."""
+    if gradient is not None:
+        back[name] = gradient
+
+
+def copy_of(given: Any) -> Any:
+    """A copy of a tensor, of a tuple of them, of a PackedSequence; the loop may write into its own."""
+    if given is None:
+        return None
+    if not isinstance(given, tuple):
+        return given.detach().clone()
+    parts: Any = cast("Any", given)
+    if hasattr(parts, "batch_sizes"):
+        return parts._replace(data=copy_of(parts.data))
+    return tuple(copy_of(each) for each in parts)
 
 
 def session_at(kept: Watched, parts: TorchParts, options: Mapping[str, Any]) -> Session:

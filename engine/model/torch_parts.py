@@ -12,7 +12,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.pytorch import as_array, width_of
-from engine.model.torch_cells import as_layers
+from engine.model.torch_cells import SteppedCell, as_layers
 from engine.model.torch_run import Run, run_of
 from engine.model.torch_stack import one_above_another, stacked
 from engine.text import clean
@@ -44,7 +44,11 @@ class TorchParts:
 
 def is_recurrent(module: Any) -> bool:
     """Whether it is a torch.nn.RNN, LSTM or GRU itself."""
-    return all(hasattr(module, each) for each in RECURRENT)
+    return _has(module, RECURRENT)
+
+
+def _has(module: Any, attributes: Sequence[str]) -> bool:
+    return all(hasattr(module, each) for each in attributes)
 
 
 def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[TorchParts, Run]:
@@ -60,11 +64,12 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
         if len(parts) not in (2, 3):
             raise InputError(f"give (rnn, linear) or (embedding, rnn, linear), not {len(parts)} modules")
         return TorchParts(*parts[-2:], *parts[:-2]), run
-    if not read_out and is_recurrent(model):
-        return TorchParts(model, None, names=clean(type(model).__name__, 40)), run
+    if not read_out and (is_recurrent(model) or _has(model, CELL)):
+        layer = model if is_recurrent(model) else SteppedCell(model)
+        return TorchParts(layer, None, names=clean(type(model).__name__, 40)), run
     named = [(str(name), module) for name, module in model.named_modules() if name]
     found = {
-        kind: [(name, module) for name, module in named if all(hasattr(module, each) for each in attributes)]
+        kind: [(name, module) for name, module in named if _has(module, attributes)]
         for kind, attributes in (("embedding", EMBEDDING), ("recurrent", RECURRENT), ("cell", CELL), ("linear", LINEAR))
     }
     if X is not None:
@@ -72,17 +77,20 @@ def parts_of(model: Any, *, read_out: bool = True, X: Any = None) -> tuple[Torch
     if run.output is not None:
         found = {kind: [one for one in some if run.ran(one[1])] or some for kind, some in found.items()}
     whole = clean(type(model).__name__, 40)
-    if not read_out and not _reads_out(found["linear"], found["recurrent"]):
-        found["linear"] = []
     listed = ", ".join(
         f"{clean(name, 40)} ({clean(type(module).__name__, 40)})" for some in found.values() for name, module in some
     )
     cells = found.pop("cell")
-    layers, run = as_layers(run, [module for _, module in cells])
+    if X is None:  # what is watched has not run yet
+        layers = {place: SteppedCell(cell) for place, (_, cell) in enumerate(cells) if not found["recurrent"]}
+    else:
+        layers, run = as_layers(run, [module for _, module in cells])
     found["recurrent"] += [(cells[place][0], layer) for place, layer in layers.items()]
+    if not read_out and not _reads_out(found["linear"], found["recurrent"]):
+        found["linear"] = []
     several = [module for _, module in found["recurrent"]]
     stack = None
-    if len(several) > 1:  # what is watched has not run yet
+    if len(several) > 1:
         stack = one_above_another(several) if X is None else stacked(several, run)
     if stack is not None:
         found["recurrent"] = [(", ".join(name for name, _ in found["recurrent"]), stack)]
@@ -126,7 +134,7 @@ def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) 
         return f"{the_two}; rnn_tui.watch shows the layer with what comes back to it"
     if names:
         return f"give one of them, rnn_tui.watch(model.{names[0]}, ...), which is shown with what comes back to it"
-    cells = [clean(name, 40) for name, module in named if all(hasattr(module, each) for each in CELL)]
+    cells = [clean(name, 40) for name, module in named if _has(module, CELL)]
     return f"{cells[0]} runs one step at a time: a torch.nn.LSTM with its weights is the same" if cells else the_two
 
 

@@ -135,10 +135,12 @@ class Trained(Module):
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         for hook, with_kwargs in list(self.hooks["before"]):
-            hook(self, arguments, *([named] if with_kwargs else []))
+            instead = hook(self, arguments, *([named] if with_kwargs else []))
+            arguments, named = (arguments, named) if instead is None else instead
         output = self.call(self, *arguments, **named)
         for hook, with_kwargs in list(self.hooks["after"]):
-            hook(self, arguments, *([named] if with_kwargs else []), output)
+            instead = hook(self, arguments, *([named] if with_kwargs else []), output)
+            output = output if instead is None else instead
         return output
 
 
@@ -149,9 +151,10 @@ class Leaf(np.ndarray[Any, Any]):
     requires_grad = True
 
     def __new__(cls, array: Any) -> Leaf:
-        leaf = np.asarray(array).view(cls)
-        leaf.hooks = []
-        return leaf
+        return np.asarray(array).view(cls)
+
+    def __array_finalize__(self, _: Any) -> None:
+        self.hooks = []
 
     def detach(self) -> Leaf:
         return self

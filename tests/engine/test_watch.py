@@ -111,8 +111,9 @@ def test_recurrent_modules_that_are_no_layers_are_not_taken_for_them(model: Trai
         session_of(model, X, Y)
 
 
-def called_step_by_step(*, resets: bool = False) -> Trained:
-    """A model that calls two cells, the second above the first, and a linear layer in a loop of its own."""
+def called_step_by_step(*, resets: str = "") -> Trained:
+    """A model that calls two cells, the second above the first, and a linear layer in a loop of its own; `resets` names the cell whose
+    state is set to zero once."""
 
     def step(self: Trained, input: Array, hx: Array) -> Array:
         W = self.leaves
@@ -133,10 +134,10 @@ def called_step_by_step(*, resets: bool = False) -> Trained:
     )
 
     def forward(self: Trained, X: Array) -> Array:
-        h, above, outputs = np.zeros((len(X), 3)), np.zeros((len(X), 4)), []
+        h, above, outputs = Leaf(np.zeros((len(X), 3))), Leaf(np.zeros((len(X), 4))), []
         for t in range(X.shape[1]):
-            h = lower(X[:, t], 0 * h if resets and t == 3 else h)
-            above = upper(h, above)
+            h = lower(X[:, t], 0 * h if resets == "lower" and t == 3 else h)
+            above = upper(h, 0 * above if resets == "upper" and t == 3 else above)
             outputs.append(out(above))
         return np.stack(outputs, axis=1)
 
@@ -157,7 +158,7 @@ def test_cells_whose_state_is_not_handed_on_are_none() -> None:
     with pytest.raises(
         InputError, match=r"lower runs one step at a time: a torch\.nn\.LSTM with its weights is the same"
     ):
-        session_of(called_step_by_step(resets=True), X, Y)
+        session_of(called_step_by_step(resets="lower"), X, Y)
 
 
 def test_what_lies_between_the_layers_is_not_passed_over_in_silence() -> None:
@@ -793,6 +794,54 @@ def test_modules_that_are_no_layers_are_refused_in_the_second_iteration(tmp_path
         model(X)
         watch.step(1.0, Leaf(Y))
         model(X)
+
+
+def test_cells_that_the_loop_calls_are_watched_as_layers(tmp_path: Path) -> None:
+    model, y = called_step_by_step(), np.random.default_rng(0).integers(0, 2, (4, 6))
+    criterion = CrossEntropyLoss()
+    with Watch(model, criterion, path=tmp_path / "w.npz") as watch:
+        outputs = model(Leaf(X))
+        loss = criterion(Leaf(np.reshape(outputs, (-1, 2))), Leaf(y.ravel()))
+        model(Leaf(X + 1))
+    assert len(watch.iterations) == 2
+    session = watch.session(0)
+    assert session.debugger.network.description == "rnn tanh 2→3→4→2"
+    assert session.debugger.tape(0).loss == pytest.approx(float(loss), rel=1e-12)
+
+
+@pytest.mark.parametrize("c_read", [False, True])
+def test_what_comes_back_to_a_cells_output_is_what_the_next_step_does_not_send(tmp_path: Path, c_read: bool) -> None:
+    """By a recording: dL/dh and its share from the next step are what torch would send back to the states' views."""
+    arrays = {name.removesuffix("_l0"): array for name, array in pytorch.state("lstm").items()}
+    cell = Trained(arrays, lambda self, input, hx=None: (Leaf(np.ones((4, 3))), Leaf(np.ones((4, 3)))), input_size=2,
+                   hidden_size=3, **arrays)  # fmt: skip
+    del cell.num_layers
+    back = np.random.default_rng(0).normal(size=(4, 6, 3))
+    with Watch(cell, path=tmp_path / "w.npz") as watch:
+        state = None
+        for t in range(6):
+            state = cell(Leaf(X[:, t]), state)
+    tape = record(
+        Network.from_torch(watch.parts.recurrent, None, loss="given", reduction="sum", predict="every"), X, back
+    )
+    kept = watch.iterations[-1]
+    for t in range(6):
+        kept.back |= {f"0:0.{t}": tape["dh"][t + 1], f"0:0.{t} next": tape["dh_next"][t + 1]}
+        kept.back |= {f"0:1.{t}": tape["dc_next"][t + 1] + c_read, f"0:1.{t} next": tape["dc_next"][t + 1]}
+    if c_read:
+        with pytest.raises(InputError, match="something else than the next step reads c"):
+            watch.session()
+        return
+    np.testing.assert_allclose(watch.session().debugger.tape(0)["dx"], tape["dx"], rtol=1e-12, atol=1e-15)
+
+
+def test_cells_that_do_not_go_on_from_their_own_states_are_refused(tmp_path: Path) -> None:
+    model = called_step_by_step(resets="upper")
+    with Watch(model, path=tmp_path / "w.npz") as watch:
+        model(Leaf(X))
+    watch.iterations[-1].back["0:0.5"] = np.ones((4, 3))
+    with pytest.raises(InputError, match="do not each go on from the state that they made"):
+        watch.session()
 
 
 @pytest.mark.parametrize("wide", [2, 3])
