@@ -64,13 +64,13 @@ class Breakpoint:
     def text(self, program: Program) -> str:
         """As people write it."""
         if self.watch is not None:
-            return f"watch {self.watch[0].source} {self.watch[1]}"
+            return f"watch {self.watch[0].text} {self.watch[1]}"
         line = self.line(program)
         parts = [("" if line is None else line.name) + ("" if self.t is None else f"@{self.t}")]
         parts += [] if self.sample is None else [f"sample {self.sample}"]
-        parts += [] if self.condition is None else [f"if {self.condition.source}"]
+        parts += [] if self.condition is None else [f"if {self.condition.text}"]
         parts += [] if self.hit is None else [f"hit {self.hit}"]
-        parts += [f"log {', '.join(logged.source for logged in self.log)}"] if self.log else []
+        parts += [f"log {', '.join(logged.text for logged in self.log)}"] if self.log else []
         return " ".join(part for part in parts if part)
 
 
@@ -274,7 +274,7 @@ def messages(stop: Breakpoint, tape: Tape, iteration: int, offset: int, lines: L
     result: list[str] = []
     for logged in stop.log:
         value = value_at(logged, tape, iteration, offset, lines)
-        result.append(f"{logged.source} = {shown(value)}")
+        result.append(f"{logged.text} = {shown(value)}")
     return result
 
 

@@ -10,6 +10,8 @@ from typing import TypeAlias
 from engine.language.expression import ExpressionError
 
 _NAME = re.compile(r"[^\W\d]\w*")
+_MAGNITUDE = re.compile(r"\babs\(([^()|]+)\)")
+_OF_MAGNITUDE = re.compile(r"\b([a-z]+)\(abs\(([^()|]+)\)\)")
 
 Index: TypeAlias = tuple[int | None, ...]
 """Places along the axes of a row; None takes all of them."""
@@ -86,6 +88,11 @@ class Predicate:
     source: str
     tree: Condition
     spelt: Callable[[str], str] = field(default=str, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The source with magnitudes as on paper: max|dz|."""
+        return _MAGNITUDE.sub(r"|\1|", _OF_MAGNITUDE.sub(r"\1|\2|", self.source))
 
     def error(self, message: str, column: int) -> ExpressionError:
         """That it does not fit the numbers that it is about."""

@@ -1,6 +1,7 @@
-"""Points as people name them: `7`, `backward 7`, `dz@7`, `da@3[2,4]`, `loss`, `iteration 3`, `start`.
+"""Points as people name them: `7`, `step 7`, `backward 7`, `dz@7`, `da@3[2,4]`, `p[5]`, `sample 5`, `loss`, `iteration 3`, `start`.
 
-`q@k` is row k of q, here as everywhere; a step without a name is a step of the loop.
+`q@k` is row k of q, here as everywhere; a step without a name is a step of the loop. With fewer indices than q has axes, the first
+number of that row is meant.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from engine.debug.breakpoints import Breakpoint, condition_of, hits
 from engine.debug.debugger import Debugger
@@ -27,7 +30,8 @@ LOOKED_THROUGH = 5
 ROWS = Layout()
 
 _WORD = re.compile(
-    r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|t?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})"
+    r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|sample\s*=?\s*(?P<sample>\d{1,9})(?!\d)"
+    r"|(?:t|step)?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})"
     r"|\[\s*(?P<index>\d{1,9}(\s*,\s*\d{1,9}){0,2})\s*\]",
     re.ASCII,
 )
@@ -35,18 +39,22 @@ _WORD = re.compile(
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a name leads: a position, and the quantity, its row and the cell (in the engine's order) that were named."""
+    """Where a name leads: a position, and the quantity, its row and the cell (in the engine's order) that were named; the sample's row
+    in the batch; what holds there."""
 
     position: int
     name: str | None = None
     t: int | None = None
     index: tuple[int, ...] = ()
+    sample: int | None = None
+    holds: Breakpoint | None = None
 
 
 @dataclass
 class _Typed:
     iteration: int | None = None
     t: int | None = None
+    sample: int | None = None
     index: tuple[int, ...] = ()
     words: list[str] = field(default_factory=list[str])
 
@@ -60,7 +68,7 @@ def first_where(text: str, debugger: Debugger, spelt: Callable[[str], str] = str
     for iteration in range(first, first + LOOKED_THROUGH):
         positions = 1 + iteration * program.length + hits(stop, debugger.tape(iteration), iteration, debugger.lines)
         if (after := positions[positions > here]).size:
-            return Destination(int(after[0]))
+            return Destination(int(after[0]), holds=stop)
     raise InputError(f"{clean(text, 60)} holds nowhere after this point in the next {LOOKED_THROUGH} iterations")
 
 
@@ -84,16 +92,22 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destina
         raise InputError(
             f"iteration {typed.iteration} is far away: every one before it must be trained; go at most {FURTHEST} on at a time"
         )
-    base = 1 + (point.iteration if typed.iteration is None else typed.iteration) * program.length
+    iteration = point.iteration if typed.iteration is None else typed.iteration
+    base = 1 + iteration * program.length
+    sample = None if typed.sample is None else _row_of_sample(debugger, iteration, typed.sample)
     if name is None and typed.index:
         raise InputError(f"{clean(text, 40)} names a cell but no quantity; write for example: da@3[0,2]")
     if name is None and phase is None and typed.t is None:
+        if sample is not None and typed.iteration is None:
+            return Destination(debugger.position, sample=sample)
         if typed.iteration is None:
             raise InputError("name a time step, a phase, a line or an iteration, for example: backward 7")
-        return Destination(base)
+        return Destination(base, sample=sample)
     if name is not None:
-        typed.index = layout.engine_index(typed.index, debugger.plan.axes.get(name, ()))
-        _check_index(debugger, name, typed)
+        axes = debugger.plan.axes.get(name, ())
+        row = typed.index + (0,) * (len(axes) - len(typed.index)) if typed.index else ()
+        typed.index = layout.engine_index(row, axes)
+        _check_index(debugger, name, typed, layout)
         offsets = _of_quantity(program, name, typed.t, phase, whole=bool(typed.index))
         fitting = offsets[:1]
     else:
@@ -101,7 +115,18 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destina
         fitting = _of_step(program, typed.t, wanted)
     if not fitting:
         raise InputError(f"no point of the program fits {clean(text, 40)}")
-    return Destination(base + fitting[0], name, typed.t, typed.index)
+    return Destination(base + fitting[0], name, typed.t, typed.index, sample)
+
+
+def _row_of_sample(debugger: Debugger, iteration: int, sample: int) -> int:
+    """The row of a sample of the data in an iteration's batch."""
+    batches = debugger.batches
+    if sample >= batches.samples:
+        raise InputError(f"there are the samples 0 to {batches.samples - 1}, not {sample}")
+    rows = np.flatnonzero(batches.indices(iteration) == sample)
+    if not rows.size:
+        raise InputError(f"sample {sample} is not in the batch of iteration {iteration}")
+    return int(rows[0])
 
 
 def _of_step(program: Program, t: int | None, phase: str) -> list[int]:
@@ -156,8 +181,8 @@ def _check_step(program: Program, name: str | None, t: int | None) -> None:
         raise InputError(f"there are the time steps 1 to {program.steps}{initial}, not {t}")
 
 
-def _check_index(debugger: Debugger, name: str, typed: _Typed) -> None:
-    """Whether a quantity has the cell; a name that is no quantity is refused elsewhere."""
+def _check_index(debugger: Debugger, name: str, typed: _Typed, layout: Layout) -> None:
+    """Whether a quantity has the cell, which is said as it lies in `layout`; a name that is no quantity is refused elsewhere."""
     if not typed.index or not _known(debugger.program, name):
         return
     tape = debugger.tape(max(0, debugger.position - 1) // debugger.program.length)
@@ -172,10 +197,11 @@ def _check_index(debugger: Debugger, name: str, typed: _Typed) -> None:
         step, cell = (typed.index[0], typed.index[1:]) if len(typed.index) > len(shape) else (3, typed.index)
         raise InputError(f"{name} is in time; name the step too: {name}@{step}[{','.join(map(str, cell))}]")
     if len(typed.index) != len(shape) or any(i >= size for i, size in zip(typed.index, shape, strict=True)):
-        where = "" if typed.t is None else f"@{typed.t}"
+        where, axes = "" if typed.t is None else f"@{typed.t}", debugger.plan.axes.get(name, ())
+        lying = layout.array(np.empty(shape), axes).shape
         raise InputError(
-            f"{name}{where} is {' × '.join(map(str, shape)) or 'one number'}, counted from 0; "
-            f"it has no cell [{','.join(map(str, typed.index))}]"
+            f"{name}{where} is {' × '.join(map(str, lying)) or 'one number'}, counted from 0; "
+            f"it has no cell [{','.join(map(str, layout.index(typed.index, axes)))}]"
         )
 
 
@@ -188,6 +214,8 @@ def _words(text: str) -> _Typed:
             raise InputError(f"{clean(text, 40)} is not a place; write for example: backward 7")
         if match["iteration"]:
             typed.iteration = int(match["iteration"])
+        elif match["sample"]:
+            typed.sample = int(match["sample"])
         elif match["t"]:
             typed.t = int(match["t"])
         elif match["index"]:

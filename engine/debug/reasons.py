@@ -17,11 +17,17 @@ def reasons(debugger: Debugger) -> list[str]:
     program = debugger.program
     iteration, offset = divmod(debugger.position - 1, program.length)
     stops = sorted(debugger.stopping_at(iteration, offset), key=lambda stop: stop.text(program))
-    return [" · ".join([*_values(debugger, stop, iteration, offset), stop.text(program)]) for stop in stops]
+    return [reason(debugger, stop) for stop in stops]
 
 
-def _values(debugger: Debugger, stop: Breakpoint, iteration: int, offset: int) -> list[str]:
+def reason(debugger: Debugger, stop: Breakpoint) -> str:
+    """The text for one that applies at the present point, which is not the start."""
+    return " · ".join([*_values(debugger, stop), stop.text(debugger.program)])
+
+
+def _values(debugger: Debugger, stop: Breakpoint) -> list[str]:
     """`source = value` for everything that is compared, or watched."""
+    iteration, offset = divmod(debugger.position - 1, debugger.program.length)
     sources = [stop.watch[0].source] if stop.watch else _compared(stop.condition.source) if stop.condition else []
     result: list[str] = []
     for source in sources:
@@ -33,7 +39,7 @@ def _values(debugger: Debugger, stop: Breakpoint, iteration: int, offset: int) -
         if stop.watch and offset:
             before = shown(value_at(expression, debugger.tape(iteration), iteration, offset - 1, debugger.lines))
             now += f", {before} before"
-        result.append(f"{source} = {now}")
+        result.append(f"{expression.text} = {now}")
     return result
 
 

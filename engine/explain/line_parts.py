@@ -7,7 +7,9 @@ stand in its order and each picture has its layout.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +21,8 @@ from engine.language.expression import Expression, Name, Transpose
 from engine.language.functions import Array, Axes
 from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.recording.plan import Plan
+
+NO_MEANINGS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 Role = Literal["operator", "operand", "result", "term", "total", "original", "difference"]
 """The last two are used by what-if only: a result before something was edited, and by how much it differs."""
@@ -65,10 +69,11 @@ def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]
     return [] if view.line is None else _Anatomist(view, writer, sample).parts()
 
 
-def writer_for(plan: Plan, notation: str = "ng") -> Writer:
-    """The writer of a plan's lines in a notation, by its name."""
+def writer_for(plan: Plan, notation: str = "ng", meanings: Mapping[str, frozenset[str]] = NO_MEANINGS) -> Writer:
+    """The writer of a plan's lines in a notation, by its name; `meanings` are those that names have in a program beside it, see
+    `Spelling.beside`."""
     network = plan.network
-    spelling = Spelling(NOTATIONS[notation], network.table, plan.program)
+    spelling = Spelling.beside(meanings, NOTATIONS[notation], network.table, plan.program)
     values = {name: f"{value:g}" for name, value in network.hyperparameters.items()}
     return Writer(plan.program, plan.axes, values, spelling)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain, count
 
 from engine.language.derive import NEXT, OUT, gradient
 from engine.model.program import Program
@@ -40,6 +41,24 @@ class Spelling:
         self._names = _distinct([*mine, *rest], self._given, reserved)
         self._names[PARAMETER] = notation.parameter
         self._shown: dict[str, str] = {}
+
+    @classmethod
+    def beside(
+        cls, meanings: Mapping[str, frozenset[str]], notation: Notation, cell: Cell | None, program: Program
+    ) -> Spelling:
+        """The names beside a program of somebody's, where each of its names stands for those quantities: what is called there like another
+        quantity here, or its gradient like that one's, keeps the engine's name."""
+        reserved: frozenset[str] = frozenset()
+        while True:
+            spelling = cls(notation, cell, program, reserved)
+            other = {spelling.name(one) for one in primal_names(program) if spelling._means_another(one, meanings)}
+            if other <= reserved:
+                return spelling
+            reserved |= other
+
+    def _means_another(self, quantity: str, meanings: Mapping[str, frozenset[str]]) -> bool:
+        named = [(one, meanings.get(self.name(one))) for one in (quantity, gradient(quantity))]
+        return any(meant and one not in meant for one, meant in named)
 
     @property
     def layout(self) -> Layout:
@@ -123,9 +142,9 @@ def _states(program: Program | None) -> frozenset[str]:
 
 
 def _distinct(names: Iterable[str], given: Mapping[str, str], reserved: frozenset[str]) -> dict[str, str]:
-    """A name for each, no two alike: the given one, else the engine's, else that followed by an underscore."""
+    """A name for each, no two alike: the given one, else the engine's, else that followed by underscores."""
     result: dict[str, str] = {}
     for name in names:
-        choices = (given.get(name, name), name, name + "_")
+        choices = chain((given.get(name, name), name), (name + "_" * further for further in count(1)))
         result[name] = next(choice for choice in choices if choice not in {*result.values(), *reserved})
     return result

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from engine.debug.moves import time_step
 from engine.debug.view import View
 from engine.debug.whatif import Branch
-from engine.explain.line_parts import writer_for
 from engine.notation import NOTATIONS
 from engine.session import Session
 from rnn_tui.control.desk import Desk
@@ -115,7 +114,7 @@ class Controller(Desk):
             classes=data.classes,
             notes=(
                 *(
-                    (self.writer.spelling.in_its_names(expression.source), debugger.watched(expression))
+                    (self.writer.spelling.in_its_names(expression.text), debugger.watched(expression))
                     for expression in debugger.watches
                 ),
                 *(("", text) for text in self.logged),
@@ -215,7 +214,7 @@ class Controller(Desk):
 
     def take_notation(self, name: str) -> None:
         """A notation by its name."""
-        self.notation, self.writer = name, writer_for(self.debugger.plan, name)
+        self.notation, self.writer = name, self.written_in(name)
         self.choose(operand=None)
 
     def reach(self) -> None:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
+from engine.debug.reasons import reason
 from engine.explain.line_parts import writer_for
 from engine.explain.why import CellAddress
+from engine.language.derive import gradient
 from engine.model.blocks import Point
+from engine.notation import Writer
 from engine.session import Session
 from rnn_tui.keys.bindings import COMMANDS
 from rnn_tui.keys.command import Command
@@ -39,7 +42,7 @@ class Desk(ABC):
         self.say = say
         self.selection = Selection()
         self.notation: str = session.options["notation"]
-        self.writer = writer_for(self.debugger.plan, self.notation)
+        self.writer = self.written_in(self.notation)
         self.running = False
         """Whether the program is run, `rate` time steps (or lines) a second."""
         self.by_line = False
@@ -47,7 +50,7 @@ class Desk(ABC):
         self.training = False
         """Whether the network is trained on, iteration after iteration."""
         self.stopped: tuple[int, str] = (0, "")
-        """The position at which a breakpoint has stopped the program, and which one it was."""
+        """The position at which a breakpoint has stopped the program, or a condition holds that was looked for, and what does there."""
         self.logged: tuple[str, ...] = ()
         """The messages of logpoints, the latest last."""
         self._log_from = 0
@@ -67,6 +70,13 @@ class Desk(ABC):
         """The one debugger; `take` puts another in its place."""
         return self.session.debugger
 
+    def written_in(self, notation: str) -> Writer:
+        """The writer of the program's lines in a notation; beside the user's program no name stands for something else than there."""
+        plan = self.debugger.plan
+        return (
+            writer_for(plan, notation) if self.lockstep is None else writer_for(plan, notation, self.lockstep.meanings)
+        )
+
     def choose(self, **changes: object) -> None:
         """Other choices of what to look at, by the names of `Selection`."""
         self.selection = replace(self.selection, **changes)  # pyright: ignore[reportArgumentType]
@@ -79,7 +89,7 @@ class Desk(ABC):
     def take(self, debugger: Debugger) -> None:
         """Goes on with another debugger at the same point."""
         self.session = replace(self.session, debugger=debugger)
-        self.writer = writer_for(debugger.plan, self.notation)
+        self.writer = self.written_in(self.notation)
         self.choose(asked=(), follow=0, operand=None)
 
     # Moves
@@ -95,15 +105,27 @@ class Desk(ABC):
         """To a point or a position."""
         return self.moved(self.debugger.go(to))
 
+    def stop_at(self, position: int, why: Callable[[], list[str]]) -> bool:
+        """To where something stops the program; what does, with the values that it compares, is said there."""
+        moved = self.go(position)
+        self.stopped = (position, self.writer.spelling.in_its_names(", ".join(why())))
+        return moved
+
     def visit(self, place: Destination) -> bool:
         """To a place and, where a quantity was named, with the cursor on its cell; a number that this line does not show is explained."""
+        if (condition := place.holds) is not None:
+            return self.stop_at(place.position, lambda: [reason(self.debugger, condition)])
         before = self.selection
         moved = self.go(place.position)
+        if place.sample is not None:
+            self.choose(sample=place.sample)
         if place.name is None:
-            return moved
+            return moved or self.selection != before
         axes = self.debugger.plan.axes.get(place.name, ())
         page = "flow" if before.page == "flow" and not place.index else "program"
-        self.choose(page=page, operand=None)
+        weights = self.debugger.program.parameters if place.index else ()
+        parameter = next((one for one in weights if place.name in (one, gradient(one))), None)
+        self.choose(page=page, operand=None, moment=None, parameter=parameter, addend=None)
         if place.index and self.selection.sample is not None and axes[:1] == ("B",):
             self.choose(sample=place.index[0])
         parts = self.refresh().parts

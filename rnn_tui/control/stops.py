@@ -97,6 +97,4 @@ class Stops:
 
     def stop_at(self, position: int) -> bool:
         """To where a breakpoint stops, which is said with what it compares."""
-        moved = self._desk.go(position)
-        self._desk.stopped = (position, ", ".join(reasons(self._desk.debugger)))
-        return moved
+        return self._desk.stop_at(position, lambda: reasons(self._desk.debugger))

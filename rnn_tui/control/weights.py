@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.explain.why import CellAddress
 from engine.language.derive import gradient
 from engine.language.functions import Array
@@ -26,22 +28,31 @@ class WeightsPage(Page):
     def cursor(self, rows: int, columns: int) -> None:
         frame = self.desk.frame
         cell, entries = weight_cell(frame), summed_addends(frame)
-        row, column = cell.place
-        last = matrix_of(frame, cell.name, frame.view.parameter(cell.name)).shape[0] - 1
-        if entries is None or (frame.selection.addend is None and row + rows <= last):
-            self.desk.choose(row=max(0, row + rows), column=max(0, column + columns), parameter=cell.name, addend=None)
-        elif frame.selection.addend is None:  # below the gradient is the ledger of its cell
-            self.desk.choose(parameter=cell.name, row=row, addend=(0, frame.view.row or entries.steps[0]))
+        if entries is None or frame.selection.addend is None:
+            lines, wide = matrix_of(frame, cell.name, frame.view.parameter(cell.name)).shape
+            row, column = (
+                max(0, min(at + by, most - 1))
+                for at, by, most in zip(cell.place, (rows, columns), (lines, wide), strict=True)
+            )
+            self.desk.choose(row=row, column=column, parameter=cell.name, addend=None)
         else:
             sample, t = at_weight(frame).cell or (0, 0)
             batch, steps = entries.addends.shape[1], len(entries.steps)
-            at = min(sample + rows, batch - 1), entries.steps[max(0, min(t + columns, steps - 1))]
-            self.desk.choose(addend=at if at[0] >= 0 else None)
+            at = max(0, min(sample + rows, batch - 1)), entries.steps[max(0, min(t + columns, steps - 1))]
+            self.desk.choose(addend=at)
 
     def tab(self, step: int) -> None:
+        """From a gradient into the ledger of its cell, and from there to the next gradient; back to the gradient before."""
+        frame, name = self.desk.frame, weight_cell(self.desk.frame).name
+        entries, inside = summed_addends(frame), frame.selection.addend is not None
+        if step > 0 and not inside and entries is not None:
+            sizes = np.abs(entries.addends)
+            t, sample = np.unravel_index(int(sizes.argmax()), sizes.shape)  # the largest one, or the first NaN
+            self.desk.choose(parameter=name, addend=(int(sample), entries.steps[int(t)]))
+            return
         names = self.desk.debugger.program.parameters
-        at = names.index(weight_cell(self.desk.frame).name)
-        self.desk.choose(parameter=names[(at + step) % len(names)], addend=None)
+        at = names.index(name) + (0 if step < 0 and inside else step)
+        self.desk.choose(parameter=names[at % len(names)], addend=None)
 
     def enter(self) -> bool:
         addend = cell_of_part(self.pictured()) if self.desk.selection.addend else None

@@ -37,7 +37,7 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     column = max(8, (width - 4) // (2 + max(1, len(columns))))
     all_rows = [matrix_of(frame, name, view.tape.parameters[name]).shape[0] for name in view.program.parameters]
     below = ledger_lines(frame, height, 2 + sum(1 + picture_height(count, look.mode) for count in all_rows))
-    cursor = weight_cell(frame) if below else None
+    cursor = weight_cell(frame)
     names = _visible(frame, height - 2 - below)
     rows = [matrix_of(frame, name, view.tape.parameters[name]).shape[0] for name in names]
     y = 1
@@ -89,7 +89,7 @@ def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
 
 
 def _band(
-    frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int, made: list[str], cursor: WeightCell | None
+    frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int, made: list[str], cursor: WeightCell
 ) -> None:
     look, view = frame.look, frame.view
     slope, shown = gradient(name), frame.writer.spelling.name
@@ -97,6 +97,7 @@ def _band(
     active = _is_active(frame, name)
     total = view.gradient(slope)
     term, label = _term(frame, slope)
+    pointed = 0 if total is None else 1  # what is said of the cell is about the value until there is a gradient
     # text, numbers, style, and the quantity on whose scale they are coloured
     columns: list[tuple[str, Array | None, Style, str]] = [
         (shown(name), value, look.accent if active else look.text, name),
@@ -129,7 +130,7 @@ def _band(
                 column - 2,
                 lines,
                 tone,
-                cursor.place if cursor is not None and index == 1 and cursor.name == name else None,
+                cursor.place if cursor.name == name and index == pointed else None,
                 name if index == 1 else None,
             )
 

@@ -68,7 +68,7 @@ def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> 
         below = {**kept, "lesson": min(2 + lesson, height * 2 // 5)}
     around: Heights = {
         "header": 1 if height < 36 else 2,
-        "strip": 3 if height < 30 else 4,
+        "strip": 3 if height < 36 else 4,
         **below,
         "footer": 1,
     }

@@ -543,6 +543,7 @@ async def test_finding_a_quantity() -> None:
         await driven.do("find")
         driven.app.screen.query_one(Input).value = "zzz"
         await driven.pilot.pause()
+        assert "no quantity in time is called zzz" in driven.text()
         await driven.pilot.press("enter", "escape")
         assert driven.app.screen is driven.main
         assert driven.main.frame.flowing == "x"
@@ -589,10 +590,17 @@ async def test_the_palette_has_every_command() -> None:
 
 @pytest.mark.parametrize(
     ("text", "first"),
-    [("br", "Breakpoints"), ("back", "Back to"), ("the line", "Set the line"), ("", "Set the line"), ("zz", None)],
+    [
+        ("br", "Breakpoints"),
+        ("back", "Back to"),
+        ("the line", "Set the line"),
+        ("start", "Names: start"),
+        ("", "Set the line"),
+        ("zz", None),
+    ],
 )
 def test_what_the_palette_finds_first(text: str, first: str | None) -> None:
-    names = ("Set the line", "Go back to the start", "Back to", "Breakpoints")
+    names = ("Set the line", "Go back to the start", "Back to", "Breakpoints", "Names: start")
     choices = found([PaletteEntry(name, "", "", "") for name in names], text)
     assert next((choice.name for choice in choices), None) == first
 

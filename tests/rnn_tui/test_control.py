@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from engine.debug.places import first_where, parse_place
 from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
+from rnn_tui.panes.program.inspector import draw_inspector
 from rnn_tui.panes.program.listing import draw_listing, mark_of
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
 from rnn_tui.shown.look import look
@@ -105,6 +107,26 @@ def test_a_stop_says_what_fired_and_with_which_value() -> None:
     assert not control.refresh().stopped
     control.page.step(-1)
     assert control.refresh().stopped == said
+
+
+def test_a_condition_that_was_gone_to_says_the_value_too() -> None:
+    control, _ = controller()
+    control.visit(first_where("max|dz| < 0.02", control.debugger))
+    view = control.refresh().view
+    largest = float(np.abs(view.tape.at("dz", view.point.t)).max())
+    assert control.frame.stopped == f"max|dz| = {largest:.6g} · if max|dz| < 0.02"
+    control.write_in("karpathy")
+    control.visit(first_where("max|da| < 0.01", control.debugger))
+    assert control.refresh().stopped.startswith("max|dh| = ")
+
+
+def test_a_sample_that_was_named_is_the_chosen_one() -> None:
+    control, _ = controller()
+    control.visit(parse_place("p sample 5", control.debugger))
+    assert control.selection.sample == 5 and control.debugger.view.point.line == "p"
+    control.visit(parse_place("p[3]", control.debugger))
+    frame = control.refresh()
+    assert control.selection.sample == 3 and "sample 3: predicted" in draw_inspector(frame, 120, 7).plain()
 
 
 def test_logpoints_alone_run_to_the_end_of_the_iteration() -> None:

@@ -79,7 +79,7 @@ async def test_the_weights_view_has_a_cursor_and_why() -> None:
     session = open_session("many_to_one", {})
     async with running(session) as driven:
         await driven.go(session.debugger.program.length)
-        await driven.pilot.press("3", "tab", "tab", "j", "l", "l")
+        await driven.pilot.press("3", *["shift+tab"] * 3, "j", "l", "l")
         await driven.pilot.pause()
         assert "dWa[1,2]" in driven.pane("weights").canvas().plain()
         await driven.pilot.press("enter")

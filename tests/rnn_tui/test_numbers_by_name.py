@@ -91,7 +91,7 @@ def test_breakpoint_header_and_strip_mean_the_same_row() -> None:
     assert control.debugger.view.row == 5
     assert "da@5" in draw_header(frame, 120, 1).plain()
     strip = draw_strip(frame, 120, 3).plain().splitlines()
-    assert strip[2][strip[0].index("5") :].lstrip(BARS)[0] == "◀"
+    assert strip[2][strip[0].rindex("5") :].lstrip(BARS)[0] == "◀"
     control.stops.toggle_here()
     assert not control.debugger.breakpoints
 

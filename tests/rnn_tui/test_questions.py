@@ -39,8 +39,9 @@ class Reader:
         """Keys by their names; a text goes into the dialog that is open. What is on the screen then."""
         for key in keys:
             field = self.driven.app.screen.query(Input)
-            if field and key != "enter":
+            if field and key not in ("enter", "right"):
                 field.first(Input).value = key
+                await self.driven.pilot.pause()
                 self.keys += len(key)
             else:
                 await self.driven.pilot.press(key)
@@ -86,7 +87,7 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
 
         # is sample 5 predicted right, with which probability
         await reader.begin()
-        text = await reader.press("g", "p[5,0]", "enter")
+        text = await reader.press("g", "p[5]", "enter")
         p, meant = tape["p"][5], int(tape.at("y", 8)[5])
         verdict = "✓" if p.argmax() == meant else "✗"
         assert f"sample 5: predicted {session.data.classes[p.argmax()]} {p.max():.3f} {verdict}" in text
@@ -99,7 +100,7 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
 
         # stop where max|dz| < 0.001 in the next iteration
         await reader.begin()
-        text = await reader.press("i", "g", "max|dz|<1e-3", "enter")
+        text = await reader.press("i", "g", "max|dz", "right", "enter")
         below = np.abs(session.debugger.tape(1)["dz"]).max(axis=(1, 2)) < 1e-3
         assert "iteration 1" in text and f"dz@{np.flatnonzero(below).max() + 1} " in text
 

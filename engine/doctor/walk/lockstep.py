@@ -25,7 +25,7 @@ from engine.doctor.vocabulary.targets import base_name, read_names
 from engine.doctor.walk.executed import ExecutedLine
 from engine.doctor.walk.walk import ProgramWalk
 from engine.explain.why import CellAddress
-from engine.language.derive import gradient
+from engine.language.derive import gradient, whole
 from engine.language.functions import Array
 from engine.tables.cells import Cell
 
@@ -225,9 +225,7 @@ class Lockstep:
             return None
         event = by_state[state][0 if state == "wrong" else -1]
         target, theirs = event.name or "result", self._array(event)
-        right = self.walk.should_be(execution.at, event)
-        match = self._best(execution, event, self._matches_with(right)) if right is not None else None
-        match = match if right is not None else self._match(execution, event)
+        right, match = self.walk.should_be(execution.at, event), self._meant(execution, event)
         if match is None:
             return LineValue(target, theirs, state, None, right)
         layout = right if right is not None else theirs
@@ -242,6 +240,13 @@ class Lockstep:
     def _match(self, execution: Execution, event: RecordedEvent) -> Match | None:
         """What a value is of the reference."""
         return self._best(execution, event, self._matches(event))
+
+    def _meant(self, execution: Execution, event: RecordedEvent) -> Match | None:
+        """What a value is of the reference, or would be were it right."""
+        right = self.walk.should_be(execution.at, event)
+        return (
+            self._match(execution, event) if right is None else self._best(execution, event, self._matches_with(right))
+        )
 
     def _matches_of(self, event: RecordedEvent) -> list[Match]:
         return self._matches_with(self._array(event))
@@ -304,6 +309,17 @@ class Lockstep:
                 if inside and (self.walk.record.makers(ids) < 0).all():
                     found[last_of(event.name)] = inside
         return found
+
+    @cached_property
+    def meanings(self) -> dict[str, frozenset[str]]:
+        """By each name of the program, the quantities of the reference that it stands for."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for name, parameters in self._parameters.items():
+            found[name].update(parameters)
+        for (_, name), events in self._named.items():
+            matches = (self._meant(execution, event) for execution, event in events[:LOOKED_AT])
+            found[last_of(name)].update(whole(match.entry.name) for match in matches if match is not None)
+        return {name: frozenset(quantities) for name, quantities in found.items() if quantities}
 
     @cached_property
     def samples(self) -> list[int | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from rnn_tui.panes.around.tabs import draw_tabs
 from rnn_tui.panes.shared.words import clipping_words
 from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
 from rnn_tui.render.numbers import number, signed
@@ -40,7 +41,7 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     if not crowded:
         canvas.hit(1, 0, 7, 1, Press("app.palette"))
     room = width - length - x - 3
-    after = _tabs(frame, canvas) if height > 1 else 0
+    after = draw_tabs(frame, canvas, 1) if height > 1 else 0
     if frame.edits:
         _banner(frame, canvas, *((x, 0, room) if height == 1 else (after + 2, height - 1, width - after - 3)))
     if not frame.edits or height > 1:
@@ -59,18 +60,6 @@ def _right(frame: Frame, *, roomy: bool, short: bool) -> StyledText:
     if frame.busy:
         return [(frame.busy, frame.look.accent)]
     return [*_wrong(frame), *_place(frame, roomy=roomy, short=short)]
-
-
-def _tabs(frame: Frame, canvas: Canvas) -> int:
-    """The views by their keys, the present one marked; the column after them."""
-    look, x = frame.look, 1
-    serious = sum(finding.serious for finding in frame.findings or ())
-    for key, page in frame.tabs:
-        text = f" {key} {page}{f' !{serious}' if page == 'findings' and serious else ''} "
-        here = frame.selection.page == page
-        style = look.accent + Style(reverse=True) if here else look.error if "!" in text else look.dim
-        x = canvas.text(x, 1, text, style, Press(f"page({page!r})"))
-    return x
 
 
 def _wrong(frame: Frame) -> StyledText:

@@ -1,12 +1,13 @@
 """The time strip: the norm of the state at each step, and how far the gradient has flowed back, as bars on scales that stay.
 
-The state's bars begin at 0. The gradient's are logarithmic and span `DECADES` below the largest norm of the iteration, so that two
-networks can be compared and a vanishing gradient looks like one.
+The state's bars begin at 0. The gradient's are logarithmic and span `DECADES` below the power of ten that no norm of the iteration
+exceeds, so that two networks can be compared and a vanishing gradient looks like one.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.model.program import carries_losses
+from rnn_tui.panes.around.tabs import draw_tabs
 from rnn_tui.panes.shared.legend import padding_key
 from rnn_tui.panes.shared.time_axis import TimeAxis, listing_width, present, time_axis
 from rnn_tui.render.canvas import Canvas
@@ -31,13 +33,15 @@ from rnn_tui.shown.targets import ToPosition
 
 NAME, NAMED, ENDS = 10, 6, 19
 """Where the name of a quantity stands, how long it may be, and where the ends of its scale are named."""
+TALL = 4
+"""Lines from which on the gradient's bars have two, and the header the views."""
 CUT, SOME_CUT = "│", "┆"
 GAP_FROM = 3
 """A cell this wide leaves its last column free."""
 BARS = "▁▂▃▄▅▆▇█"
 DECADES = 12
 FAINT = 10.0**-DECADES
-"""The share of the largest norm at which the lowest bar ends."""
+"""The share of the highest bar's norm at which the lowest one ends."""
 FAINTEST = 9
 """Levels of colour that a bar has at least: the lowest ones are too dark for a thin bar."""
 
@@ -53,7 +57,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     axis, held = time_axis(view.program, width - begin, begin), range(1, view.program.steps + 1)
     cut = _cuts(frame)
     canvas.text(axis.left - 2, 0, "t", frame.look.dim)
-    _legend(frame, canvas, cut)
+    _legend(frame, canvas, cut, NAME if height >= TALL else 1 + draw_tabs(frame, canvas, 0, named=False))
     _mark(frame, canvas, cut, 0, axis)
     axis.numbers(canvas, 0, present(view), frame.look, held)
     output = frame.output
@@ -89,7 +93,7 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, axis: TimeAxis, held: rang
     first = 1 - view.program.steps_of(row.name).start
     own = slice(first, first + len(held))
     norms, known = view.tape.norms(row.name, frame.sample)[own], view.computed(row.name)[own]
-    scale = scale_of(norms)
+    scale = _power_of_ten(scale_of(norms)) if row.log else scale_of(norms)
     highest = np.maximum.reduceat(axis.placed(held, norms, 0), axis.starts)
     codes = one_sided_codes(highest, scale, row.log, FAINT)
     if view.position:  # at the start the iteration stands there as it will be
@@ -103,6 +107,11 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, axis: TimeAxis, held: rang
             place = ToPosition(_position(frame, int(written[first + inside.start - 1])))
             canvas.hit(axis.x(column), row.line, axis.pitch, row.tall, place)
     canvas.text(ENDS, row.line, _ends(row, scale), look.dim)
+
+
+def _power_of_ten(value: float) -> float:
+    """The smallest one that is not below a value."""
+    return 10.0 ** min(sys.float_info.max_10_exp, math.ceil(math.log10(value)))
 
 
 def bar_heights(norms: Array, scale: float, *, log: bool) -> Array:
@@ -162,9 +171,10 @@ def _ends(row: _BarRow, scale: float) -> str:
     return f"█ {top}  ▁ {number(scale * FAINT, 7, 1, trim=True)} log" if row.log else f"█ {top}"
 
 
-def _legend(frame: Frame, canvas: Canvas, cut: list[Cut]) -> None:
-    """What the marks and the hatching mean."""
-    x = NAME
+def _legend(frame: Frame, canvas: Canvas, cut: list[Cut], x: int) -> None:
+    """From x on what the marks and the hatching mean; beside another iteration's figures, which iteration this is."""
+    if frame.selection.page == "training" and frame.moment[0] != frame.view.point.iteration:
+        x = 2 + canvas.text(x, 0, f"iteration {frame.view.point.iteration}", frame.look.dim)
     if cut:
         x = 1 + canvas.text(x, 0, f"{CUT} cut, K = {frame.view.tape.plan.network.truncate}", frame.look.error)
     if _ended(frame).any():

@@ -115,6 +115,8 @@ def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     ]
     if from_unit_to_unit(axes):
         words = [f"from unit {index[0]}", f"to unit {index[1]}"]
+    if part.role == "term" and frame.sample is not None and part.t is not None:
+        words = [f"step {part.t}, {_sample(frame, frame.sample)}", *words]
     if axes and axes[0] == "B" and frame.classes and part.name != "x" and not _is_padding(frame, part):
         words = _judged(frame, part, words, index[0])
     return ", ".join(words)

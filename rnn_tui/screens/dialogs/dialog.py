@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -11,15 +11,27 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.errors import InputError
+from engine.text import clean
 
 Result = TypeVar("Result")
 
 PLAIN = r"[ -~]*"
 """What may be typed or pasted: printable ASCII, and nothing that a terminal would obey."""
+
+
+class TypedLine(Input):
+    """A line to type into. Of `proposals` the first that begins with what is typed stands faintly behind it; → and tab take it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "cursor_right", show=False)]
+
+    def __init__(self, typed: str, example: str, proposals: Sequence[str] = ()) -> None:
+        suggester = SuggestFromList(proposals, case_sensitive=True) if proposals else None
+        super().__init__(typed, example, suggester=suggester, restrict=PLAIN, select_on_focus=False)
 
 
 class Dialog(ModalScreen[Result]):
@@ -49,16 +61,24 @@ class Dialog(ModalScreen[Result]):
 class AskScreen(Dialog[Result]):
     """Asks for one line. `take` makes of it what is answered, or raises InputError, which is shown; `typed` is there to begin with."""
 
-    def __init__(self, title: str, example: str, note: str, take: Callable[[str], Result], typed: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        example: str,
+        note: str,
+        take: Callable[[str], Result],
+        typed: str = "",
+        proposals: Sequence[str] = (),
+    ) -> None:
         super().__init__()
-        self._texts, self._take, self._typed = (title, example, note), take, typed
+        self._texts, self._take, self._typed, self._proposals = (title, example, note), take, typed, proposals
 
     def compose(self) -> ComposeResult:
         """One line to type into, and what it may be."""
         title, example, note = self._texts
         with Vertical(classes="dialog") as box:
             box.border_title = title
-            yield Input(self._typed, restrict=PLAIN, placeholder=example, select_on_focus=False)
+            yield TypedLine(self._typed, example, self._proposals)
             yield Static(Content(note), classes="note")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -102,6 +122,9 @@ class ChooseScreen(OverListScreen[Result]):
     """A list that is narrowed by what is typed. `entries` are those that fit a text; `take` makes of the text and the entry that is
     highlighted or clicked (then the text is "") what is answered, None: nothing yet, or raises InputError, which is shown."""
 
+    nothing: ClassVar[str] = "nothing here is called {}"
+    """What is said of a text that no entry fits."""
+
     def __init__(
         self,
         title: str,
@@ -118,18 +141,23 @@ class ChooseScreen(OverListScreen[Result]):
         title, example, note = self._texts
         with Vertical(classes="dialog") as box:
             box.border_title = title
-            yield Input(restrict=PLAIN, placeholder=example)
+            yield TypedLine("", example)
             yield OptionList()
             if note:
                 yield Static(Content(note), classes="note")
 
     def on_mount(self) -> None:
         """Shows all to begin with."""
-        self.show_options(self._entries(""))
+        self._narrow("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrows the list."""
-        self.show_options(self._entries(event.value.strip()))
+        self._narrow(event.value.strip())
+
+    def _narrow(self, text: str) -> None:
+        """Lists what fits a text, or says that nothing does."""
+        fitting = list(self._entries(text))
+        self.show_options(fitting or [Option(Content(self.nothing.format(clean(text, 30))), disabled=True)])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Takes what is typed, or highlighted."""
@@ -162,16 +190,17 @@ class ListScreen(OverListScreen[None]):
         texts: Callable[[], list[str]],
         take: Callable[[str], None],
         drop: Callable[[int], None],
+        proposals: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._title, self._example, self._note = title, example, note
-        self._texts, self._take, self._drop = texts, take, drop
+        self._texts, self._take, self._drop, self._proposals = texts, take, drop, proposals
 
     def compose(self) -> ComposeResult:
         """An input line, a hint of what can be typed, and the list."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
-            yield Input(restrict=PLAIN, placeholder=self._example)
+            yield TypedLine("", self._example, self._proposals)
             yield Static(Content(self._note), classes="note")
             yield OptionList()
 

@@ -53,6 +53,8 @@ def _file_or_example(typed: str, example: Option | None) -> str:
 class OpenScreen(ChooseScreen[str]):
     """Asks for data, an example or a program of the user's own."""
 
+    nothing = "no example begins with {}: enter opens the file"
+
     def __init__(self) -> None:
         example = "a file (CSV, NPZ, text, TOML; .py: your own), or an example below"
         super().__init__("open", example, _examples, _file_or_example, "enter opens, esc closes")

@@ -42,15 +42,17 @@ def choice_of(command: Command) -> PaletteEntry:
 
 
 def found(choices: Iterable[PaletteEntry], text: str) -> list[PaletteEntry]:
-    """Those that have every word of the text; those of which a word begins so come first."""
+    """Those that have every word of the text; those that begin so come first, then those of which words do, the ones that say little
+    else before the others."""
     wanted = text.lower().split()
 
-    def rank(choice: PaletteEntry) -> int:
+    def rank(choice: PaletteEntry) -> tuple[int, int]:
         name = choice.name.lower()
+        words = name.split()
         if name.startswith(text.lower()):
-            return 0
-        starts = all(any(word.startswith(part) for word in name.split()) for part in wanted)
-        return 1 if starts else 2
+            return 0, 0
+        starts = all(any(word.startswith(part) for word in words) for part in wanted)
+        return (1, len(words)) if starts else (2, 0)
 
     fitting = [choice for choice in choices if all(word in f"{choice.name} {choice.words}".lower() for word in wanted)]
     return sorted(fitting, key=rank) if wanted else fitting

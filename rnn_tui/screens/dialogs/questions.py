@@ -41,8 +41,8 @@ Colours are signed: blue below zero, red above, dark is zero; one scale for all 
 Click a time step, a line, its gutter, a cell, or a key below."""
 
 GOTO_HELP = """\
-a time step, a phase, a row q@t, a number q@t[i,j], an iteration, or a condition: to where it holds next
-enter goes, esc closes"""
+a time step, a phase, a row q@t, a number q@t[i,j], a sample, an iteration, or a condition: to where it holds next
+enter goes, → takes what is proposed, esc closes"""
 
 BREAKPOINT_HELP = f"""\
 dz  dz@7  @7             on a line, at one time step, on a time step
@@ -50,12 +50,12 @@ dz if norm(dz) < 1e-3    with a condition; if any(isnan(z)): at any line
 dz sample 3   dz hit 5   for one sample, the fifth time only
 dz log t, norm(dz)       prints and goes on
 watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
-enter adds · ↑ ↓ and delete (or a click) remove · esc closes"""
+enter adds · → takes what is proposed · ↑ ↓ and delete (or a click) remove · esc closes"""
 
 WATCH_HELP = f"""\
 q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
 {", ".join(FUNCTIONS)}
-enter watches · delete (or a click) stops watching · esc closes"""
+enter watches · → takes what is proposed · delete (or a click) stops watching · esc closes"""
 
 TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
 """The width of a screen from which on the help has two columns; how wide it is with one, and with two."""
@@ -114,12 +114,27 @@ def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
     )
 
 
+def sizes_of(debugger: Debugger, spelling: Spelling) -> list[str]:
+    """What people ask of the size of a quantity in time, as it is typed; of what the present line writes first, then of gradients."""
+    program, line = debugger.program, debugger.program.line_at(debugger.position)
+    in_time = [name for name, quantity in program.quantities.items() if quantity.rows]
+    gradients = [name for name in in_time if name.startswith(gradient(""))]
+    here = [line.name] if line is not None and line.name in in_time else []
+    names = [spelling.name(name) for name in dict.fromkeys((*here, *gradients, *in_time))]
+    return [form.format(name) for form in ("max|{}|", "norm({})", "||{}||") for name in names]
+
+
 class GotoScreen(AskScreen[Destination]):
     """Asks for a place."""
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         example = "7 · backward 7 · dz@7 · da@3[2,4] · loss · max|da| < 0.1"
-        super().__init__("go to", example, GOTO_HELP, lambda text: place_in(text, debugger, spelling))
+        proposals = [f"{size} < 0.001" for size in sizes_of(debugger, spelling)]
+
+        def take(text: str) -> Destination:
+            return place_in(text, debugger, spelling)
+
+        super().__init__("go to", example, GOTO_HELP, take, proposals=proposals)
 
 
 class BreakpointsScreen(ListScreen):
@@ -128,7 +143,8 @@ class BreakpointsScreen(ListScreen):
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         self._debugger, self._spelling = debugger, spelling
         example = "dz if norm(dz) < 1e-3"
-        super().__init__("breakpoints", example, BREAKPOINT_HELP, self._listed, self._add, self._delete)
+        proposals = [f"{size} < 0.001" for size in sizes_of(debugger, spelling)]
+        super().__init__("breakpoints", example, BREAKPOINT_HELP, self._listed, self._add, self._delete, proposals)
 
     def _stops(self) -> list[Breakpoint]:
         return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
@@ -170,11 +186,12 @@ class WatchScreen(ListScreen):
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         self._debugger, self._spelling = debugger, spelling
-        super().__init__("watch", "norm(da) / norm(da@(t+1))", WATCH_HELP, self._listed, self._add, self._delete)
+        proposals, example = sizes_of(debugger, spelling), "norm(da) / norm(da@(t+1))"
+        super().__init__("watch", example, WATCH_HELP, self._listed, self._add, self._delete, proposals)
 
     def _listed(self) -> list[str]:
         watches = self._debugger.watches
-        return [f"{self._spelling.in_its_names(each.source)} = {self._debugger.watched(each)}" for each in watches]
+        return [f"{self._spelling.in_its_names(each.text)} = {self._debugger.watched(each)}" for each in watches]
 
     def _add(self, text: str) -> None:
         self._debugger.watch(self._spelling.in_engine_names(text), self._spelling.name)
@@ -197,6 +214,8 @@ MEANINGS = {
 
 class FindScreen(ChooseScreen[str | Destination]):
     """Asks for a quantity in time; gives its name, "" for the one that follows the phase; for a row or a number, its place."""
+
+    nothing = "no quantity in time is called {}; g goes to any place"
 
     def __init__(self, debugger: Debugger, frame: Frame) -> None:
         example = "name of a quantity, or a number: da@3[2,4]"

@@ -10,6 +10,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.places import parse_place
 from engine.errors import InputError
 from engine.model.blocks import Point
+from engine.notation.layout import Layout
 from engine.session import open_session
 from engine.text import clean
 from tests.examples import examples
@@ -68,6 +69,9 @@ FORMS = [
     ("iteration 0", "later", 1),
     ("iteration 3 backward 7", "start", position("backward", 7, "dba", 3)),
     ("dz@7 iteration 2", "start", position("backward", 7, "dz", 2)),
+    ("step 7", "backward", position("backward", 7, "dba")),
+    ("sample 5", "later", HERE["later"]),
+    ("logits sample 5", "start", position("forward", 10, "logits")),
     ("start", "later", 0),
     ("  start  ", "later", 0),
 ]
@@ -108,6 +112,8 @@ REFUSED = [
     ("da[2,3]", "name the step too: da@3[2,3]"),
     ("da[1,2,3]", "name the step too: da@1[2,3]"),
     ("da@3[10,0]", "da@3 is 10 × 8, counted from 0; it has no cell [10,0]"),
+    ("p[10]", "p is 10 × 2, counted from 0; it has no cell [10,0]"),
+    ("sample 10", "samples 0 to 9, not 10"),
     ("[2,3]", "names a cell but no quantity"),
     ("7; quit", "not a place"),
     ("\x1b[2J", "␛[2J is not a place"),
@@ -128,6 +134,7 @@ def test_refusals_say_what_would_be_right(text: str, message: str, here: str) ->
 WORDS = st.sampled_from(
     [
         "iteration",
+        "sample",
         "forward",
         "backward",
         "loss",
@@ -147,6 +154,21 @@ WORDS = st.sampled_from(
         ",",
     ]
 )
+
+
+def test_a_row_of_a_quantity_and_a_sample_are_places() -> None:
+    row = parse_place("p[5]", at(0))
+    assert (row.name, row.t, row.index) == ("p", None, (5, 0))
+    with pytest.raises(InputError, match=r"p is 2 × 10, counted from 0; it has no cell \[5,0\]"):
+        parse_place("p[5]", at(0), Layout(columns=True))
+    assert parse_place("z@3 sample 4", at(0)).sample == 4
+    batches = open_session(None, {"batch-size": 4}).debugger
+    among = batches.tape(1).samples.tolist()
+    found = parse_place(f"iteration 1 sample {among[2]}", batches)
+    assert (found.sample, found.position) == (2, 1 + batches.program.length)
+    other = next(sample for sample in range(10) if sample not in among)
+    with pytest.raises(InputError, match=f"sample {other} is not in the batch of iteration 1"):
+        parse_place(f"iteration 1 sample {other}", batches)
 
 
 @examples(300)

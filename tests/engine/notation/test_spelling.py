@@ -53,6 +53,14 @@ SOURCES = {
 }  # fmt: skip
 
 
+def test_beside_a_program_no_name_stands_for_something_else_than_there() -> None:
+    meanings = {"s": {"logits"}, "delta": {"dz"}, "W": {"Wa"}, "a": {"x"}, "a_": {"x"}}
+    writer = writer_for(model(), "wildml", {name: frozenset(quantities) for name, quantities in meanings.items()})
+    names = {one: writer.spelling.name(one) for one in ("a", "da", "dz", "Wa", "dWa", "Wx")}
+    assert names == {"a": "a__", "da": "dLda__", "dz": "delta", "Wa": "W", "dWa": "dLdW", "Wx": "U"}
+    assert writer.spelling.in_engine_names("s + a__") == "s + a"
+
+
 @pytest.mark.parametrize("notation", list(SOURCES))
 def test_lines_as_the_source_has_them(notation: str) -> None:
     found = listing(model(predict="every"), notation)

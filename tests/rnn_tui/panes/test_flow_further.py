@@ -206,41 +206,41 @@ def test_the_cursor_is_where_the_notation_has_the_cell() -> None:
 def in_the_ledger(place: str) -> Controller:
     control = Controller(open_session("many_to_one", {}), look(ColorMode.NONE), lambda _: None)
     control.visit(parse_place(place, control.debugger))
-    control.choose(page="weights", parameter="Wa", row=7, column=3)
+    control.choose(page="weights")
     control.refresh()
-    control.page.cursor(1, 0)
+    control.page.tab(1)
     control.refresh()
     return control
 
 
-def test_the_ledger_can_be_entered_below_the_gradient_and_left_again() -> None:
-    control = in_the_ledger("dWa@7")
-    control.page.cursor(2, 1)
-    frame = control.refresh()
+def test_from_the_number_gone_to_one_key_leads_to_what_is_most_of_it() -> None:
+    control = in_the_ledger("dWa@7[5,3]")
     tape = control.debugger.tape(0)
-    addend = float(tape["a"][7, 2, 7] * tape["dz"][7, 2, 3])  # t = 8, sample 2
-    shown = draw_inspector(frame, 120, 7).plain()
-    assert f"dWa@8,2[7,3] = {exact(addend)} " in shown and "a@7[2,7]" in shown
-    assert control.page.copied() == ("dWa@8,2[7,3]", repr(addend))
+    addends = tape["a"][6:-1, :, 5] * tape["dz"][6:, :, 3]  # t = 7 … 10
+    step, sample = np.unravel_index(np.abs(addends).argmax(), addends.shape)
+    addend, t = float(addends[step, sample]), 7 + int(step)
+    shown = draw_inspector(control.refresh(), 120, 7).plain()
+    assert f"dWa@{t},{sample}[5,3] = {exact(addend)} " in shown and f"a@{t - 1}[{sample},5]" in shown
+    assert control.page.copied() == (f"dWa@{t},{sample}[5,3]", repr(addend))
     control.page.enter()
     (asked,) = control.selection.asked
-    assert (asked.name, asked.t, asked.sample, asked.index, asked.one_step) == ("dWa", 8, 2, (7, 3), True)
+    assert (asked.name, asked.t, asked.sample, asked.index, asked.one_step) == ("dWa", t, sample, (5, 3), True)
     control.why.close()
     control.refresh()
-    control.page.cursor(-3, 0)
-    assert control.selection.addend is None and control.selection.row == 7
+    control.page.tab(-1)
+    assert control.selection.addend is None and weight_cell(control.refresh()).cell == (5, 3)
 
 
 def test_the_cursor_of_the_ledger_stays_in_what_is_summed_and_a_parameter_further_leaves_it() -> None:
-    control = in_the_ledger("dWa@7")
-    for columns, t in ((-9, 7), (99, 10)):
-        control.page.cursor(99, columns)
+    control = in_the_ledger("dWa@7[7,3]")
+    for rows, columns, at in ((99, -9, (9, 7)), (-99, 99, (0, 10))):
+        control.page.cursor(rows, columns)
         control.refresh()
-        assert control.selection.addend == (9, t)
+        assert control.selection.addend == at
     control.zoom()
     assert "dWa, samples × time" in draw_zoom(control.refresh(), 74, 23).plain()
     control.page.tab(1)
-    assert control.selection.addend is None
+    assert control.selection.addend is None and control.selection.parameter == "ba"
     early = in_the_ledger("z@3")
     assert early.selection.addend is None  # nothing is summed
 
