@@ -192,7 +192,8 @@ class Watch:
             given, state = (_argument(i, name, arguments, named) for i, name in enumerate(("input", "hx")))
             between = self.iterations[-1].between
             if self._scales:  # the whole numbers were compared once
-                between.append((self._scales[len(between)], getattr(given, "data", given) != 0))
+                dropped = max(self._scales) > 1
+                between.append((self._scales[len(between)], getattr(given, "data", given) != 0 if dropped else None))
             else:
                 zeros = all(not bool((each != 0).any()) for each in parts_of_state(state))
                 between.append((self._handed, copy_of(given)) if zeros else None)

@@ -50,8 +50,8 @@ class Watched:
     last: Any = None
     """h_n, where it does."""
     between: list[tuple[Any, Any] | None] = field(default_factory=list[tuple[Any, Any] | None])
-    """Of modules one above the other what each handed on, and what the next was given, or a factor and where that is not 0; None where the
-    next was given a state as well."""
+    """Of modules one above the other what each handed on, and what the next was given, or a factor and where that is not 0 (None where
+    nothing is dropped anywhere); None where the next was given a state as well."""
     goes_on: bool = False
     """Whether it began with the very states that the call before handed on, so that gradients flow back into that call."""
     cells: tuple[Any, ...] = ()

@@ -27,6 +27,8 @@ def masks_between(between: Sequence[tuple[Any, Any] | None], inputs: Any, module
     """What each layer's output (B, T, H) was multiplied with, the last one's with ones; [] where nothing was dropped. `between` is
     `Watched.between`. InputError where they are no layers."""
     masks: list[Array] = []
+    if between and all(seen is not None and seen[1] is None for seen in between):
+        return masks
     for number, module in enumerate(modules):
         units = width_of(module) * (2 if module.bidirectional else 1)
         if module is modules[-1]:

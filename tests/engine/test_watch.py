@@ -19,6 +19,7 @@ from engine.model import torch_embedding
 from engine.model.torch_stack import kept_between
 from engine.session import Session, open_session
 from engine.watch import Watch
+from engine.watched_stack import masks_between
 from tests.engine import pytorch
 from tests.engine.codegen.test_codegen import assert_same
 from tests.engine.pytorch import Leaf, Trained, both_directions
@@ -771,6 +772,10 @@ def test_modules_one_above_the_other_are_watched_with_what_was_dropped_between(t
         model(X)
     alike = Network.from_torch(watch.parts.recurrent, None, dropout=0.5, loss="given", reduction="sum", predict="every")
     tape = record(alike, X, back, initial={"keep1": mask, "keep2": np.ones((4, 6, 2))})
+    modules = watch.parts.recurrent.modules
+    assert masks_between([(1.0, None)], X, modules) == [], "nothing was dropped, and nothing is kept of that"
+    first, last = masks_between([(2.0, mask != 0)], X, modules)
+    assert (first == mask).all() and (last == 1).all()
     kept = watch.iterations[-1]
     kept.back |= {"output": back, "output.0": np.swapaxes(tape["dh1_out"][1:], 0, 1) + elsewhere}
     if elsewhere:
