@@ -534,10 +534,11 @@ def test_what_flows_into_last_states_is_part_of_the_gradient(tmp_path: Path, cel
     options: dict[str, Any] = {"lengths": np.array([6, 2, 5, 3]) if short else None}
     y = rng.normal(size=(4, 6, 1))
     options["initial"] = {f"d{state}_next": rng.normal(size=(4, 3)) for state in network.table.states}
-    report = check(network, X, y, **options)
+    report = check(network, X, y, **options, draws=9)
     assert report.ok, report
     assert report.parameters["Whn1r" if cell == "gru" else "Whf1r"].tested
-    assert not check(network, X, y, lengths=options["lengths"], gradients=record(network, X, y, **options).gradients).ok
+    gradients = record(network, X, y, **options).gradients
+    assert not check(network, X, y, lengths=options["lengths"], gradients=gradients, draws=1).ok
     debugger = session_of(network, X, y, **options).debugger
     write_trace(tmp_path / "t.npz", debugger.tape(0), meta={})
     again = open_session(tmp_path / "t.npz", {})
@@ -553,7 +554,7 @@ def test_masks_that_are_given_are_those_of_the_first_iteration(tmp_path: Path, p
     y = rng.integers(0, 2, (4, 6) if predict == "every" else 4)
     shapes = {"keep1": (4, 6, 6), "keep2": (4, 6, 8) if predict == "every" else (4, 8)}
     masks = {name: (rng.random(shape) > 0.4) / 0.6 for name, shape in shapes.items()}
-    assert check(network, X, y, initial=masks).ok
+    assert check(network, X, y, initial=masks, draws=9).ok
     debugger = session_of(network, X, y, initial=masks).debugger
     tape = debugger.tape(0)
     np.testing.assert_array_equal(np.moveaxis(tape["keep1"], 0, 1), masks["keep1"])

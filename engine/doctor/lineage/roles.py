@@ -47,7 +47,7 @@ class Roles:
 
     def _without_inputs(self, parameters: Sequence[Ids]) -> list[Ids]:
         """Those that are no data and no first states: these are multiplied by others that are used whole, more often or with fewer axes."""
-        own = [frozenset(int(n) for n in ids.ravel()) for ids in parameters]
+        own = [frozenset(ids.ravel().tolist()) for ids in parameters]
         uses = [0] * len(own)
         pairs: set[tuple[int, int, bool, bool]] = set()
         for operation in self.record.operations:
@@ -68,7 +68,7 @@ class Roles:
 
     def _weight(self, ids: Ids, computed: Sequence[RecordedOperation]) -> Weight | None:
         """What a parameter is by the operations of the forward pass."""
-        own = frozenset(int(n) for n in ids.ravel())
+        own = frozenset(ids.ravel().tolist())
         uses: list[RecordedOperation] = []
         marked = np.zeros(len(self.record.pool), bool)
         recurrent = inner = False

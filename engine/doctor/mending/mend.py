@@ -31,8 +31,9 @@ from engine.doctor.mending.around.unshown import (
     without_targets,
 )
 from engine.doctor.mending.edits import edits
-from engine.doctor.mending.edits.atoms import atoms_in, text_of, transposed
+from engine.doctor.mending.edits.atoms import atoms_in, transposed
 from engine.doctor.mending.edits.edits import StatementEdit
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import unedited
 from engine.doctor.mending.trials.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.trials.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.mending.trials import trying
 from tests.engine.doctor.planted import STYLES, pairs
-from tests.engine.doctor.reports import report_on
+from tests.engine.doctor.reports import examine, report_on
 from tests.engine.doctor.score import Outcome
 from tests.engine.doctor.styles.style import Style, plant
 
@@ -23,11 +24,11 @@ SAMPLE = (
     ("per-sample lists", "delta-without-target"),
 )
 FOUND = (
-    ("per-sample lists", "last-sample-only"),
-    ("class, every loss back on its own", "activation-derivative-some-steps"),
-    ("class, every loss back on its own", "dwx-wrong-step"),
+    ("per-sample lists", "last-sample-only", False),
+    ("class, every loss back on its own", "activation-derivative-some-steps", True),
+    ("class, every loss back on its own", "dwx-wrong-step", False),
 )
-"""Those that are called wrong, and told by other corrections or by none."""
+"""Those that are called wrong, and told by other corrections or by none; and whether a correction must be looked for to know it."""
 
 
 def written(folder: Path, source: str) -> Path:
@@ -59,7 +60,11 @@ def test_two_planted_mistakes_are_corrected_one_after_the_other(name: str, tmp_p
     assert outcome.found and outcome.named and outcome.placed
 
 
-@pytest.mark.parametrize(("name", "id"), FOUND)
-def test_a_planted_mistake_is_found(name: str, id: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "id", "searched"), FOUND)
+def test_a_planted_mistake_is_found(
+    name: str, id: str, searched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not searched:
+        monkeypatch.setattr(trying, "WORK", 0)
     style = next(style for style in STYLES if style.name == name)
-    assert report_on(written(tmp_path, plant(style, id, style.plants[id][0]).source)).verdict == "wrong"
+    assert examine(written(tmp_path, plant(style, id, style.plants[id][0]).source)).verdict == "wrong"

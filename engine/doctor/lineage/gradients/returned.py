@@ -60,8 +60,8 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
             continue
         if not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
             continue
-        is_one = value.first not in upstream and not value.repeats and not _is_joined(record, value.ids())
-        if is_one and levels_of(record, value):
+        comes_from_outside = value.first not in upstream and levels_of(record, value)
+        if comes_from_outside and not value.repeats and not _is_joined(record, value.ids()):
             found[value.first, value.size] = value.ids().ravel()
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():

@@ -100,6 +100,9 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         return []
     if array.size == 1:
         return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
+    first = record.maker(array.first)
+    if first >= 0 and _kept(record, record.operations[first], by_vectors) is None:
+        return []  # as nearly always: one number tells it, without a look at the others
     ids = array.ids().ravel()
     levels = [ids]
     for _ in range(_DEEPEST):
@@ -110,9 +113,7 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         if makers.min() != makers.max():
             return []
         operation = record.operations[int(makers[0])]
-        kept = _scaled(operation)
-        if kept is None and by_vectors:
-            kept = _scaled_by_given(record, operation)
+        kept = _kept(record, operation, by_vectors)
         if kept is None:
             return []
         ids = operation.operands[kept].ids().ravel()[ids - operation.start]
@@ -134,6 +135,12 @@ def _levels_of_one(record: Record, number: int) -> list[int]:
         number = operation.operands[kept].number(number - operation.start)
         levels.append(number)
     return []
+
+
+def _kept(record: Record, operation: RecordedOperation, by_vectors: bool) -> int | None:
+    """The operand that an operation leaves what it was, but for a scale or the order of its entries."""
+    kept = _scaled(operation)
+    return _scaled_by_given(record, operation) if kept is None and by_vectors else kept
 
 
 def _scaled(operation: RecordedOperation) -> int | None:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.mending.around.loops import holds
-from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace
 from engine.doctor.mending.trials.proposal import Proposal, instead
 

@@ -18,7 +18,7 @@ from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
 from engine.doctor.lineage.the_loss.loss import adjoint_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.expression_text import text_of
 
 PARTS = 4
 """Of so few operations' results a value is cut out."""
@@ -53,7 +53,7 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
                     product = f"{carry} = {_product(weight, called, name)}"
                     if statement is None:
                         last = loop.body[-1]
-                        yield last, f"{ast.unparse(last)}; {product}", False
+                        yield last, f"{text_of(last)}; {product}", False
                     else:
                         yield statement, product, True
 
@@ -119,7 +119,7 @@ def handed_nowhere(
                     statement = _last_of(loop, set(some), lines)
                     if statement is not None:
                         updates = [f"{c} = {n}" for c, n in zip(some, names, strict=True)]
-                        yield statement, "; ".join([ast.unparse(statement), *updates])
+                        yield statement, "; ".join([text_of(statement), *updates])
 
 
 def _is_of_right(record: Record, event: RecordedEvent, is_right: Callable[[Floats], bool]) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
 from engine.doctor.lineage.the_loss.loss import forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending.edits.atoms import is_atom, text_of
+from engine.doctor.mending.edits.atoms import is_atom
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.proposal import Proposal, instead
 
 FEW = 3

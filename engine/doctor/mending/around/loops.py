@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Collection, Iterator, Sequence
 
-from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.expression_text import text_of
 
 
 def headers(tree: ast.Module, lines: set[int], training: Collection[int] = ()) -> Iterator[tuple[ast.For, str, bool]]:

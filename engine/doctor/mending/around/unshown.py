@@ -15,7 +15,8 @@ from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.around.carries import MissingCarry, handed_nowhere, never_there, never_updated
 from engine.doctor.mending.around.loops import counted, headers
 from engine.doctor.mending.edits import edits, entries, multiples
-from engine.doctor.mending.edits.atoms import atoms_in, text_of
+from engine.doctor.mending.edits.atoms import atoms_in
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.wholes import SOFTMAX_JACOBIANS
 from engine.doctor.mending.naming import names
 from engine.doctor.mending.trials.places import EditPlace, statements

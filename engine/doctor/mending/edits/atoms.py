@@ -27,11 +27,6 @@ _MODULES = {
 }
 
 
-def text_of(node: ast.AST) -> str:
-    """The text of an expression or statement."""
-    return ast.unparse(node)
-
-
 @lru_cache(4096)
 def parsed(text: str) -> ast.expr:
     """The expression of a text: the same tree each time, which nobody changes."""

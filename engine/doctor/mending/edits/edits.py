@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.doctor.mending.edits.atoms import is_atom, parsed, replaced_in, text_of
+from engine.doctor.mending.edits.atoms import is_atom, parsed, replaced_in
 from engine.doctor.mending.edits.entries import at_another_index
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.expressions import missing_from, of_expression, walk, with_part
 
 KINDS = (

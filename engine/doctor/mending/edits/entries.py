@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced, replaced_in, text_of
+from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced, replaced_in
+from engine.doctor.mending.edits.expression_text import text_of
 
 
 def around(atoms: Sequence[str], statement: ast.stmt, most: int = 80) -> list[str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import cast
 
-from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced_in, text_of
+from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced_in
 from engine.doctor.mending.edits.entries import at_another_index
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
 
 MOST_ENTRIES = 8

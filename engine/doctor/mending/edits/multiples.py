@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from engine.doctor.mending.edits.atoms import replaced, text_of
+from engine.doctor.mending.edits.atoms import replaced
 from engine.doctor.mending.edits.edits import Slot, StatementEdit
+from engine.doctor.mending.edits.expression_text import text_of
 
 
 def unscaled(statement: ast.stmt) -> Iterator[StatementEdit]:

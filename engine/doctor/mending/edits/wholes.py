@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced, text_of
+from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced
+from engine.doctor.mending.edits.expression_text import text_of
 
 Made = tuple[str, ast.expr, "tuple[str, str] | None"]
 

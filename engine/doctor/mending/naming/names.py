@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming.correction import Correction
 from engine.doctor.mending.naming.factors import of_dropped_factor, of_missing_factor
 from engine.doctor.mending.naming.output import of_delta, of_exchange
@@ -99,9 +100,9 @@ def _first_differs(old: str, new: str) -> bool:
     """Whether two `range(...)` differ where the earliest step is: where one that counts up starts, one that counts down ends."""
     before, after = (ast.parse(text, mode="eval").body for text in (old, new))
     ranges = [
-        [n for n in ast.walk(e) if isinstance(n, ast.Call) and ast.unparse(n.func) == "range"] for e in (before, after)
+        [n for n in ast.walk(e) if isinstance(n, ast.Call) and text_of(n.func) == "range"] for e in (before, after)
     ]
-    one, two = ([ast.unparse(a) for a in calls[0].args] if calls else [] for calls in ranges)
+    one, two = ([text_of(a) for a in calls[0].args] if calls else [] for calls in ranges)
     if len(one) == 3 and one[2].startswith("-"):
         return len(two) != 3 or one[1] != two[1]
     return len(one) != len(two) or (len(one) > 1 and one[0] != two[0])

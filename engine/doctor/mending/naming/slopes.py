@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming.correction import Correction
 
 _DERIVATIVE = re.compile(r"^d_?(?=[a-z])|deriv|prime|grad|backward", re.I)

@@ -6,8 +6,9 @@ import ast
 import re
 
 from engine.doctor.lineage.record.reading import RecordedArray
-from engine.doctor.mending.edits.atoms import atoms_in, text_of
+from engine.doctor.mending.edits.atoms import atoms_in
 from engine.doctor.mending.edits.edits import calls_own
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming.correction import Correction, read_by
 from engine.doctor.mending.naming.slopes import slopes
 

@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from engine.doctor.mending.edits.atoms import is_atom, text_of
+from engine.doctor.mending.edits.atoms import is_atom
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace
 
 Path = tuple[str | int, ...]

@@ -15,7 +15,8 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending.edits.atoms import atoms_in, text_of
+from engine.doctor.mending.edits.atoms import atoms_in
+from engine.doctor.mending.edits.expression_text import text_of
 
 
 @dataclass(eq=False)

@@ -16,8 +16,8 @@ from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.edits import edits, entries
-from engine.doctor.mending.edits.atoms import text_of
 from engine.doctor.mending.edits.edits import KINDS, Slot, StatementEdit
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.following import following, in_next_round
 from engine.doctor.mending.trials.places import EditPlace
 from engine.doctor.mending.trials.pure import pure_functions

@@ -20,7 +20,7 @@ from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
-from engine.doctor.mending.edits.atoms import text_of
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import names
 from engine.doctor.mending.naming.correction import Correction
 from engine.doctor.mending.trials.places import EditPlace

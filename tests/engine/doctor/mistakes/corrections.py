@@ -9,8 +9,9 @@ from engine.doctor.lineage.record.reading import Record, UserLine
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.around.loops import headers
 from engine.doctor.mending.edits import edits
-from engine.doctor.mending.edits.atoms import atoms_in, text_of
+from engine.doctor.mending.edits.atoms import atoms_in
 from engine.doctor.mending.edits.edits import StatementEdit
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import names, unedited
 from engine.doctor.mending.naming.correction import Correction
 from engine.doctor.mistakes.mistake import Example
