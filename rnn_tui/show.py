@@ -12,12 +12,13 @@ from rich.segment import Segment, Segments
 from engine.debug.debugger import Debugger
 from engine.debug.difference import difference, differences
 from engine.errors import InputError
+from engine.explain.address import CellAddress
 from engine.explain.ledger import ledger
 from engine.explain.length import length
 from engine.explain.line_parts import writer_for
 from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
-from engine.explain.why import CellAddress, equation_text, origin, why, zero_reason
+from engine.explain.why import equation_text, origin, why, zero_reason
 from engine.language.functions import Array, axis_word
 from engine.notation import Spelling
 from engine.recording.tape import Tape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from engine.recording.tape import Tape
 from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE
 
 
-@dataclass(frozen=True)
-class Gain:
+class Gain(NamedTuple):
     """The step from t to the one before (t−1; in the reverse direction t+1) of the gradient of the output state.
 
     `total` = ‖da_{t−1}‖ / ‖da_t‖ = `activation` × `weights` with `activation` = ‖dz_t‖ / ‖da_t‖ and `weights` = ‖da_{t−1}‖ / ‖dz_t‖, exact;
@@ -51,8 +50,7 @@ def gain(tape: Tape, t: int, sample: int | None = None, output: str | None = Non
     return Gain(t, total, _ratio(between, before), _ratio(after, between), live)
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """What the gain of a step is the product of: the derivative of `function` and the matrix `weights`; `middle` is between them (dz)."""
 
     middle: str
@@ -108,8 +106,7 @@ def norm_of(tape: Tape, name: str, t: int, sample: int | None = None) -> float:
     return float(norms[t - tape.plan.program.steps_of(name).start])
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(NamedTuple):
     """Where truncation cuts the flow: between steps t and t−1 (in the reverse direction t+1), for all samples considered or only some of
     them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from engine.recording.tape import Tape
 from engine.remembered import remembered
 
 
-@dataclass(frozen=True)
-class Spectrum:
+class Spectrum(NamedTuple):
     """A square matrix W: ‖v·Wᵀ‖/‖v‖ lies between its smallest and its largest singular value for every v.
 
     `radius` is the largest |eigenvalue|: the factor per step over many steps through W alone. NaN where W is not finite.

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from engine.debug.debugger import Debugger
 from engine.debug.whatif import Branch, edit_of
 from engine.errors import InputError
+from engine.explain.address import CellAddress
 from engine.explain.line_parts import writer_for
-from engine.explain.term_reader import Factor, Index, Term
+from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation, check_step, explain, explain_update
 from engine.language.derive import NEXT, OUT, whole
 from engine.language.expression import Binary, Call, Derivative, Expression, Name, rewrite, walk
@@ -25,26 +26,6 @@ from engine.notation import Writer, assignment, parse_cell
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
 from engine.text import clean, listed
-
-
-@dataclass(frozen=True)
-class CellAddress:
-    """A cell to explain: a quantity, its iteration, time step and index; `reached` is the step up to which an
-    accumulating gradient is summed."""
-
-    name: str
-    iteration: int
-    t: int | None
-    index: Index
-    reached: int | None = None
-    one_step: bool = False
-    sample: int | None = None
-
-    @property
-    def text(self) -> str:
-        """`dWa[2,3]`, `da@3[0,5]`; of a growing gradient `dWa@3..10[2,3]` is the sum so far, `dWa@3[2,3]` one step's term."""
-        when = "" if self.t is None else f"@{self.t}"
-        return f"{self.name}{when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")
 
 
 def parse_place(text: str, debugger: Debugger, iteration: int, spelt: Callable[[str], str] = str) -> CellAddress:

@@ -10,7 +10,7 @@ from engine.debug.debugger import Debugger
 from engine.debug.places import Destination, parse_place
 from engine.debug.whatif import what_if
 from engine.errors import InputError
-from engine.explain.why import CellAddress
+from engine.explain.address import CellAddress
 from engine.explain.why import parse_place as cell_of
 from engine.files.raw import shown
 from engine.language.derive import gradient

@@ -20,7 +20,6 @@ from rnn_tui.control.footer import footer, tabs
 from rnn_tui.control.pages import Page
 from rnn_tui.control.search import Search
 from rnn_tui.control.stops import Stops
-from rnn_tui.shown.card import LessonCard
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import Look
 from rnn_tui.shown.selection import NUMBERS, PageName
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Lockstep
     from rnn_tui.control.training import TrainingPage
     from rnn_tui.control.why import WhyPage
+    from rnn_tui.shown.card import LessonCard
 
 PAGES: dict[PageName, str] = {
     "program": "pages.ProgramPage",
@@ -148,9 +148,9 @@ class Controller(Desk):
         match target:
             case ToPosition(position=position):
                 return self.go(position)
-            case ToLine(block=block, index=index, gutter=True):
+            case ToLine(block=block, at=index, gutter=True):
                 self.debugger.toggle(self.debugger.program.blocks[block].lines[index])
-            case ToLine(block=block, index=index):
+            case ToLine(block=block, at=index):
                 self.choose(line=(block, index))
             case _:
                 return self.here.click(target, x, y)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from engine.debug.debugger import Debugger
 from engine.debug.places import Destination
 from engine.debug.reasons import reason
+from engine.explain.address import CellAddress
 from engine.explain.line_parts import writer_for
-from engine.explain.why import CellAddress
 from engine.language.derive import gradient
 from engine.model.blocks import Point
 from engine.notation import Writer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.explain.why import CellAddress
+from engine.explain.address import CellAddress
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.control.pages import Heights, Page

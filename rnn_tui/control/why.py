@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.explain.address import CellAddress
 from engine.explain.ledger import Ledger, gradients, ledger
-from engine.explain.why import CellAddress, equation_text, put_in, why, zero_reason
+from engine.explain.why import equation_text, put_in, why, zero_reason
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops

@@ -9,9 +9,10 @@ import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 
+from engine.explain.address import CellAddress
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
-from engine.explain.why import CellAddress, cell_of, origin
+from engine.explain.why import cell_of, origin
 from engine.language.functions import Array
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.inks import ColorMode, inks

@@ -54,6 +54,7 @@ def _color(color: Color | None, system: ColorSystem, *, foreground: bool) -> str
     return ";".join(color.downgrade(system).get_ansi_codes(foreground=foreground))
 
 
+@lru_cache(maxsize=16384)
 def _change(before: Codes, after: Codes) -> str:
     """The control sequence from one style to the next; "" where they are alike."""
     if before == after:

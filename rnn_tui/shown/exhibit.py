@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.explain.address import CellAddress
 from engine.explain.line_parts import Part
-from engine.explain.terms import Explanation
-from engine.explain.why import CellAddress
 
 if TYPE_CHECKING:
     from engine.explain.ledger import Ledger
+    from engine.explain.terms import Explanation
 
 
 class Tone(NamedTuple):

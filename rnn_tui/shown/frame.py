@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.debug.difference import differences, minus
 from engine.debug.edits import Edit
 from engine.debug.view import View
 from engine.explain.line_parts import Part, anatomy
@@ -23,7 +22,6 @@ from engine.recording.tape import Tape
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
-from rnn_tui.shown.card import LessonCard
 from rnn_tui.shown.exhibit import Asked, Exhibit, Tone
 from rnn_tui.shown.look import Look
 from rnn_tui.shown.selection import PageName, Selection
@@ -31,6 +29,7 @@ from rnn_tui.shown.selection import PageName, Selection
 if TYPE_CHECKING:
     from engine.doctor.walk.lockstep import Execution, LineValue, Lockstep
     from engine.explain.findings import Finding
+    from rnn_tui.shown.card import LessonCard
 
 
 LOG_FROM = 30.0
@@ -97,6 +96,8 @@ class Frame:
         parts = anatomy(self.view, self.writer, self.sample)
         if not parts or self.as_original is None or not self.selection.beside:
             return parts
+        from engine.debug.difference import minus  # with the first what if
+
         edited, original = (pair[result_of(pair)] for pair in (parts, self.as_original.parts))
         assert edited.values is not None and original.values is not None
         change = replace(edited, role="difference", text="difference", values=minus(edited.values, original.values))
@@ -115,6 +116,8 @@ class Frame:
         """The frame of differences, edited − original; None when nothing is edited."""
         if self.original is None:
             return None
+        from engine.debug.difference import differences
+
         tape = differences(self.original.tape, self.view.tape)
         return replace(self.choose(beside=False), view=replace(self.view, tape=tape), original=None, edits=())
 

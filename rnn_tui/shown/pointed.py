@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.explain.why import CellAddress
+from engine.explain.address import CellAddress
 from rnn_tui.shown.frame import Frame
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from engine.explain.why import CellAddress
+from engine.explain.address import CellAddress
 
 PageName = Literal["program", "flow", "weights", "training", "findings", "yours"]
 PAGES: tuple[PageName, ...] = get_args(PageName)

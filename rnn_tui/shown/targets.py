@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rnn_tui.render.pooling import block_range
 
 
-@dataclass(frozen=True)
-class ToPosition:
+class ToPosition(NamedTuple):
     """Go to a position of the program."""
 
     position: int
 
 
-@dataclass(frozen=True)
-class ToLine:
+class ToLine(NamedTuple):
     """Move the listing's cursor to a line; on the gutter, toggle a breakpoint there."""
 
     block: int
-    index: int
+    at: int
     gutter: bool = False
 
 
-@dataclass(frozen=True)
-class ToCell:
+class ToCell(NamedTuple):
     """A picture of this line: which part, how its cells lie on the screen, how it was pooled."""
 
     part: int
@@ -36,8 +33,7 @@ class ToCell:
     """Where in the array the picture begins."""
 
 
-@dataclass(frozen=True)
-class ToWeight:
+class ToWeight(NamedTuple):
     """A picture of a parameter's gradient: whose, how its cells lie on the screen, how it was pooled."""
 
     parameter: str
@@ -47,8 +43,7 @@ class ToWeight:
     lines_per_row: float
 
 
-@dataclass(frozen=True)
-class ToIteration:
+class ToIteration(NamedTuple):
     """A picture of iterations × time steps: how many iterations, in how many columns how wide, in how many rows on how many lines."""
 
     iterations: int
@@ -58,36 +53,31 @@ class ToIteration:
     lines: int
 
 
-@dataclass(frozen=True)
-class ToOperand:
+class ToOperand(NamedTuple):
     """Explain a number of the explanation, by its place among those that can be followed."""
 
     number: int
 
 
-@dataclass(frozen=True)
-class ToCrumb:
+class ToCrumb(NamedTuple):
     """Back to an earlier explanation: how many cells of the path are kept."""
 
     depth: int
 
 
-@dataclass(frozen=True)
-class ToFinding:
+class ToFinding(NamedTuple):
     """Go where a finding can be seen."""
 
     number: int
 
 
-@dataclass(frozen=True)
-class Press:
+class Press(NamedTuple):
     """Do what a key does."""
 
     action: str
 
 
-@dataclass(frozen=True)
-class ToSource:
+class ToSource(NamedTuple):
     """Go to where a line of the user's source runs next."""
 
     line: int

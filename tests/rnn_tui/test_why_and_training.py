@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.debug.places import parse_place
-from engine.explain.why import CellAddress
+from engine.explain.address import CellAddress
 from engine.model.blocks import Point
 from engine.recording.history import History
 from engine.session import open_session

@@ -24,7 +24,7 @@ from engine.doctor.reference.values import TOLERANCE, Entry, Match, Reference
 from engine.doctor.vocabulary.targets import base_name, read_names
 from engine.doctor.walk.executed import ExecutedLine
 from engine.doctor.walk.walk import ProgramWalk
-from engine.explain.why import CellAddress
+from engine.explain.address import CellAddress
 from engine.language.derive import gradient, whole
 from engine.language.functions import Array
 from engine.tables.cells import Cell

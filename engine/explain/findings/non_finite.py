@@ -10,10 +10,11 @@ from math import isfinite, isinf, isnan
 import numpy as np
 
 from engine.errors import InputError
+from engine.explain.address import CellAddress
 from engine.explain.findings.base import Finding, Scene, cell_text, short
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import Explanation, writer
-from engine.explain.why import CellAddress, operands, why
+from engine.explain.why import operands, why
 from engine.language.functions import Array
 from engine.model.program import Program, when_written
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from rich.segment import Segment
@@ -72,8 +72,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-@dataclass(frozen=True)
-class _BarRow:
+class _BarRow(NamedTuple):
     """A quantity's bars: the first of their lines, how many lines they take, and how they are measured."""
 
     line: int

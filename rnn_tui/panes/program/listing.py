@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from rich.style import Style
 
@@ -21,8 +21,7 @@ FOLDED_FROM = 4
 """So many lines of weight gradients, one after the other, can be folded into one."""
 
 
-@dataclass(frozen=True)
-class _ListingRow:
+class _ListingRow(NamedTuple):
     text: str
     line: Line | None = None
     phase: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +38,7 @@ class TimePart(Part):
     rows: str = "units"
 
 
-@dataclass(frozen=True)
-class TimeAxis:
+class TimeAxis(NamedTuple):
     """Columns of `pitch` characters from `left` on, for all steps (`Program.span`), grouped when there are more steps than columns."""
 
     left: int

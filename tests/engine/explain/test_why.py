@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
-from engine.explain.why import CellAddress, origin, parse_place, to_json, why, zero_reason
+from engine.explain.address import CellAddress
+from engine.explain.why import origin, parse_place, to_json, why, zero_reason
 from engine.session import open_session
 from tests.examples import examples
 
