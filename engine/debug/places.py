@@ -1,7 +1,7 @@
 """Points as people name them: `7`, `step 7`, `backward 7`, `dz@7`, `da@3[2,4]`, `p[5]`, `sample 5`, `loss`, `iteration 3`, `start`.
 
 `q@k` is row k of q, here as everywhere; a step without a name is a step of the loop. With fewer indices than q has axes, the first
-number of that row is meant.
+number of that row is meant; `dWa@3,2[1,3]` is what row 2 of the batch adds at step 3.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ ROWS = Layout()
 
 _WORD = re.compile(
     r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|sample\s*=?\s*(?P<sample>\d{1,9})(?!\d)"
-    r"|(?:t|step)?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)|(?P<word>[A-Za-z_]\w{0,39})"
-    r"|\[\s*(?P<index>\d{1,9}(\s*,\s*\d{1,9}){0,2})\s*\]",
+    r"|(?:t|step)?\s*=?\s*@?(?P<t>\d{1,9})(?!\d)(?:\s*,\s*(?P<row>\d{1,9})(?!\d))?|(?P<word>[A-Za-z_]\w{0,39})"
+    r"|\[\s*(?P<index>\d{1,9}(\s*,\s*\d{1,9}){0,2})(\s*,\s*:)*\s*\]",
     re.ASCII,
 )
 
@@ -55,6 +55,7 @@ class _Typed:
     iteration: int | None = None
     t: int | None = None
     sample: int | None = None
+    row: int | None = None
     index: tuple[int, ...] = ()
     words: list[str] = field(default_factory=list[str])
 
@@ -72,8 +73,9 @@ def first_where(text: str, debugger: Debugger, spelt: Callable[[str], str] = str
     raise InputError(f"{clean(text, 60)} holds nowhere after this point in the next {LOOKED_THROUGH} iterations")
 
 
-def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destination:
-    """The place that `text` names, what it leaves open being taken from the present point; InputError when there is none.
+def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS, spelt: Callable[[str], str] = str) -> Destination:
+    """The place that `text` names, what it leaves open being taken from the present point; InputError, with names as they are `spelt`,
+    when there is none.
 
     The cell is written as the array lies in `layout`.
 
@@ -87,14 +89,14 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destina
     program, point = debugger.program, debugger.program.point(debugger.position)
     phase = next((word for word in typed.words if word in PHASES), None)
     name = next((word for word in typed.words if word not in PHASES), "loss" if phase == "loss" else None)
-    _check_step(program, name, typed.t)
+    _check_step(program, name, typed.t, spelt)
     if typed.iteration is not None and typed.iteration > point.iteration + FURTHEST:
         raise InputError(
             f"iteration {typed.iteration} is far away: every one before it must be trained; go at most {FURTHEST} on at a time"
         )
     iteration = point.iteration if typed.iteration is None else typed.iteration
     base = 1 + iteration * program.length
-    sample = None if typed.sample is None else _row_of_sample(debugger, iteration, typed.sample)
+    sample = _row_of_sample(debugger, iteration, typed)
     if name is None and typed.index:
         raise InputError(f"{clean(text, 40)} names a cell but no quantity; write for example: da@3[0,2]")
     if name is None and phase is None and typed.t is None:
@@ -107,20 +109,30 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS) -> Destina
         axes = debugger.plan.axes.get(name, ())
         row = typed.index + (0,) * (len(axes) - len(typed.index)) if typed.index else ()
         typed.index = layout.engine_index(row, axes)
-        _check_index(debugger, name, typed, layout)
+        if not _known(program, name) and name not in program.updates:
+            known = listed(spelt(line.name) for line in program.lines)
+            raise InputError(f"there is no line {spelt(name)}; there are {known}")
+        _check_index(debugger, name, typed, layout, spelt)
         offsets = _of_quantity(program, name, typed.t, phase, whole=bool(typed.index))
         fitting = offsets[:1]
     else:
         wanted = phase or (point.phase if point.phase in ("forward", "backward") else "forward")
         fitting = _of_step(program, typed.t, wanted)
     if not fitting:
-        raise InputError(f"no point of the program fits {clean(text, 40)}")
+        once = name is not None and typed.t is not None and _of_quantity(program, name, None, phase, whole=False)
+        further = f"; {spelt(name or '')} is not in time" if once else ""
+        raise InputError(f"no point of the program fits {clean(text, 40)}{further}")
     return Destination(base + fitting[0], name, typed.t, typed.index, sample)
 
 
-def _row_of_sample(debugger: Debugger, iteration: int, sample: int) -> int:
-    """The row of a sample of the data in an iteration's batch."""
-    batches = debugger.batches
+def _row_of_sample(debugger: Debugger, iteration: int, typed: _Typed) -> int | None:
+    """The row in an iteration's batch that is named, by its number there or by the sample's in the data."""
+    batches, sample = debugger.batches, typed.sample
+    if sample is None:
+        size = len(batches.indices(iteration))
+        if typed.row is not None and typed.row >= size:
+            raise InputError(f"the batch has the rows 0 to {size - 1}, not {typed.row}")
+        return typed.row
     if sample >= batches.samples:
         raise InputError(f"there are the samples 0 to {batches.samples - 1}, not {sample}")
     rows = np.flatnonzero(batches.indices(iteration) == sample)
@@ -143,8 +155,6 @@ def _of_quantity(program: Program, name: str, t: int | None, phase: str | None, 
     """The offsets at which a quantity's row t is written, else those at which it is read. `whole`: a sum over time when it is complete."""
     if name in program.updates and name not in program.parameters:
         return [program.update_offset(name)] if phase in (None, "update") else []
-    if not _known(program, name):
-        raise InputError(f"there is no line {name}; there are {listed(line.name for line in program.lines)}")
     written = [(line, line.equation.step) for line in program.writers(name)]
     derived = name not in program.quantities and name not in program.parameters and not written
     if derived:  # a flow without a line of its own: where the gradient is written that it is all of, or no part of
@@ -172,18 +182,18 @@ def _known(program: Program, name: str) -> bool:
     )
 
 
-def _check_step(program: Program, name: str | None, t: int | None) -> None:
+def _check_step(program: Program, name: str | None, t: int | None, spelt: Callable[[str], str]) -> None:
     quantity = None if name is None else program.quantities.get(name)
     steps = quantity.steps(program.steps) if quantity and quantity.rows else range(1, program.steps + 1)
     if t is not None and t not in steps:
         first = quantity.initial(program.steps) if quantity else None
-        initial = "" if first is None else f", and {first} for the initial {name}"
+        initial = "" if first is None else f", and {first} for the initial {spelt(name or '')}"
         raise InputError(f"there are the time steps 1 to {program.steps}{initial}, not {t}")
 
 
-def _check_index(debugger: Debugger, name: str, typed: _Typed, layout: Layout) -> None:
-    """Whether a quantity has the cell, which is said as it lies in `layout`; a name that is no quantity is refused elsewhere."""
-    if not typed.index or not _known(debugger.program, name):
+def _check_index(debugger: Debugger, name: str, typed: _Typed, layout: Layout, spelt: Callable[[str], str]) -> None:
+    """Whether a quantity has the cell, which is said as it lies in `layout`."""
+    if not typed.index:
         return
     tape = debugger.tape(max(0, debugger.position - 1) // debugger.program.length)
     quantity = debugger.program.quantities.get(name)
@@ -193,14 +203,16 @@ def _check_index(debugger: Debugger, name: str, typed: _Typed, layout: Layout) -
         *debugger.program.updates,
     )
     shape = tape[name].shape[1:] if in_time else tape[name].shape
+    axes = debugger.plan.axes.get(name, ())
     if in_time and typed.t is None:
         step, cell = (typed.index[0], typed.index[1:]) if len(typed.index) > len(shape) else (3, typed.index)
-        raise InputError(f"{name} is in time; name the step too: {name}@{step}[{','.join(map(str, cell))}]")
+        place = f"{spelt(name)}@{step}[{','.join(map(str, layout.index(cell, axes)))}]"
+        raise InputError(f"{spelt(name)} is in time; name the step too: {place}")
     if len(typed.index) != len(shape) or any(i >= size for i, size in zip(typed.index, shape, strict=True)):
-        where, axes = "" if typed.t is None else f"@{typed.t}", debugger.plan.axes.get(name, ())
+        where = "" if typed.t is None else f"@{typed.t}"
         lying = layout.array(np.empty(shape), axes).shape
         raise InputError(
-            f"{name}{where} is {' × '.join(map(str, lying)) or 'one number'}, counted from 0; "
+            f"{spelt(name)}{where} is {' × '.join(map(str, lying)) or 'one number'}, counted from 0; "
             f"it has no cell [{','.join(map(str, layout.index(typed.index, axes)))}]"
         )
 
@@ -217,7 +229,9 @@ def _words(text: str) -> _Typed:
         elif match["sample"]:
             typed.sample = int(match["sample"])
         elif match["t"]:
-            typed.t = int(match["t"])
+            if typed.t is not None:
+                raise InputError(f"{clean(text, 40)} names two time steps")
+            typed.t, typed.row = int(match["t"]), int(match["row"]) if match["row"] else None
         elif match["index"]:
             typed.index = tuple(int(part) for part in match["index"].split(","))
         else:

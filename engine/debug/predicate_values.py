@@ -65,7 +65,8 @@ def truth(predicate: Predicate, points: Points) -> Array:
     value = evaluate(predicate, points)
     if value.array.ndim != 1 or value.array.dtype.kind != "b":
         kind = "text" if value.array.dtype.kind == "U" else "a number" if value.array.ndim == 1 else "an array"
-        raise predicate.error(f"this gives {kind}, not true or false; compare it, or use any or all", 1)
+        sizes = "its max|…| or norm(…)" if kind == "an array" else "it"
+        raise predicate.error(f"this gives {kind}, not true or false; compare {sizes}, or use any or all", 1)
     return value.array & value.exists
 
 

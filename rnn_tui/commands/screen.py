@@ -180,7 +180,7 @@ def shot(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     output = output_of(arguments, session)
     session = replace(session, debugger=edited(session, arguments.set))
     spelling = spelling_of(session)
-    place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout)
+    place = parse_place(spelling.in_engine_names(arguments.place), session.debugger, spelling.layout, spelling.name)
     terminal.prepare_environment("truecolor", os.environ)
     from rnn_tui.app import DebuggerApp
     from rnn_tui.kept.saving import save

@@ -129,6 +129,12 @@ def test_a_sample_that_was_named_is_the_chosen_one() -> None:
     assert control.selection.sample == 3 and "sample 3: predicted" in draw_inspector(frame, 120, 7).plain()
 
 
+def test_an_addend_is_gone_to_by_the_name_that_it_has_on_the_screen() -> None:
+    control, _ = controller()
+    control.visit(parse_place("dWa@4,2[1,3]", control.debugger))
+    assert draw_inspector(control.refresh(), 120, 7).plain().splitlines()[1].startswith("│ dWa@4,2[1,3] = ")
+
+
 def test_logpoints_alone_run_to_the_end_of_the_iteration() -> None:
     control, said = controller()
     control.debugger.add("dz log norm(dz)")

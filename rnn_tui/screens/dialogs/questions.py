@@ -110,7 +110,7 @@ def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
     return (
         first_where(meant, debugger, spelling.name)
         if set(text) & set("<>(|")
-        else parse_place(meant, debugger, spelling.layout)
+        else parse_place(meant, debugger, spelling.layout, spelling.name)
     )
 
 

@@ -69,6 +69,8 @@ FORMS = [
     ("iteration 0", "later", 1),
     ("iteration 3 backward 7", "start", position("backward", 7, "dba", 3)),
     ("dz@7 iteration 2", "start", position("backward", 7, "dz", 2)),
+    ("dWa@4,2[1,3]", "start", position("backward", 4, "dWa")),
+    ("p[5,:]", "start", position("forward", 10, "p")),
     ("step 7", "backward", position("backward", 7, "dba")),
     ("sample 5", "later", HERE["later"]),
     ("logits sample 5", "start", position("forward", 10, "logits")),
@@ -113,6 +115,9 @@ REFUSED = [
     ("da[1,2,3]", "name the step too: da@1[2,3]"),
     ("da@3[10,0]", "da@3 is 10 × 8, counted from 0; it has no cell [10,0]"),
     ("p[10]", "p is 10 × 2, counted from 0; it has no cell [10,0]"),
+    ("7 3", "7 3 names two time steps"),
+    ("p 5", "no point of the program fits p 5; p is not in time"),
+    ("dWa@4,10[1,3]", "the batch has the rows 0 to 9, not 10"),
     ("sample 10", "samples 0 to 9, not 10"),
     ("[2,3]", "names a cell but no quantity"),
     ("7; quit", "not a place"),
@@ -162,6 +167,7 @@ def test_a_row_of_a_quantity_and_a_sample_are_places() -> None:
     with pytest.raises(InputError, match=r"p is 2 × 10, counted from 0; it has no cell \[5,0\]"):
         parse_place("p[5]", at(0), Layout(columns=True))
     assert parse_place("z@3 sample 4", at(0)).sample == 4
+    assert parse_place("dWa@4,2[1,3]", at(0)).sample == 2
     batches = open_session(None, {"batch-size": 4}).debugger
     among = batches.tape(1).samples.tolist()
     found = parse_place(f"iteration 1 sample {among[2]}", batches)
