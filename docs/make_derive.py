@@ -40,7 +40,9 @@ with its shape and why. `-o NEW.py` writes your program with it in place. Your f
   its count. What goes through functions and classes of other files of the program is followed there: each line is told by its file,
   and `-o` writes one file of them all.
 * Where each sample goes through a function that makes its states anew, it is called again before its round is gone back through.
-  Weights may be entries of a list, `Wx, Wh, b = self.params`.
+  Weights may be entries of a list, `Wx, Wh, b = self.params`, or of the objects in one, `cells[layer].Wh`; a loop over layers that are
+  unlike goes back layer by layer. A function that is held, `self.activation(z)`, is the one that the run saw there. With `np.matrix`
+  the lines say `np.multiply`.
 * A program that does not run yet is repaired in memory first, and the repairs are said; `-o` waits until they are written.
 * Where no loss is computed it is taken from the first difference of outputs and targets and said, or `--loss` says it: `cross-entropy`,
   `binary`, `squared`, or an expression of the program's names, as `--loss 'np.mean((y_hat - Y) ** 2)'`. It takes the place of a loss that
@@ -94,7 +96,7 @@ PROGRAMS_OF_OTHERS = (
         "69474ebeae4d",
         "Recurrent/rnn.py",
         "class, rows of an array",
-        "refused: what a function makes anew for each sample is not kept",
+        "whole",
     ),
     (
         "hernangm/ML_Abstracts",
@@ -175,7 +177,7 @@ NEWEST = (
     ("androclassic/min-char-gru", "05ea16fb0e43", "gru_model.py, min-char-gru.py", "refused", "whole"),
     ("JoshuaBrockschmidt/simple-rnn", "1e7c3c0935a0", "rnn.py", "whole", "whole"),
     ("dcyoung/numpy-char-rnn", "0551cbfe33fa", "min-char-rnn.py", "whole", "whole"),
-    ("satojkovic/SimpleRNN", "bc2551427041", "simple_rnn.py", "refused", "refused"),
+    ("satojkovic/SimpleRNN", "bc2551427041", "simple_rnn.py", "refused", "whole"),
     ("calvinfeng/recurrent-neural-net", "5bbefeb17b2a", "vanilla_rnn.py", "refused", "whole"),
     ("tinsaeabreham45/RNN_Numpy", "45b61feca056", "main.ipynb", "refused", "whole"),
     ("mqliang/rnn_python", "27c1e2d52514", "rnn_numpy.py", "refused", "whole"),
@@ -187,7 +189,7 @@ NEWEST = (
 )
 """The same of the third list, and of the fourth, which is the last five."""
 LAST = (
-    ("pangolulu/rnn-from-scratch", "622c4238c810", "rnn.py, layer.py, …", "refused", "refused"),
+    ("pangolulu/rnn-from-scratch", "622c4238c810", "rnn.py, layer.py, …", "refused", "whole"),
     ("DoctorTeeth/gru", "6287d268038f", "gru.py", "whole", "whole"),
     ("DoctorTeeth/gru", "6287d268038f", "rnn.py", "whole", "whole"),
     ("ha5804/RNN_LSTM", "d972d1bd96f9", "lstm_basic_ex.ipynb", "whole", "whole"),
@@ -197,7 +199,7 @@ LAST = (
         "0a0bab0fb4c4",
         "supervised_learning/0x0D-RNNs/4-deep_rnn.py",
         "refused",
-        "refused",
+        "whole",
     ),
     (
         "kmerchan/holbertonschool-machine_learning",
@@ -206,7 +208,7 @@ LAST = (
         "no forward pass",
         "no forward pass",
     ),
-    ("hiramekun/deep-learning-from-scratch-2", "fb594243a287", "common/time_layers.py", "refused", "refused"),
+    ("hiramekun/deep-learning-from-scratch-2", "fb594243a287", "common/time_layers.py", "refused", "whole"),
     ("arskvnc22/GRU-from-scratch", "4fc359b22d0e", "lstm.ipynb", TORCH, TORCH),
     (
         "Muhammad-Javed2005/rnn-basics-from-scratch",
@@ -217,6 +219,19 @@ LAST = (
     ),
 )
 """The same of ten that were listed before any of them was tried."""
+AGAIN = (
+    ("judgeofmyown/rnn_scratch", "e8d1d9725bbb", "main.py", "refused", "whole"),
+    ("berat-arac/pure-numpy-deep-learning", "1cea9d896c5c", "src/puredl/text/language_model.py, …", "refused", "whole"),
+    ("lanpay-lulu/lanpay-rnn-from-scratch", "672c5266a818", "rnn3.py, layer3.py, …", "refused", "refused"),
+    ("inomata137/deep-learning-from-scratch-2", "2bb297171069", "ch05/simple_rnnlm.py, …", "refused", "whole"),
+    ("AlamHasabie/rnn-from-scratch", "0821bb00d9d8", "model/rnn.py, model_test.py", "refused", "whole"),
+    ("aaryan124/cnn-from-scratch", "cba5deb2dcf2", "RNN_scratch.ipynb", "whole", "whole"),
+    ("aaryan124/cnn-from-scratch", "cba5deb2dcf2", "LSTM_scratch.ipynb", "refused", "refused"),
+    ("barghavanii/RNN_repo", "e05aebd315a3", "GRU", "refused", "whole"),
+    ("thsis/INFOSYS", "4f708b909831", "models/RNN-backprop.ipynb", "refused", "whole"),
+    ("MuslimMujahid/LSTM-python", "cd615ddb5ec3", "LEMBUT/layers.py, main.py, …", "refused", "refused"),
+)
+"""Ten more."""
 PUBLIC = """\
 ## What it does with programs of other people
 
@@ -258,8 +273,7 @@ Twelve more, listed before any was tried. Prepared like the others; one notebook
 |---|---|---|---|---|
 {newest}
 
-Three were whole at the first trial, ten are now. Left open: weights that are numbers in a list, and a list of pieces that the layers
-overwrite.
+Three were whole at the first trial, eleven are now. Left open: a list of pieces that the layers overwrite.
 
 The first ten and these twelve were fetched, prepared and run once more for the last columns; of the forty between them one was, that
 with an activation object for each step.
@@ -270,8 +284,16 @@ Ten more, listed before any was tried.
 |---|---|---|---|---|
 {last}
 
-One has no NumPy and one no forward pass. Of the other eight four were whole at the first trial and five are now. Left open: calls into
-classes of other files, cells in a list that a loop over layers counts, weights that a list holds and `Wx, Wh, b = self.params` takes out.
+One has no NumPy and one no forward pass. Of the other eight four were whole at the first trial and all are now.
+
+Ten more, listed before any was tried, with programs of several files among them.
+
+| repository | commit | file | first trial | now |
+|---|---|---|---|---|
+{again}
+
+One was whole at the first trial, seven are now. Left open: gates that are objects of one class with unlike activations; a forward pass that
+returns in its first round; a network whose every step draws weights of its own.
 
 Of six further files, chosen by a rule and given as they are, none was derived: nothing runs them, and no made-up arguments fitted. Three
 of them cannot run or are no network, in one the layers are objects. The other two, with a call of arrays added, are whole, one of them only
@@ -294,7 +316,12 @@ def _others() -> str:
         for repository, commit, file, what, result in PROGRAMS_OF_OTHERS
     ]
     return PUBLIC.format(
-        rows="\n".join(rows), fresh=_tried(FRESH), later=_tried(LATER), newest=_tried(NEWEST), last=_tried(LAST)
+        rows="\n".join(rows),
+        fresh=_tried(FRESH),
+        later=_tried(LATER),
+        newest=_tried(NEWEST),
+        last=_tried(LAST),
+        again=_tried(AGAIN),
     )
 
 

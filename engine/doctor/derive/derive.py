@@ -11,6 +11,7 @@ from engine.doctor.derive.backward.reverse import Reversed
 from engine.doctor.derive.derived import Derived, Gap
 from engine.doctor.derive.forward.call_targets import aliases
 from engine.doctor.derive.forward.forward import forward_pass
+from engine.doctor.derive.forward.held_functions import with_functions_named
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps
 from engine.doctor.derive.program.functions import called_functions, functions_beside
@@ -20,7 +21,7 @@ from engine.doctor.derive.program.taken_loss import UnknownNames
 from engine.doctor.derive.proof.proof import proved
 from engine.doctor.derive.tree.helpers import helpers_of
 from engine.doctor.derive.tree.shapes import SeenShapes
-from engine.doctor.derive.tree.syntax_of import base, names, path, reads
+from engine.doctor.derive.tree.syntax_of import base, names, path, reads, shown_entries
 from engine.doctor.derive.values.values import ForwardValues
 from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.record.reading import Record
@@ -117,21 +118,38 @@ def _left(source: SourceFile, program: ReadyProgram, made: Derived, no_loss: boo
 def _derived(program: ReadyProgram, source: SourceFile) -> Derived:
     """The backward pass of a program that is ready; `source` is its user's text."""
     file = clean(source.path.name)
-    tree, chosen = program.source.tree(), program.loss
+    chosen = program.loss
     _, seen = program.runs.seen()
     if seen is None:
         raise InputError(f"{file}: what its expressions are was not seen")
+    shapes = SeenShapes(seen)
+    tree = with_functions_named(program.source.tree(), shapes)
     computed, helpers = _computed(program.first) | {*program.given}, helpers_of(tree, program.runs.text_of)
-    forward = forward_pass(tree, chosen.line, chosen.name, SeenShapes(seen), computed, helpers)
+    forward = forward_pass(tree, chosen.line, chosen.name, shapes, computed, helpers)
     if forward is None or not forward.parameters:
         raise InputError(f"{file}: no way from the loss of line {chosen.line} to weights was followed")
     if (filled := _filled_elsewhere(forward, tree)) is not None:
         raise InputError(f"{file}: {clean(filled)} is filled by a function that is not followed")
     made = _reversed(forward, program.source, *first_in_double(program), helpers)
     flat = forward.flat
-    forward.parameters = [flat.shown(name) for name in forward.parameters if not flat.is_part(name)]
-    made[0].made = {flat.shown(name): d for name, d in made[0].made.items()}
+    held = {name: list(_of_objects(forward, name)) for name in forward.parameters if name in flat.fields}
+    shown = {name: [flat.shown(name)] for name in forward.parameters if not flat.is_part(name)} | held
+    gradients = made[0].made.items()
+    made[0].made = {
+        one: f"{d}[{k}]" if name in held else d
+        for name, d in gradients
+        for k, one in enumerate(shown.get(name, [flat.shown(name)]))
+    }
+    forward.parameters = [one for some in shown.values() for one in some]
+    for called in flat.calls:
+        called.receiver = shown_entries(called.receiver)
     return proved(program, source, forward, made)
+
+
+def _of_objects(forward: ForwardPass, name: str) -> Iterator[str]:
+    """The weights of a list's objects that are the entries of one name of the block."""
+    holder, attributes = forward.flat.fields[name]
+    yield from (".".join([f"{holder}[{k}]", *attributes]) for k in range(forward.flat.lengths[holder]))
 
 
 def _reversed(

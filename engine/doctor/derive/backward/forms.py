@@ -53,6 +53,24 @@ def is_entry(node: ast.Subscript) -> bool:
     return bool(path(inner))
 
 
+def softmax_of(left: ast.expr, right: ast.expr) -> tuple[ast.expr, str] | None:
+    """u of exp(u) / exp(u).sum(axis=1, keepdims=True), and along which axis: `all` where it is of one number."""
+    over = right if isinstance(right, ast.Call) and called(right) == "sum" else None
+    if over is None or called(left) != "exp" or not isinstance(left, ast.Call) or len(left.args) != 1:
+        return None
+    is_method = isinstance(over.func, ast.Attribute) and called(over.func.value) == "exp"
+    summed = over.func.value if is_method and isinstance(over.func, ast.Attribute) else next(iter(over.args), None)
+    given = {k.arg: ast.unparse(k.value) for k in over.keywords}
+    if summed is None or ast.unparse(summed) != ast.unparse(left) or len(over.args) > (0 if is_method else 1):
+        return None
+    if not given:
+        return left.args[0], "all"
+    is_along = (
+        set(given) == {"axis", "keepdims"} and given["keepdims"] == "True" and given["axis"].lstrip("-").isdigit()
+    )
+    return (left.args[0], given["axis"]) if is_along else None
+
+
 def logistic(left: ast.expr, right: ast.expr) -> ast.expr | None:
     """u of 1 / (1 + exp(-u))."""
     if not is_number(left, 1) or not (isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add)):

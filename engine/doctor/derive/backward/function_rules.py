@@ -78,13 +78,7 @@ class FunctionRules(Rules):
         if kind != "softmax":
             self.elementwise(kind, one.argument, one.d, lambda: self.result_of(one.result, one.node))
             return
-        self.why = "softmax: p * (d - sum(d * p))"
-        d = self.named(self.full(one.d, self.shape(one.argument), one.argument), "p")
-        result = self.result_of(one.result, one.node)
-        inner = times(d.node, result)
-        total = method(inner, "sum") if axis == "all" else method(inner, "sum", axis=int(axis), keepdims=True)
-        node = times(result, ast.BinOp(d.node, ast.Sub(), total))
-        self.push(one.argument, Gradient(node, self.shape(one.argument)), None)
+        self.softmax(one.argument, axis, one.d, lambda: self.result_of(one.result, one.node))
 
     def unchanged(self, one: CarriedCall) -> None:
         """Copies and other types."""

@@ -71,7 +71,8 @@ def short_form(
     for said, function in (("softmax", _log_softmaxes), ("sigmoid", _sigmoids), ("", _unchanged)):
         for source in (one for one in values if one.gradients):
             for output in values:
-                written = function(source, output)
+                with np.errstate(all="ignore"):  # most values are no output
+                    written = function(source, output)
                 if written is not None and (
                     found := _lines(source, written, output, values, statements, counts, whole or {})
                 ):

@@ -28,6 +28,12 @@ def output_lines(
     for one in statements:
         if isinstance(one, ast.Assign):
             by_line.setdefault(one.lineno, []).append(one)
+
+    def is_moved(statement: ast.stmt) -> bool:
+        calls = forward.flat.called_at.get(statement, [])
+        loops = [loop.body for loop in forward.loops[statement]] or [forward.body]
+        return any(forward.moved_behind(one, loops[-1]) for one in (statement, *(call.statement for call in calls)))
+
     values: dict[str, OutputValue] = {}
     made_by: dict[str, ast.stmt] = {}
     for event in _round(forward, record, loss):
@@ -44,6 +50,8 @@ def output_lines(
         text = _text_of(target, statement, statements)
         value, back = event.value.of(record.pool), event.value.of(adjoint)
         active = forward.is_sought(target)
+        if active and not back.any() and is_moved(statement):
+            continue  # of its rounds the last one counts
         is_only = not forward.loops[statement] and (
             back.any() or not active
         )  # of the rounds it ran in, the last one counts
@@ -217,6 +225,7 @@ def _read_by_step(
                 or len(whole.values) != 1
                 or parts[1]
                 or not set(parts[0]) <= set("{}:, ")
+                or whole.values[0].ndim <= parts[0].split(", ").index("{}")
             ):
                 continue
             rows = np.moveaxis(whole.values[0], parts[0].split(", ").index("{}"), 0)

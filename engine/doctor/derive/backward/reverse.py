@@ -82,9 +82,11 @@ class Reversed(LoopsBack):
         (target,) = targets(head.after)
         name = self._key(target, writing=True) if head.through is None else self.values.names.free_name("z", head.after)
         shape = self._shape_of(target)
+        self.statement = head.at  # it is of the call that goes on from the output to the loss
         for k, line in enumerate(head.lines):
             text = self._as_known(ast.parse(line.format(name)).body[0], head.at)
             self.emit(text, head.why if k == 0 else "", makes=name, shape=shape, kind="head", of=head.at.lineno)
+        self.statement = head.after
         self.live.add(name)
         self.owned.add(name)
         if head.through is not None:

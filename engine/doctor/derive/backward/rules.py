@@ -17,6 +17,7 @@ from engine.doctor.derive.backward.forms import (
     logistic,
     parts,
     product_like,
+    softmax_of,
 )
 from engine.doctor.derive.derived import Refused
 from engine.doctor.derive.forward.steps import singular
@@ -205,6 +206,9 @@ class Rules(ABC):
         if inner is not None:
             self.elementwise("sigmoid", inner, d, lambda: self.result_of(result, ast.BinOp(left, ast.Div(), right)))
             return
+        if (soft := softmax_of(left, right)) is not None:
+            self.softmax(*soft, d, lambda: self.result_of(result, ast.BinOp(left, ast.Div(), right)))
+            return
         shape = joined(d.shape, self.shape(right))
         if self.is_active(left):
             self.push(left, Gradient(over(d.node, self.value(right)), shape), None)
@@ -212,6 +216,15 @@ class Rules(ABC):
             quotient = self.result_of(result, ast.BinOp(left, ast.Div(), right))
             node = over(times(minus(d.node), quotient), self.value(right))
             self.push(right, Gradient(node, joined(shape, self.shape(left))), None)
+
+    def softmax(self, argument: ast.expr, axis: str, d: Gradient, result: Callable[[], ast.expr]) -> None:
+        """Through a softmax along an axis, or over all numbers; `result` gives its value as it is written."""
+        self.why = "softmax: p * (d - sum(d * p))"
+        d = self.named(self.full(d, self.shape(argument), argument), "p")
+        p = result()
+        inner = times(d.node, p)
+        total = method(inner, "sum") if axis == "all" else method(inner, "sum", axis=int(axis), keepdims=True)
+        self.push(argument, Gradient(times(p, ast.BinOp(d.node, ast.Sub(), total)), self.shape(argument)), None)
 
     def _product(self, left: ast.expr, right: ast.expr, d: Gradient, node: ast.expr) -> None:
         """Matrix products; written as the program writes them."""

@@ -76,7 +76,8 @@ class GradientSums(BackwardLines):
         name, loop = filled.value.id, filled.loop
         inside = [d for d in self.forward.definitions.get(name, []) if loop in d.loops and rebinds(d, name)]
         is_last = bool(inside) and max(d.order for d in inside) < filled.made.order
-        return filled.value if is_last and is_read_before(self.forward, loop, name, inside) else None
+        is_carried = is_read_before(self.forward, loop, name, inside) or self._handed_on(name) != name
+        return filled.value if is_last and is_carried else None
 
     def elementwise(self, name: str, argument: ast.expr, d: Gradient, result: Callable[[], ast.expr]) -> None:
         """Through a function that works number by number; that of relu is known from what goes into it, too, where only that is kept."""
@@ -115,8 +116,9 @@ class GradientSums(BackwardLines):
         while isinstance(root, ast.Subscript) and not path(root) and not self.steps.relation(root, self.statement):
             root = root.value
         read = self.steps.relation(root, self.statement) if isinstance(root, ast.Subscript) and not path(root) else ""
+        container = self._held(container)
         if container in self.forward.parameters:
-            name = self.made[container] = self._key(root)
+            name = self.made[container] = self.values.names.gradient_name(container)
         elif read or self.steps.get(container) is None:
             name = f"d{singular(container)}" if read else self._key(root)
         else:
@@ -178,16 +180,23 @@ class GradientSums(BackwardLines):
     def _start(self, name: str, container: str, root: ast.expr, *, is_whole: bool) -> None:
         """Zeros for what entries are added to: before the loops where all rounds add to one whole."""
         is_filled = self.steps.get(container) is not None and is_whole
-        if is_filled and not self.values.is_array(container):
+        is_of_objects = container in self.forward.flat.fields and container in self.forward.parameters
+        if is_of_objects or (is_filled and not self.values.is_array(container)):
             made = self.steps.zeros(container)
         else:
             made = f"np.zeros_like({ast.unparse(self._like(root))})"
-        if is_whole and (loop := self._adding(container)) is not None:
+        if (loop := self._adding(container) if is_whole else self._within(container)) is not None:
             self.zeros[name] = made, loop
             return
         self.emit(f"{name} = {made}", "", makes=name, kind="init")
         self.live.add(name)
         self.owned.add(name)
+
+    def _within(self, container: str) -> ast.For | None:
+        """The loop around this statement whose rounds all read the same entry of a container, in the loop that fills it."""
+        filled, around = self.steps.get(container), self.forward.loops[self.statement]
+        inner = around[around.index(filled.loop) + 1 :] if filled is not None and filled.loop in around else ()
+        return inner[0] if inner else None
 
     def _like(self, root: ast.expr) -> ast.expr:
         """A value of the same shape: of one that a round makes, a part of a weight that it is made from, which need not be kept."""

@@ -100,6 +100,20 @@ def as_run(statement: ast.If, shapes: SeenShapes) -> list[ast.stmt] | None:
     return statement.orelse if truths == {False} else None
 
 
+def without_trying(statement: ast.Try, shapes: SeenShapes) -> list[ast.stmt] | None:
+    """The statements of a `try` whose exceptions never came; None of others."""
+    if any(shapes.ran(one.body[0]) for one in statement.handlers):
+        return None
+    return [*statement.body, *statement.orelse, *statement.finalbody]
+
+
+def is_every_time(statement: ast.stmt, shapes: SeenShapes) -> bool:
+    """Whether a block that a statement has was run every time: of a branch, of a `try` without exceptions, of a `with`."""
+    if isinstance(statement, ast.Try):
+        return without_trying(statement, shapes) is not None
+    return isinstance(statement, ast.With) or (isinstance(statement, ast.If) and as_run(statement, shapes) is not None)
+
+
 def chosen(statement: ast.stmt, shapes: SeenShapes) -> ast.stmt:
     """A statement with that side of `x if test else y` which the run took every time."""
 

@@ -29,6 +29,8 @@ class CallTargets:
             if s.value.func.id in self.classes
         }
         self._aliases = aliases(tree, shapes)
+        self.entries: dict[str, ast.ClassDef] = {}
+        """The classes of objects in lists of unlike ones, by their paths."""
         self.nested: set[str] = set()
         """Functions within functions: they read what is around them, and need no arguments for it."""
 
@@ -78,11 +80,17 @@ class CallTargets:
 
     def _class_of(self, node: ast.expr) -> ast.ClassDef | None:
         """The class of the object that an expression is."""
+        if path(node) in self.entries:
+            return self.entries[path(node)]
         seen = self._shapes.of(node)
         return self.classes.get(seen[0]) if seen and isinstance(seen[0], str) else None
 
     def _method(self, of: ast.ClassDef, name: str) -> ast.FunctionDef | None:
         """A method of a class, or of those that it is made from."""
+        again = (
+            s for s in of.body if isinstance(s, ast.Assign) and name in map(path, s.targets)
+        )  # `__call__ = forward`
+        name = next((path(s.value) for s in again if path(s.value)), name)
         own = next((m for m in of.body if isinstance(m, ast.FunctionDef) and m.name == name), None)
         above = (self.classes[path(b)] for b in of.bases if path(b) in self.classes and path(b) != of.name)
         return own or next((found for one in above if (found := self._method(one, name)) is not None), None)

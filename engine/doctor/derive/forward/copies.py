@@ -142,6 +142,25 @@ def renamed_in(statement: ast.stmt, every: Mapping[str, ast.expr]) -> ast.stmt:
     return _Rename().visit(statement)
 
 
+def with_other_values(statement: ast.stmt, read: Mapping[str, ast.expr], written: Mapping[str, ast.expr]) -> ast.stmt:
+    """The statement itself, with other expressions for names that it reads, and other names for those that it writes."""
+
+    class _OtherValues(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return other_name(node, read if isinstance(node.ctx, ast.Load) else written) or node
+
+    return cast("ast.stmt", _OtherValues().visit(statement))
+
+
+def with_private_names(statement: ast.stmt, receiver: str, owner: str) -> ast.stmt:
+    """The statement of a class's method itself, with its private attributes as they are called outside: `net._RNN__W` of `self.__W`."""
+    for node in ast.walk(statement) if receiver != "self" and owner else ():
+        is_private = isinstance(node, ast.Attribute) and node.attr.startswith("__") and not node.attr.endswith("__")
+        if isinstance(node, ast.Attribute) and is_private and path(node.value) == receiver:
+            node.attr = f"_{owner.lstrip('_')}{node.attr}"
+    return statement
+
+
 def other_name(node: ast.expr, every: Mapping[str, ast.expr]) -> ast.expr | None:
     """Another expression for a name, in its place; None where it has none."""
     if not isinstance(node, ast.Name) or node.id not in every:

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from engine.doctor.derive.forward.branches import as_run, chosen, counted, taken_ways, unrolled
+from engine.doctor.derive.forward.branches import as_run, chosen, counted, taken_ways, unrolled, without_trying
 from engine.doctor.derive.forward.copies import (
     given_arguments,
     names_of_returned,
@@ -20,19 +20,25 @@ from engine.doctor.derive.forward.copies import (
     renamed_in,
     single_statements,
     stored_names,
+    unplaced,
     with_calls,
     with_named_state,
+    with_other_values,
+    with_private_names,
     written_names,
 )
+from engine.doctor.derive.forward.counts import with_one_count
+from engine.doctor.derive.forward.entries_once import with_entries_once
 from engine.doctor.derive.forward.flat_pass import Called, FlatPass
 from engine.doctor.derive.forward.held_arguments import HeldArguments
+from engine.doctor.derive.forward.in_one import with_steps_in_one
 from engine.doctor.derive.forward.listed_weights import with_entries
 from engine.doctor.derive.forward.objects import with_objects_by_step
 from engine.doctor.derive.forward.unpacking import unpacked
 from engine.doctor.derive.forward.written_out import WrittenOut
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import names, parsed, path
+from engine.doctor.derive.tree.syntax_of import NUMBERED, names, parsed, path, public
 from engine.doctor.mending.edits.atoms import replaced
 
 
@@ -57,12 +63,20 @@ class _Flattening(WrittenOut):
         super().__init__(tree, shapes, helpers, known)
         self._until = until
         self._held = HeldArguments(shapes, self._targets)
+        self._between: set[str] = set()
+        """Names for what one entry of a list of objects leaves to the next: the caller of its method has none."""
         self._starts: dict[str, ast.expr] = {}
         """What names were set to that are numbers written out."""
 
     def made(self, body: list[ast.stmt]) -> FlatPass:
         self._flat.body = list(self._block(body))
+        self._flat.body = with_one_count(self._flat.body)
         self._flat.body = with_entries(self._flat, self._shapes)
+        for one in (s for s in self._flat.body if isinstance(s, ast.Assign) and path(s.targets[0]) in self._between):
+            if path(one.targets[0]) not in self._flat.hidden:
+                self._flat.unnamed[path(one.targets[0])] = ast.unparse(one.value)
+        self._flat.body = with_entries_once(self._flat.body, self._flat, self._shapes, self._free)
+        self._flat.body = with_steps_in_one(self._flat.body, self._flat, self._shapes)
         self._flat.body = with_objects_by_step(self._flat, self._shapes, self._targets.classes, self._free)
         self._flat.body = self._with_states(self._flat.body)
         return self._flat
@@ -79,7 +93,7 @@ class _Flattening(WrittenOut):
             if isinstance(t, ast.Attribute) and path(t)
         }
         for attribute, loop in held.items():
-            name = self._local(attribute.rpartition(".")[2], {})
+            name = self._local(public(attribute.rpartition(".")[2]), {})
             function = self._flat.within.get(loop)
             holders = [one.receiver for one in self._flat.calls if one.function is function and one.receiver]
             holder = next((h for h in holders if attribute.startswith(f"{h}.")), "")
@@ -97,7 +111,7 @@ class _Flattening(WrittenOut):
             if isinstance(statement, ast.FunctionDef):
                 self._targets.functions[statement.name] = statement
                 self._targets.nested.add(statement.name)
-            if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global):
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Nonlocal | ast.Global | ast.Assert):
                 continue
             statement = chosen(self.with_functions_named(statement), self._shapes)
             if isinstance(statement, ast.Assign) and self._targets.is_number(statement.value):
@@ -105,8 +119,12 @@ class _Flattening(WrittenOut):
             if isinstance(statement, ast.While):
                 statement = counted(statement, self._starts) or statement
             one_way = as_run(statement, self._shapes) if isinstance(statement, ast.If) else None
+            if isinstance(statement, ast.Try):
+                one_way = without_trying(statement, self._shapes)
             if one_way is not None:
                 yield from self._block(one_way)
+            elif isinstance(statement, ast.For) and (types := self._unlike(statement)):
+                yield from self._block(list(self._by_entry(statement, types)))
             elif isinstance(statement, ast.For):
                 for one in unrolled(self.with_own_target(statement)):
                     yield from self._compound(one) if isinstance(one, ast.For) else self._block([one])
@@ -114,6 +132,26 @@ class _Flattening(WrittenOut):
                 yield from self._compound(statement)
             else:
                 yield from self._simple(statement)
+
+    def _unlike(self, loop: ast.For) -> list[str]:
+        """The classes of the objects that a loop goes over, where they are the program's and unlike, as the layers of a network are."""
+        types = self._shapes.types(loop.iter) if path(loop.iter) and isinstance(loop.target, ast.Name) else []
+        return types if all(one in self._targets.classes for one in types) else []
+
+    def _by_entry(self, loop: ast.For, types: Sequence[str]) -> Iterator[ast.stmt]:
+        """A loop's rounds one by one, its object written as the entry that it is: what one leaves to the next has a name of its own."""
+        assert isinstance(loop.target, ast.Name)
+        stored = [name for name in stored_names(loop.body) if name != loop.target.id]
+        self._flat.handed_on |= set(stored)
+        now: dict[str, ast.expr] = {}
+        for k, of in enumerate(types):
+            entry = ast.Subscript(unplaced(path(loop.iter)), ast.Constant(f"{NUMBERED}{k}"), ast.Load())
+            self._targets.entries[path(entry)] = self._targets.classes[of]
+            read = now | {loop.target.id: entry}
+            is_last = k == len(types) - 1
+            now = {} if is_last else {n: ast.Name(self._local(f"{n}_{k + 1}", {}), ast.Load()) for n in stored}
+            self._between |= {ast.unparse(name) for name in now.values()}
+            yield from (with_other_values(copy.deepcopy(s), read, now) for s in loop.body)
 
     def _compound(self, statement: ast.stmt) -> Iterator[ast.stmt]:
         changed = copy.copy(statement)
@@ -228,10 +266,11 @@ class _Flattening(WrittenOut):
         body = packed_apart(body, renamed)
         one = Called(function, statement, call, renamed, receiver, self._inside[-1] if self._inside else None)
         for name in renamed.values():
-            if name not in outer.values():
+            if name not in outer.values() or name in self._between:
                 self._flat.hidden.setdefault(name, one)
         every = renames | {name: ast.Name(new, ast.Load()) for name, new in renamed.items() if new != name}
-        body = [self._held.written(renamed_in(s, every), receiver) for s in body]
+        owner = next((name for name, of in self._targets.classes.items() if function in of.body), "")
+        body = [self._held.written(with_private_names(renamed_in(s, every), receiver, owner), receiver) for s in body]
         value = replaced(value, lambda n: other_name(n, every))
         self._flat.calls.append(one)
         self._inside.append(one)

@@ -64,11 +64,17 @@ class FlatPass:
     fields: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict[str, tuple[str, tuple[str, ...]]])
     """What the objects of a list hold, by the name of the array that it is in the block: the list, and the attributes that lead to it."""
 
+    lengths: dict[str, int] = field(default_factory=dict[str, int])
+    """How many objects such a list has, by the list."""
+
     unnamed: dict[str, str] = field(default_factory=dict[str, str])
     """What the program computes and gives no name, by the name that it has in the block: its loss, where that is only printed."""
 
     entry_names: dict[str, str] = field(default_factory=dict[str, str])
     """What the entries of lists of weights are called where they are read, by their paths."""
+
+    handed_on: set[str] = field(default_factory=set[str])
+    """Names that a loop over objects that are unlike hands on from one to the next: their first value is another one than their last."""
 
     named_at: dict[ast.stmt, ast.stmt] = field(default_factory=dict[ast.stmt, ast.stmt])
     """The statement of the text that gives a value its name, where that is another one than the one that makes it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from engine.doctor.derive.forward.branches import as_run
+from engine.doctor.derive.forward.branches import is_every_time
 from engine.doctor.derive.forward.call_targets import aliases
 from engine.doctor.derive.forward.flat import flattened
 from engine.doctor.derive.forward.fused import fused
@@ -65,12 +65,10 @@ def _passed(
     *above, (last, body) = chain
     if isinstance(last, ast.Return):
         return None
-    while above and isinstance(above[-1][0], ast.For | ast.If) and _accumulates(last, loss, body):
+    while above and isinstance(above[-1][0], ast.For | ast.If | ast.Try | ast.With) and _accumulates(last, loss, body):
         last, body = above.pop()
-    while (
-        above and isinstance(branch := above[-1][0], ast.If) and as_run(branch, shapes) in (branch.body, branch.orelse)
-    ):
-        around = above.pop()[1]  # a branch that is taken every time: what stands before it is of the pass, too
+    while above and is_every_time(branch := above[-1][0], shapes):
+        around = above.pop()[1]  # a block that runs every time: what stands before it is of the pass, too
         body = [*around[: around.index(branch)], *body]
     function = next((n for n, _ in reversed(above) if isinstance(n, ast.FunctionDef)), None)
     before = list(body[: body.index(last)])
@@ -144,7 +142,7 @@ def _accumulates(statement: ast.stmt, loss: str, body: Sequence[ast.stmt]) -> bo
         ast.unparse(n) for n in ast.walk(statement.value) if isinstance(n, ast.Name)
     }:
         return False
-    if isinstance(statement, ast.For | ast.If | ast.AugAssign | ast.Assign):
+    if isinstance(statement, ast.For | ast.If | ast.Try | ast.With | ast.AugAssign | ast.Assign):
         first = [s for s in body if isinstance(s, ast.Assign) and any(path(t) == loss for t in s.targets)]
         return not any(loss not in names(s.value) for s in first)
     return False

@@ -9,11 +9,11 @@ from typing import cast
 
 from engine.doctor.derive.forward.flat_pass import FlatPass
 from engine.doctor.derive.forward.weights import BEFORE
+from engine.doctor.derive.forward.written_out import COUNTERS
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.statements import all_statements, appended, blocks, step_of, targets
 from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path
-
-COUNTERS = ("t", "k", "i", "j", "n")
+from engine.doctor.vocabulary.roles import parameter
 
 
 def with_objects_by_step(
@@ -208,12 +208,25 @@ class _HeldByStep(ast.NodeTransformer):
         key = None if held is None else (ast.unparse(root.value), tuple(c.attr for c in chain[: chain.index(held) + 1]))
         if held is not node:
             return self.generic_visit(node)
-        if key is None or key not in self._written:
+        if key is None or (key not in self._written and not self._is_weight(node)):
             return node
         if key not in self._names:
             self._names[key] = self._local(key[1][-1])
             self._flat.fields[self._names[key]] = key
+            self._flat.lengths[key[0]] = self._length(root.value)
         return ast.copy_location(ast.Subscript(ast.Name(self._names[key], ast.Load()), root.slice, node.ctx), node)
+
+    def _length(self, holder: ast.expr) -> int:
+        """How many objects a list has: it was seen where it is read, or where a method of an entry is called."""
+        functions = (one.call.func for one in self._flat.calls if one.receiver.startswith(f"{ast.unparse(holder)}["))
+        called_at = (
+            f.value.value for f in functions if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Subscript)
+        )
+        return next((n for one in (holder, *called_at) if (n := self._shapes.length(one)) is not None), 0)
+
+    def _is_weight(self, node: ast.Attribute) -> bool:
+        """Whether each object has a weight there of its own, as each layer has."""
+        return parameter(node.attr) is not None and self._shapes.is_float(node)
 
     def _is_value(self, node: ast.Attribute) -> bool:
         """Whether an attribute is no object that holds others."""

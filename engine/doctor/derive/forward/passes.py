@@ -45,6 +45,13 @@ class ForwardPass:
         """The white space before a line beside a statement."""
         return " " * self.indents.get((statement.lineno, statement.col_offset), statement.col_offset)
 
+    def moved_behind(self, statement: ast.stmt, body: Sequence[ast.stmt]) -> ast.For | None:
+        """The loop of a block in whose text a statement stands that was moved behind it."""
+        around = (
+            s for s in body if isinstance(s, ast.For) and s.lineno < statement.lineno <= (s.end_lineno or s.lineno)
+        )
+        return next(around, None)
+
     def is_active(self, node: ast.AST) -> bool:
         """Whether an expression depends on the sought parameters."""
         return any(self.is_sought(one) for one in reads(node))

@@ -23,7 +23,8 @@ def with_own_names(flat: FlatPass, sought: Collection[str], shapes: SeenShapes) 
         after = flat.body[len(before) + 1 :]
         if not isinstance(statement, ast.Assign) or name not in sought or not name.isidentifier():
             continue
-        if name not in names(statement.value) or not any(path(t) == name for s in before for t in targets(s)):
+        is_next = name in names(statement.value) or name in flat.handed_on
+        if not is_next or not any(path(t) == name for s in before for t in targets(s)):
             continue
         if _is_same(statement.value, name, before):
             return [*before, *after]

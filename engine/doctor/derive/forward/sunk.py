@@ -6,7 +6,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Container, Iterator, Sequence
 
-from engine.doctor.derive.tree.statements import all_statements, appended, blocks, targets
+from engine.doctor.derive.forward.copies import renamed_in
+from engine.doctor.derive.forward.steps import plus_number
+from engine.doctor.derive.tree.statements import all_statements, appended, blocks, stop_of, targets
 from engine.doctor.derive.tree.syntax_of import base, path
 
 
@@ -25,7 +27,7 @@ def sunk(
             return list(body)
         if isinstance(loop, ast.For) and (last := _only_last(loop, whole)):
             loop.body = [s for s in loop.body if s not in last]
-            return [*body[: k + 1], *last, *body[k + 1 :]]
+            return [*body[: k + 1], *(_in_last_round(s, loop) for s in last), *body[k + 1 :]]
     return None
 
 
@@ -72,7 +74,7 @@ def _only_last(loop: ast.For, whole: Sequence[ast.stmt]) -> list[ast.stmt]:
     while True:
         rest = [s for s in all_statements(loop.body) if s not in found and not _only_puts(s, unread)]
         read = set[str]().union(*map(_read, rest))
-        kept = [s for s in found if not _made(s) & read and not _changes(s, loop)]
+        kept = [s for s in found if not _made(s) & read and not _changes(s, loop, found)]
         if kept == found:
             break
         found = kept
@@ -108,7 +110,8 @@ def _unread(whole: Sequence[ast.stmt]) -> set[str]:
 
 def _reads_of(statement: ast.stmt) -> Iterator[str]:
     yield from _read(statement)
-    yield from (path(n) for n in ast.walk(statement) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load))
+    inside = (n for part in ast.iter_child_nodes(statement) if isinstance(part, ast.expr) for n in ast.walk(part))
+    yield from (path(n) for n in inside if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load))
 
 
 def _container(statement: ast.stmt) -> str:
@@ -124,9 +127,25 @@ def _only_puts(statement: ast.stmt, unread: set[str]) -> bool:
     return _container(statement) in unread
 
 
-def _changes(statement: ast.stmt, loop: ast.For) -> bool:
-    """Whether what it reads gets another value in the same round there or later, or what it makes is made elsewhere in the loop, too."""
-    later = loop.body[loop.body.index(statement) :]
-    changed = {base(t) for s in all_statements(later) for t in targets(s)}
-    others = {base(t) for s in all_statements(loop.body) if s is not statement for t in targets(s)}
-    return bool(changed & _read(statement) or others & _made(statement))
+def _changes(statement: ast.stmt, loop: ast.For, found: Sequence[ast.stmt]) -> bool:
+    """Whether what it reads gets another value in the same round there or later, or what it makes is made elsewhere in the loop, too, by
+    statements that stay."""
+    here = loop.body.index(statement)
+    made = set[str]().union(*(_made(s) for s in loop.body[:here] if s in found))
+    changed = {base(t) for s in all_statements(loop.body[here:]) for t in targets(s)} - made
+    others = {base(t) for s in all_statements([s for s in loop.body if s not in found]) for t in targets(s)}
+    return bool(changed & _read(statement) or others & _made(statement)) or not _is_told(statement, loop)
+
+
+def _is_told(statement: ast.stmt, loop: ast.For) -> bool:
+    """Whether it does not read the count of the rounds, or the count's last value can be written."""
+    counted = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+    return not counted & _read(statement) or (isinstance(loop.target, ast.Name) and stop_of(loop) is not None)
+
+
+def _in_last_round(statement: ast.stmt, loop: ast.For) -> ast.stmt:
+    """A statement with the last value of the count in its place."""
+    stop = stop_of(loop) if isinstance(loop.target, ast.Name) else None
+    if stop is None or not isinstance(loop.target, ast.Name) or loop.target.id not in _read(statement):
+        return statement
+    return renamed_in(statement, {loop.target.id: plus_number(stop, -1)})

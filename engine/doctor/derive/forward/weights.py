@@ -32,6 +32,12 @@ DATA = (
 TARGETS = {"target", "targets", "label", "labels", "truth"}
 """Words in the names of what outputs are compared with: `target_norm`, `train_labels`."""
 
+HOLDING = ("data", "value", "values", "array")
+"""Attributes in which an object that is a weight holds its numbers."""
+
+WEIGHTS = {"matrix", "weight", "weights", "bias", "biases", "kernel"}
+"""Words in the names of weights: `hidden_matrix` is none of a state."""
+
 BEFORE = {"prev", "previous"}
 """The same of a state that is handed on from one call to the next."""
 
@@ -63,9 +69,10 @@ def weights_of(found: ForwardPass) -> list[str]:
             for node in reads(value):
                 inside = isinstance(node, ast.Subscript) and not path(node) and bool(_direct(node.slice) & counters)
                 name = path(node) or base(node)
-                core = _core(node)
-                fits = found.shapes.is_float(core) and found.shapes.shape(core) is not None
-                is_named = parameter(name.rpartition(".")[2]) is not None or NUMBERED in name
+                core = _core(node) if name not in found.flat.fields else _entry(node)
+                is_named = parameter(bare(name).rpartition(".")[2]) is not None or NUMBERED in name
+                fits = found.shapes.is_float(core) or (is_named and found.shapes.is_float_array(core))
+                fits = fits and found.shapes.shape(core) is not None
                 fits = fits and (is_named or (found.shapes.shape(core) != () and not found.shapes.is_labels(core)))
                 seen[name] = (
                     seen.get(name, True) and fits and not (inside and parameter(name) is None) and name not in iterated
@@ -106,11 +113,25 @@ def _core(node: ast.expr) -> ast.expr:
     return node
 
 
+def _entry(node: ast.expr) -> ast.expr:
+    """The entry of what objects hold that a part is of."""
+    while isinstance(node, ast.Subscript) and isinstance(node.value, ast.Subscript):
+        node = node.value
+    return node
+
+
 def _counts(loop: ast.For) -> bool:
     return called(loop.iter) in ("range", "arange", "enumerate", "reversed")
 
 
+def bare(name: str) -> str:
+    """The name of a weight without the attribute in which an object of its own holds the numbers: `cell.weight` of `cell.weight.data`."""
+    holder, _, word = name.rpartition(".")
+    return holder if holder and word in HOLDING else name
+
+
 def _is_weight(name: str) -> bool:
+    name = bare(name)
     last = name.rpartition(".")[2]
     word = last.partition("['")[2].rstrip("']") or last
     container = last.partition("[")[0]
@@ -118,7 +139,8 @@ def _is_weight(name: str) -> bool:
     if container != last and role(container) == "params":
         return True
     words = set(word.lower().split("_"))
-    if words & TARGETS or words & BEFORE or any(role(one) in ("a0", "c0") for one in words if one != word.lower()):
+    is_state = any(role(one) in ("a0", "c0") for one in words if one != word.lower()) and not words & WEIGHTS
+    if words & TARGETS or words & BEFORE or is_state:
         return False
     return role(word.lower()) not in DATA or (role(word.lower()) in ("H", "C", "D") and word[0].isupper())
 

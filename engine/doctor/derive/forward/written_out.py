@@ -17,6 +17,8 @@ from engine.doctor.derive.tree.syntax_of import called, names, parsed, path
 from engine.doctor.mending.edits.atoms import replaced
 
 MODULES = ("np", "numpy")
+COUNTERS = ("t", "k", "i", "j", "n")
+"""Names for what counts rounds."""
 
 
 class WrittenOut:
@@ -44,7 +46,10 @@ class WrittenOut:
         return renamed_in(copy.deepcopy(statement), other) if is_one and not any(blocks(statement)) else statement
 
     def with_own_target(self, loop: ast.For) -> ast.For:
-        """`for y, p in zip(y, ps)` with another name for one y than for the other."""
+        """`for y, p in zip(y, ps)` with another name for one y than for the other, `for _ in range(T)` with one for the count."""
+        if isinstance(loop.target, ast.Name) and loop.target.id == "_":
+            target = ast.copy_location(ast.Name(self._free(*COUNTERS), ast.Store()), loop.target)
+            return ast.copy_location(ast.For(target, loop.iter, loop.body, loop.orelse), loop)
         targets = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)} & names(loop.iter)
         if not targets:
             return loop

@@ -197,6 +197,8 @@ class _Folding:
         around = owner.body if owner is not None else list(ast.walk(self._tree))
         taken = {n.name for n in around if isinstance(n, ast.FunctionDef)}
         returned = [DerivedLine(f"return {', '.join(given)}")] if given else []
+        private = f"self._{owner.name.lstrip('_')}__" if owner is not None else "self.__"
+        body = [replace(line, text=line.text.replace(private, "self.__")) for line in body]
         return BackwardFunction(
             backward_name(function.name, taken),
             f"{owner.name}.{function.name}" if owner is not None else function.name,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from engine.doctor.derive.backward.matrices import has_matrices, number_by_number
 from engine.doctor.derive.backward.named_again import with_values_named
 from engine.doctor.derive.backward.reverse import Reversed
 from engine.doctor.derive.backward.tidied import factored, loaded, without_copies, without_detours
@@ -46,7 +47,7 @@ def proved(
     raw = _read_later(raw, {*pairs.values(), *(f"d{name}" for name in program.given)})
     raw = without_detours(raw, wanted)
     keeps = _of_use(keeps, raw)
-    body = with_values_named(factored(without_copies(raw, wanted)), taken)
+    body = _written(with_values_named(factored(without_copies(raw, wanted)), taken), program.source.tree())
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found, file)
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
@@ -93,7 +94,7 @@ def _in_functions(
     if not functions:
         return bare
     functions = [replace(one, lines=tuple(_readable(one, tree))) for one in functions]
-    body = without_copies(body, {base(parsed(one)) for one in gradients})
+    body = _written(without_copies(body, {base(parsed(one)) for one in gradients}), tree)
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):
@@ -107,7 +108,14 @@ def _readable(one: BackwardFunction, tree: ast.Module) -> list[DerivedLine]:
     """The lines of a function without needless copies, and what they make twice under a name."""
     returned = (line for line in one.lines if line.text.startswith("return"))
     wanted = {*one.parameters, *(name for line in returned for name in loaded(line))}
-    return with_values_named(factored(without_copies(one.lines, wanted)), {*one.parameters, *names(tree)})
+    return _written(
+        with_values_named(factored(without_copies(one.lines, wanted)), {*one.parameters, *names(tree)}), tree
+    )
+
+
+def _written(lines: list[DerivedLine], tree: ast.Module) -> list[DerivedLine]:
+    """The lines as they are to be written in this program."""
+    return number_by_number(lines) if has_matrices(tree) else lines
 
 
 def _with_values_known(
@@ -120,7 +128,7 @@ def _with_values_known(
         lines, kept = reached(forward, back.lines, keeps)
     except Refused as refused:
         raise InputError(f"{clean(file)}: nothing could be derived; {clean(str(refused))}") from None
-    dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("]"))
+    dicts = dict.fromkeys(name.partition("[")[0] for name in back.made.values() if name.endswith("']"))
     lines = [*(DerivedLine(f"{name} = {{}}", makes=name, kind="init") for name in dicts), *lines]
     lines = [replace(line, file=file, text=shown_entries(line.text)) for line in lines]
     return lines, [replace(keep, file=file, text=shown_entries(keep.text)) for keep in kept]
@@ -145,6 +153,8 @@ def _gaps(
 
 
 def _nothing(file: str, gaps: Sequence[Gap]) -> InputError:
+    if not gaps:
+        return InputError(f"{clean(file)}: nothing could be derived: nothing comes back to its weights")
     return InputError(f"{clean(file)}: nothing could be derived; line {gaps[0].line}: {clean(gaps[0].why)}")
 
 

@@ -63,7 +63,8 @@ class _Reach:
                 and isinstance(statement.value, ast.Name)
             ):
                 name, other = statement.value.id, path(statement.targets[0])
-                if name in self.hidden and other and other not in self.hidden and not forward.loops[statement]:
+                is_local = name in self.hidden or name in flat.unnamed
+                if is_local and other and other not in self.hidden and not forward.loops[statement]:
                     self._named.setdefault(name, other)
 
     def all_renamed(self, lines: Sequence[DerivedLine]) -> list[DerivedLine]:

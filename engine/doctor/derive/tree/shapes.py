@@ -15,6 +15,7 @@ class SeenShapes:
     def __init__(self, seen: Mapping[str, Any]) -> None:
         self._known: dict[int, tuple[ast.expr, Shape]] = {}
         self._values: dict[tuple[int, ...], list[Any]] = {tuple(place): values for place, values, _ in seen["values"]}
+        self._begun = {line for line, _ in seen["begun"]}
 
     def of(self, node: ast.expr) -> list[Any] | None:
         """What was seen of an expression most often; None where it was not evaluated."""
@@ -23,6 +24,20 @@ class SeenShapes:
         place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
         values = self._values.get(place)
         return max(values, key=lambda one: one[1])[0] if values else None
+
+    def function(self, node: ast.expr) -> tuple[str, bool] | None:
+        """The name of the function that it was every time, and whether that is one of NumPy's."""
+        if not hasattr(node, "lineno"):
+            return None
+        place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        found = {tuple(value[:2]) for value, _ in self._values.get(place, [])}
+        ((kind, name),) = found if len(found) == 1 and len(next(iter(found))) == 2 else [("", "")]
+        is_one = kind in ("function", "ufunc", "_ArrayFunctionDispatcher")
+        return (str(name), kind != "function") if is_one else None
+
+    def ran(self, statement: ast.stmt) -> bool:
+        """Whether a statement was begun."""
+        return statement.lineno in self._begun
 
     def truths(self, node: ast.expr) -> set[bool | None]:
         """Whether it was true or false when it was tested, None of what has no such value; empty where it was not evaluated."""
@@ -84,6 +99,11 @@ class SeenShapes:
             and (not value[3] or value[3][0] != "whole" or 0 in value[3][1:3] or value[3][1] == value[3][2])
         )
 
+    def is_float_array(self, node: ast.expr) -> bool:
+        """Whether it is an array of floats, whatever they are."""
+        value = self.of(node)
+        return value is not None and value[0] == "array" and value[1] == "f"
+
     def is_labels(self, node: ast.expr) -> bool:
         """Whether it is an array of zeros and ones, of both."""
         value = self.of(node)
@@ -93,6 +113,11 @@ class SeenShapes:
         """Whether it is a list whose first entry is an array."""
         value = self.of(node)
         return value is not None and value[0] == "list" and value[2] == "ndarray"
+
+    def types(self, node: ast.expr) -> list[str]:
+        """The types of the entries of a list, where they are unlike."""
+        value = self.of(node)
+        return list(value[4]) if value is not None and value[0] in ("list", "tuple") else []
 
     def is_index(self, node: ast.expr) -> bool:
         """Whether it is an array of whole numbers."""

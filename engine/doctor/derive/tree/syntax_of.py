@@ -44,6 +44,11 @@ def path(node: ast.AST) -> str:
     return ""
 
 
+def public(word: str) -> str:
+    """The name of an attribute without what says that it is private: `W` of `_W`, `__W` and `_RNN__W`."""
+    return re.sub(r"^(_[A-Za-z0-9]+_)?_+(?=[A-Za-z])", "", word)
+
+
 def base(node: ast.expr) -> str:
     """The path of what an entry is of: `hs` of `hs[t][0]`."""
     while isinstance(node, ast.Subscript) and not path(node):

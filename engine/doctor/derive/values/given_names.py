@@ -8,8 +8,9 @@ from keyword import iskeyword
 from engine.doctor.derive.forward.flat_pass import BEFORE
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
+from engine.doctor.derive.forward.weights import bare
 from engine.doctor.derive.tree.statements import targets
-from engine.doctor.derive.tree.syntax_of import NUMBERED, base, called, path
+from engine.doctor.derive.tree.syntax_of import NUMBERED, base, called, path, public
 
 
 class GivenNames:
@@ -22,23 +23,30 @@ class GivenNames:
         """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`; `dW_gate` of `self.gate.W` where another object has a W too."""
         name = name.partition(BEFORE)[0]
         if NUMBERED in name:
-            return f"d{self._of_entry(name)}"
+            return f"d{self._with_number(name)}"
         if "[" in name:
             head, _, rest = name.partition("[")
             return f"d{head.rpartition('.')[2]}[{rest}"
-        holder, _, word = name.rpartition(".")
-        is_one_of_many = any(one != name and one.rpartition(".")[2] == word for one in self._forward.parameters)
+        holder, _, word = bare(name).rpartition(".")
+        others = [bare(one) for one in self._forward.parameters if one != name]
+        is_one_of_many = any(one.rpartition(".")[2] == word for one in others)
         is_one_of_many = is_one_of_many or self._is_a_value(word, name)  # a gate is called as its weight is
+        word = public(word)
         return f"d{word}_{holder.rpartition('.')[2]}" if is_one_of_many and holder else f"d{word}"
 
-    def _of_entry(self, name: str) -> str:
-        """What an entry of a list of weights is called: as where it is read, with its holder where another is called so, too."""
-        given = self._forward.flat.entry_names
-        holder, _, number = name.removesuffix("']").rpartition(f"['{NUMBERED}")
-        words = holder.split(".")
-        word = given.get(name) or f"{words[-1]}_{number}"
-        others = [n for n in self._forward.parameters if n != name and (given.get(n) or n.rpartition(".")[2]) == word]
-        return f"{word}_{words[-2]}" if others and len(words) > 1 else word
+    def _with_number(self, name: str) -> str:
+        """What a weight is called that a list holds, or an object in one: as where it is read, or as its attribute; with its holder or that
+        one's number where another one is called so, too."""
+        word = self._word(name)
+        if not any(self._word(one) == word for one in self._forward.parameters if one != name):
+            return word
+        holders = name.split(".")[:-1]
+        numbers = [one.rpartition(NUMBERED)[2].removesuffix("']") for one in holders if NUMBERED in one]
+        return f"{word}_{(numbers or holders or [word])[-1]}"
+
+    def _word(self, name: str) -> str:
+        last, _, number = bare(name).rpartition(".")[2].removesuffix("']").partition(f"['{NUMBERED}")
+        return self._forward.flat.entry_names.get(name) or (f"{public(last)}_{number}" if number else public(last))
 
     def _is_a_value(self, word: str, weight: str) -> bool:
         """Whether something else than a weight has the last word of its name."""
@@ -64,7 +72,7 @@ class GivenNames:
 
     def plural(self, name: str) -> str:
         """A free name for the list of a value of every round."""
-        name = name.rpartition(".")[2]
+        name = public(name.rpartition(".")[2])
         plural = f"all_{name}" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("ry") else f"{name}s"
         options = [plural, f"{name}_kept", *(f"{name}_kept{k}" for k in range(2, 50))]
         found = next(one for one in options if one not in self._taken and not iskeyword(one))

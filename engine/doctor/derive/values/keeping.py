@@ -67,6 +67,7 @@ class Keeping:
                 else next(s for s in loop.body if made.statement in list(ast.walk(s)))
             )
             end = self._in_text(loop, self._last_change(name, loop, last) if is_last else last)
+            end = self._forward.moved_behind(end, loop.body) or end
             is_same = not binds(made.statement, name)
             kept = f"{own}.copy()" if is_same or is_written_into or not is_last else own
             self.keeps.append(

@@ -190,7 +190,7 @@ class ForwardValues:
         before = [d for d in made if d.order < order or (after and d.statement is statement)]
         one, is_new = (before or made)[-1], bool(before)
         value = getattr(one.statement, "value", None)
-        if is_new and isinstance(value, ast.Subscript) and self._steps.relation(value, one.statement):
+        if is_new and isinstance(value, ast.Subscript) and self._steps.relation(_whole(value), one.statement):
             return self.text(value, one.statement)
         if is_new and isinstance(value, ast.IfExp):
             self.begin.remake(name, loop, one)
@@ -275,7 +275,14 @@ class ForwardValues:
             other := [d for d in others if d.order < made.order and d.body is made.body]
         ):
             return self._stored_as(name, loop, made, is_new) or self._stored_as(value.id, loop, other[-1], is_new)
-        return self._stored_as(name, loop, made, is_new)
+        if (stored := self._stored_as(name, loop, made, is_new)) or not is_new:
+            return stored
+        until = self.keeping.until(name, made)
+        for other, definitions in self._forward.definitions.items():
+            for d in (d for d in definitions if d.body is loop.body and made.order < d.order < until):
+                if binds(d.statement, other) and path(getattr(d.statement, "value", d.statement)) == name:
+                    stored = stored or self._stored_as(other, loop, d, is_new)
+        return stored
 
     def _stored_as(self, name: str, loop: ast.For, made: Definition, is_new: bool) -> str:
         until = self.keeping.until(name, made)
@@ -330,6 +337,13 @@ def _first(loop: ast.For) -> int:
     over = loop.iter
     first = over.args[0] if isinstance(over, ast.Call) and called(over) == "range" and len(over.args) == 2 else None
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, int) else 0
+
+
+def _whole(node: ast.Subscript) -> ast.Subscript:
+    """The entry that a part is of: `hs[t]` of `hs[t][layer]`."""
+    while isinstance(node.value, ast.Subscript) and not path(node.value):
+        node = node.value
+    return node
 
 
 def _read(target: ast.expr) -> ast.expr:

@@ -12,7 +12,8 @@ The answer, `seen.json` in the job's folder:
     arguments  names of arguments that it no longer takes, by function; `version` is NumPy's
 
 A value is a list: its type, then for arrays the kind of numbers, the shape, what is known of the numbers, and the expression that made the
-array, where that is one that says its shape.
+array, where that is one that says its shape; for lists their length, what their first entry is, and the types of all where these are
+unlike.
 """
 
 import ast
@@ -29,7 +30,7 @@ from ..tracing.store import Stop
 SEE, AT, KEY = "__rt_see__", "__rt_at__", "__rt_key__"
 LIMIT = 200000
 """So many expressions are evaluated at most."""
-VALUES, KEPT, LARGE = 12, 4000, 20000
+VALUES, KEPT, LARGE, MOST_TYPES = 12, 4000, 20000, 12
 _MADE = {
     "zeros",
     "ones",
@@ -47,6 +48,9 @@ _MADE = {
 _WORDS = {"np", "numpy", "math", "super", "random"}
 
 
+_FUNCTIONS = ("function", "ufunc", "_ArrayFunctionDispatcher")
+
+
 def of(value, makers):
     """What is seen of a value."""
     if isinstance(value, np.ndarray):
@@ -60,9 +64,13 @@ def of(value, makers):
         return ["float", float(value) if np.isfinite(value) else 0.0]
     if isinstance(value, (list, tuple)):
         inner = value[0] if value else None
-        return [type(value).__name__, len(value), type(inner).__name__, list(getattr(inner, "shape", ()))]
+        types = [type(one).__name__ for one in value[:MOST_TYPES]]
+        unlike = types if len(value) <= MOST_TYPES and len(set(types)) > 1 else []
+        return [type(value).__name__, len(value), type(inner).__name__, list(getattr(inner, "shape", ())), unlike]
     if isinstance(value, dict):
         return ["dict", [k for k in value if isinstance(k, str)][:60]]
+    if type(value).__name__ in _FUNCTIONS:
+        return [type(value).__name__, value.__name__]
     return [type(value).__name__]
 
 
@@ -127,8 +135,8 @@ class Sight:
 class Watcher(ast.NodeTransformer):
     """Puts what sees around every expression that is read, and what counts before every statement."""
 
-    def __init__(self, seen):
-        self.seen = seen
+    def __init__(self, seen, held=()):
+        self.seen, self.held = seen, held
 
     def around(self, node):
         made = any(isinstance(n, ast.Call) and _name(n.func) in _MADE for n in ast.walk(node))
@@ -143,7 +151,9 @@ class Watcher(ast.NodeTransformer):
 
     def inner(self, node):
         if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Attribute):
+            if isinstance(node.func, (ast.Attribute, ast.Name)) and _name(node.func) in self.held:
+                node.func = self.visit(node.func)
+            elif isinstance(node.func, ast.Attribute):
                 node.func.value = self.visit(node.func.value)
             elif not isinstance(node.func, ast.Name):
                 node.func = self.visit(node.func)
@@ -231,6 +241,13 @@ def _name(function):
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
+def _held(tree):
+    """Names and attributes that are given values, which may be functions."""
+    stored = [n for n in ast.walk(tree) if isinstance(n, (ast.Name, ast.Attribute)) and isinstance(n.ctx, ast.Store)]
+    defined = {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    return ({_name(n) for n in stored} | {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}) - defined
+
+
 def missing(text):
     """Names of NumPy's that a program uses and that are not there: the dotted name, without its module."""
     made = []
@@ -281,7 +298,7 @@ def run(job):
         tree = ast.parse(text, name)
         if runner.shown_name(job, name) == job["options"]["see"]:
             own[0] = text
-            tree.body = Watcher(seen).block(tree.body)
+            tree.body = Watcher(seen, _held(tree)).block(tree.body)
         return ast.fix_missing_locations(tree)
 
     told = runner.unrecorded(job, rewritten)

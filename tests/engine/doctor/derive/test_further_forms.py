@@ -446,7 +446,7 @@ def test_classes_of_other_files_and_states_that_each_sample_makes_anew(tmp_path:
     assert "dW" in names
 
 
-LISTED = """import numpy as np
+IN_LISTS = """import numpy as np
 
 class Cell:
     def __init__(self, U, W, b):
@@ -480,9 +480,91 @@ for sequence, y in zip(X, Y):
 
 
 def test_weights_in_lists_that_objects_of_each_step_are_given(tmp_path: Path) -> None:
-    made = made_of(tmp_path, LISTED)
+    made = made_of(tmp_path, IN_LISTS)
     assert (made.gaps, set(made.agreement)) == ((), {*(f"params[{k}]" for k in range(3)), "weights[0]", "weights[1]"})
     assert {"dU", "dW", "db"} <= {line.makes for line in made.lines}
     assert {"weights[0] -= learning_rate * dweights_0", "    last, cells = run(sequence)"} <= {
         o.text for o in made.lines
     }
+
+
+LAYERS = """import numpy as np
+
+class Weight:
+    def __init__(self, data):
+        self.data = data
+
+class Recurrent:
+    def __init__(self, U, W, activation):
+        self.U, self.W, self.activation = Weight(U), Weight(W), activation
+
+    def forward(self, x):
+        self.x = x
+        self.h = np.zeros((len(x) + 1, 4))
+        for t in range(len(x)):
+            z = self.U.data @ x[t]
+            z += self.W.data @ self.h[t]
+            self.h[t + 1] = self.activation(z)
+        return self.h[1:]
+
+class Dense:
+    def __init__(self, V):
+        self.V = Weight(V)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.V.data
+
+class Squares:
+    def measure(self, p, y):
+        return np.sum((p - y) ** 2)
+
+    __call__ = measure
+
+rng = np.random.RandomState(0)
+layers = [Recurrent(rng.randn(4, 3) * 0.5, rng.randn(4, 4) * 0.5, np.tanh), Dense(rng.randn(4, 2))]
+x, y, squares = rng.randn(5, 3), rng.randn(5, 2), Squares()
+try:
+    for layer in layers:
+        x = layer.forward(x)
+    loss = squares(x, y)
+except ValueError:
+    loss = 0.0
+"""
+
+
+def test_layers_that_are_unlike_in_a_list_with_functions_and_weights_that_objects_hold(tmp_path: Path) -> None:
+    """What a layer of more than two lines goes back by is a method; the loss in a `try` that nothing left is read as any other."""
+    made = made_of(tmp_path, LAYERS)
+    held = {"layers[0].U.data", "layers[0].W.data", "layers[1].V.data"}
+    assert (made.gaps, set(made.agreement)) == ((), held)
+    assert [one.of for one in made.functions] == ["Recurrent.forward"]
+    assert [line.text for line in made.body[:4]] == [
+        "dx = 2 * (x - y)",
+        "dx_1 = dx @ layers[1].V.data.T",
+        "dV = layers[1].x.T @ dx",
+        "dU, dW = layers[0].backward(dx_1)",
+    ]
+
+
+MATRICES = """import numpy as np
+
+rng = np.random.RandomState(0)
+U, W, V = rng.randn(4, 3) * 0.5, rng.randn(4, 4) * 0.5, rng.randn(2, 4)
+inputs, wanted = rng.randn(5, 3), rng.randn(5, 2)
+xs, hs, ys, loss = {}, {-1: np.zeros((4, 1))}, {}, 0.0
+for t in range(5):
+    xs[t] = np.matrix(inputs[t]).T
+    hs[t] = np.tanh(U @ xs[t] + W @ hs[t - 1])
+    ys[t] = V @ hs[t]
+    ys[t] = ys[t] / 0.5
+    ys[t] -= 0.1
+    off = ys[t] - np.matrix(wanted[t]).T
+    loss += np.sum(np.multiply(off, off))
+"""
+
+
+def test_matrices_are_multiplied_number_by_number_and_an_entry_is_written_again(tmp_path: Path) -> None:
+    made = made_of(tmp_path, MATRICES)
+    assert (made.gaps, set(made.agreement)) == ((), {"U", "W", "V"})
+    assert {"dy = dy / 0.5", "dz = np.multiply(dh, 1 - np.square(hs[t]))"} <= {line.text.strip() for line in made.lines}
