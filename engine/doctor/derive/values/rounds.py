@@ -12,14 +12,14 @@ from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import base, called, names, path
 from engine.doctor.derive.values.counters import Counters
 
-Written = Callable[[ast.expr, ast.stmt], ast.expr]
+WrittenHere = Callable[[ast.expr, ast.stmt], ast.expr]
 """How an expression of a statement is written on the way back."""
 
 
 class RoundsBegin:
     """What is needed where the rounds of loops begin; `unpackings` are the names that tuples are unpacked into, by what holds the tuple."""
 
-    def __init__(self, forward: ForwardPass, counters: Counters, written: Written) -> None:
+    def __init__(self, forward: ForwardPass, counters: Counters, written: WrittenHere) -> None:
         self._forward, self._counters, self._written = forward, counters, written
         self._again: dict[ast.For, list[ast.stmt]] = {}
         self._remade: dict[ast.For, dict[int, str]] = {}
