@@ -148,7 +148,7 @@ def test_another_example(tmux) -> None:
     assert "Vanishing gradient: the label depends on the first of 40 steps" in first
     terminal.keys("f", "f", "f")
     screen = terminal.wait_for_still(lambda s: head("◀ backward", "t = 1 ")(s) and "gain tanh'×Wa" in s)
-    assert "█ 0.14  ▁ 1e−13 log" in screen
+    assert "█ 1  ▁ 1e−12 log" in screen
     terminal.keys("q")
     assert_usable(terminal, 0)
 

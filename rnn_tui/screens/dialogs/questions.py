@@ -42,7 +42,7 @@ Click a time step, a line, its gutter, a cell, or a key below."""
 
 GOTO_HELP = """\
 a time step, a phase, a row q@t, a number q@t[i,j], a sample, an iteration, or a condition: to where it holds next
-enter goes, → takes what is proposed, esc closes"""
+enter goes, → completes, esc closes"""
 
 BREAKPOINT_HELP = f"""\
 dz  dz@7  @7             on a line, at one time step, on a time step
@@ -50,12 +50,12 @@ dz if norm(dz) < 1e-3    with a condition; if any(isnan(z)): at any line
 dz sample 3   dz hit 5   for one sample, the fifth time only
 dz log t, norm(dz)       prints and goes on
 watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
-enter adds · → takes what is proposed · ↑ ↓ and delete (or a click) remove · esc closes"""
+enter adds · → completes · ↑ ↓ delete (or click) remove · esc closes"""
 
 WATCH_HELP = f"""\
 q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
 {", ".join(FUNCTIONS)}
-enter watches · → takes what is proposed · delete (or a click) stops watching · esc closes"""
+enter watches · → completes · delete (or click) removes · esc closes"""
 
 TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
 """The width of a screen from which on the help has two columns; how wide it is with one, and with two."""
