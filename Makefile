@@ -7,16 +7,21 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # The first interpreter that is new enough and can make a virtual environment.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_OPTIONS ?=
 SCORE_OPTIONS ?=
 FUZZ_OPTIONS ?=
 SOAK_OPTIONS ?=
 MUTANTS_OPTIONS ?=
+# make pythons: which interpreters, which packages instead of the newest (PACKAGES='numpy==1.26.0 rich==14.2'), and which tests.
+OTHER := $(VENV)/other
+PYTHONS ?= python3.12 python3.13 python3.14
+PACKAGES ?=
+PYTHONS_TESTS ?= tests/engine tests/rnn_tui/panes --ignore tests/engine/doctor --ignore tests/engine/codegen
 DATA ?=
 
-.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz soak mutants pictures mistakes derive reference site samples clean
+.PHONY: run test check format lint types layers bench torch doctor-score doctor-names fuzz soak mutants pythons pictures mistakes derive reference site samples clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
@@ -58,6 +63,12 @@ mutants: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.equation_mutants $(MUTANTS_OPTIONS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	$(BIN)/mutmut run --max-children 2
+
+pythons:
+	@for p in $(PYTHONS); do \
+		$$p -m venv --clear $(OTHER) && $(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' $(PACKAGES) && \
+		$(OTHER)/bin/python --version && $(OTHER)/bin/python -m pytest -q -n 2 $(PYTHONS_TESTS) || exit 1; \
+	done
 
 doctor-score: $(VENV)/.installed-dev
 	$(BIN)/python -W ignore -m tests.engine.doctor.score $(SCORE_OPTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -59,18 +60,26 @@ def place_of(path: Path, *read: Path) -> Path:
     """Where a file of that name is written, a link followed; InputError when it cannot be, or is one of the files that were read."""
     try:
         target = Path(os.path.realpath(path))
-        folder = target.is_dir()
+        mode = _mode(target)
     except (OSError, ValueError) as error:  # a name too long, or with a NUL in it; a closed folder
         raise _unwritable(path, error) from error
-    if folder:
+    if mode is not None and stat.S_ISDIR(mode):
         raise InputError(f"{shown(path)} is a folder; give the name of a file to write")
-    if target.exists() and not target.is_file():
+    if mode is not None and not stat.S_ISREG(mode):
         raise InputError(f"{shown(path)} is not an ordinary file; give the name of a file to write")
     if not target.parent.is_dir():
         raise InputError(f"the folder of {shown(path)} does not exist; make it first, or give another name")
-    if target.exists() and any(seen(partial(target.samefile, one)) for one in read):
+    if mode is not None and any(seen(partial(target.samefile, one)) for one in read):
         raise InputError(f"{shown(path)} is what was read, and would be lost; give -o another name")
     return target
+
+
+def _mode(path: Path) -> int | None:
+    """What a path leads to, None for nothing. (`is_dir` says False of what the system refuses to look at, too, since Python 3.14.)"""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:

@@ -6,6 +6,7 @@ import ast
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from engine.text import clean
@@ -123,14 +124,15 @@ def _has(folder: Path, name: str) -> bool:
     return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
 
 
-def _imports(text: str) -> tuple[int, set[str]]:
+@lru_cache(maxsize=8)  # a text is run several times
+def _imports(text: str) -> tuple[int, frozenset[str]]:
     """How many levels up its relative imports reach (those that it does without are not counted), and the first names of the others."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return 0, set()
+        return 0, frozenset()
     tried = {id(n) for block in ast.walk(tree) if isinstance(block, ast.Try) for s in block.body for n in ast.walk(s)}
     level, names = 0, set[str]()
     for node in ast.walk(tree):
@@ -141,4 +143,4 @@ def _imports(text: str) -> tuple[int, set[str]]:
                 level = max(level, node.level)
             elif not node.level and node.module:
                 names.add(node.module.partition(".")[0])
-    return level, names
+    return level, frozenset(names)

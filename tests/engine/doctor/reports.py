@@ -12,7 +12,7 @@ from engine.doctor.walk.lockstep import Lockstep
 from engine.session import Session
 
 _REPORTS: dict[tuple[str, str], Report] = {}
-_OPENED: dict[tuple[Path, str], tuple[Session, Lockstep]] = {}
+_OPENED: dict[tuple[str, str], tuple[Session, Lockstep]] = {}
 
 
 def examine(path: Path, function: str | None = None) -> Report:
@@ -30,7 +30,7 @@ def report_on(path: Path) -> Report:
 
 def opened(path: Path) -> tuple[Session, Lockstep]:
     """A program with the reference beside it: a session, and the two in step. The session is shared: where it is, another test left it."""
-    key = path, path.read_text()
+    key = path.name, path.read_text()
     if key not in _OPENED:
         found = open_program(path, wishes=Wishes(stand=path.parent))
         assert isinstance(found, tuple)

@@ -22,8 +22,6 @@ from tests.engine.doctor.lineage.programs import ADDING, TAGGER, changed, line_o
 from tests.engine.doctor.lineage.trained import network
 from tests.engine.doctor.styles import sentences
 
-SPECIMENS = Path(__file__).parent / "specimens"
-
 LAYER = """
 import numpy as np
 
@@ -59,13 +57,6 @@ def report_on(folder: Path, source: str) -> Report:
     path = folder / "mine.py"
     path.write_text(source, encoding="utf-8")
     return diagnose(path, wishes=Wishes(stand=folder))
-
-
-@pytest.mark.parametrize("name", ["script_adagrad", "penalty", "gru_class", "torch_names_every", "single_precision"])
-def test_right_programs_whose_gradients_look_like_something_else(name: str) -> None:
-    """Optimizers that keep states, a gradient that begins as a penalty or has one added, `p - y` as dL/d(-y)."""
-    report = diagnose(SPECIMENS / f"{name}.py", wishes=Wishes(stand=SPECIMENS))
-    assert report.verdict == "correct", (report.reason, report.diagnoses)
 
 
 def test_a_right_run_is_the_verdict_with_what_was_compared(tmp_path: Path) -> None:

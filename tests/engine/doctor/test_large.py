@@ -37,7 +37,7 @@ for x, label in zip(X, y):
         da = dz @ Wa.T
 """
 LISTS = """X, y = [], []
-for i in range(300):
+for i in range(100):
     X.append(rng.normal(size=(3 + i % 4, 2)))
     y.append(i % 3)"""
 WHOLE = """

@@ -19,7 +19,6 @@ SAMPLE = (
     ("dict of parameters", "dwa-uses-current-state"),
     ("globals, characters", "output-gradient-dropped"),
     ("globals, characters", "delta-sign"),
-    ("class, every loss back on its own", "tanh-derivative-of-activation"),
     ("cells with caches, da supplied", "future-gradient-dropped"),
     ("per-sample lists", "delta-without-target"),
 )
