@@ -7,6 +7,7 @@ read as markup, and no control or direction-changing character gets through.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,8 @@ class Canvas:
 
         A `target` makes what is visible of the text clickable.
         """
-        text = printable(text)
-        width = cell_len(text)
-        self._place(x, y, width, [Segment(text, self.style + style if style else self.style)])
+        width, segments = _written(text, self.style + style if style else self.style)
+        self._place(x, y, width, segments)
         if target is not None:
             self.hit(x, y, width, 1, target)
         return x + width
@@ -144,6 +144,13 @@ class Canvas:
         if end < self.width:
             result.append(Segment(" " * (self.width - end), self.style))
         return CompactStrip(result, self.width)
+
+
+@lru_cache(maxsize=4096)
+def _written(text: str, style: Style) -> tuple[int, list[Segment]]:
+    """A text's width and content, which is the same object for the same text: most of a screen is written again at every step."""
+    text = printable(text)
+    return cell_len(text), [Segment(text, style)]
 
 
 def printable(text: str) -> str:

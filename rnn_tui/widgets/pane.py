@@ -98,7 +98,9 @@ class Pane(Widget):
         """Draws anew, and sends what differs: a step changes a tenth of the screen."""
         before = self._strips
         self._before, self._canvas = self._canvas or self._before, None
-        if not self.display or self.canvas() is None or len(before) != len(self._strips):
+        if not self.display:
+            return  # it is drawn when it is shown
+        if self.canvas() is None or len(before) != len(self._strips):
             self.refresh()
             return
         changed = [
