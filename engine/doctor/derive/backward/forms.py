@@ -53,15 +53,16 @@ def is_entry(node: ast.Subscript) -> bool:
     return bool(path(inner))
 
 
-def softmax_of(left: ast.expr, right: ast.expr) -> tuple[ast.expr, str] | None:
-    """u of exp(u) / exp(u).sum(axis=1, keepdims=True), and along which axis: `all` where it is of one number."""
+def softmax_of(left: ast.expr, right: ast.expr, name: ast.expr) -> tuple[ast.expr, str] | None:
+    """u of exp(u) / exp(u).sum(axis=1, keepdims=True), and along which axis: `all` where it is of one number. `name` is what exp(u) is
+    called, or the same as `left`."""
     over = right if isinstance(right, ast.Call) and called(right) == "sum" else None
     if over is None or called(left) != "exp" or not isinstance(left, ast.Call) or len(left.args) != 1:
         return None
-    is_method = isinstance(over.func, ast.Attribute) and called(over.func.value) == "exp"
+    is_method = isinstance(over.func, ast.Attribute) and ast.unparse(over.func.value) == ast.unparse(name)
     summed = over.func.value if is_method and isinstance(over.func, ast.Attribute) else next(iter(over.args), None)
     given = {k.arg: ast.unparse(k.value) for k in over.keywords}
-    if summed is None or ast.unparse(summed) != ast.unparse(left) or len(over.args) > (0 if is_method else 1):
+    if summed is None or ast.unparse(summed) != ast.unparse(name) or len(over.args) > (0 if is_method else 1):
         return None
     if not given:
         return left.args[0], "all"

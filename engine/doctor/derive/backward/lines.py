@@ -73,6 +73,12 @@ class BackwardLines(FunctionRules):
     def own_name(self, name: str) -> str:
         return self.forward.flat.own_name(name)
 
+    def made_of(self, node: ast.expr) -> ast.expr:
+        made = self.forward.definitions.get(node.id, []) if isinstance(node, ast.Name) else []
+        here = self.forward.loops.get(self.statement)
+        values = [d.statement.value for d in made if isinstance(d.statement, ast.Assign) and d.loops == here]
+        return values[0] if len(made) == len(values) == 1 else node
+
     def value(self, node: ast.expr) -> ast.expr:
         return self.values.text(node, self.statement)
 

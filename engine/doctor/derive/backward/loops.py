@@ -53,6 +53,8 @@ class LoopsBack(BothWays):
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
         for text in self.values.begin.top(loop, used):
             self.emit(text, "as in the forward pass", kind="init")
+        if call := self.values.begin.call_again(loop):
+            self.emit(call, "the forward pass of this round again", kind="init")
         self.depth -= 1
         self.lines += body
 

@@ -112,6 +112,10 @@ class Rules(ABC):
     def is_active(self, node: ast.expr) -> bool:
         """Whether an expression depends on the sought parameters."""
 
+    @abstractmethod
+    def made_of(self, node: ast.expr) -> ast.expr:
+        """The expression that a name was made by beside this statement; the node itself where it is none, or another one."""
+
     def result_of(self, result: NamedResult, node: ast.expr) -> ast.expr:
         """The node's value by its name, else made again."""
         named = result() if result is not None else None
@@ -206,7 +210,7 @@ class Rules(ABC):
         if inner is not None:
             self.elementwise("sigmoid", inner, d, lambda: self.result_of(result, ast.BinOp(left, ast.Div(), right)))
             return
-        if (soft := softmax_of(left, right)) is not None:
+        if (soft := softmax_of(self.made_of(left), right, left)) is not None:
             self.softmax(*soft, d, lambda: self.result_of(result, ast.BinOp(left, ast.Div(), right)))
             return
         shape = joined(d.shape, self.shape(right))

@@ -128,8 +128,18 @@ def _data(record: Record, adjoint: Floats, parameters: Ids) -> Iterator[str]:
     for ids in inputs(record):
         if any(is_parameter[level].any() for level in levels_of(record, RecordedArray(ids.shape, kept=ids))):
             continue  # one, or gathered from one
+        if _is_put_together(record, ids):
+            continue
         if adjoint[ids].any() and record.pool[ids].any():
             names_ = [name.removeprefix("_driver.") for name in arrays.all_of(ids)]
             plain = (name for name in names_ if name.isidentifier())
             named[clean(next(plain, arrays.of(ids)), 40)] = None
     yield from list(named)[:MOST_NAMED]
+
+
+def _is_put_together(record: Record, ids: Ids) -> bool:
+    """Whether an array was gathered from several others."""
+    maker = record.maker(int(ids.min()))
+    gathered = [one.ids() for one in record.operations[maker].operands] if maker >= 0 else []
+    ends = {int(end) for one in gathered if one.size for end in (one.min(), one.max())}
+    return len({(record.maker(one), record.leaf(one) if record.maker(one) < 0 else -1) for one in ends}) > 1

@@ -28,10 +28,38 @@ def reached(
     while missing := [n for n in reads_of([*first, *body]) if n in reach.hidden and n not in reach.known]:
         made = reach.make_known(missing[0])
         if made:
-            first.insert(0, made)
+            first[:0] = reach.all_renamed([made])
     unnamed = [DerivedLine(f"{n} = {text}", AGAIN, kind="init") for n, text in forward.flat.unnamed.items()]
     first = [*(line for line in unnamed if line.text.partition(" = ")[0] in reads_of([*first, *body])), *first]
-    return reach.all_renamed([*first, *body]), [*keeps, *reach.keeps]
+    return reach.all_renamed(_beside_readers(first, body)), [*keeps, *reach.keeps]
+
+
+def _beside_readers(first: Sequence[DerivedLine], lines: Sequence[DerivedLine]) -> list[DerivedLine]:
+    """The lines, and before each of what makes values known where the call begins that alone reads it; the others before all."""
+    body, left = list(lines), list[DerivedLine]()
+    for line in reversed(first):
+        names = stored_names(line.text)
+        readers = [one for one in body if names & names_in(one.text)]
+        if not readers or any(names & names_in(one.text) for one in left) or line.why != AGAIN:
+            left.insert(0, line)
+            continue
+        common = readers[0].calls
+        while any(one.calls[: len(common)] != common for one in readers):
+            common = common[:-1]
+        start = _start(body, common)
+        while common and body[start].text.startswith(" "):
+            common = common[:-1]
+            start = _start(body, common)
+        if not common:
+            left.insert(0, line)
+        else:
+            body.insert(start, replace(line, calls=common))
+    return [*left, *body]
+
+
+def _start(lines: Sequence[DerivedLine], calls: tuple[int, ...]) -> int:
+    """Where the lines of a call begin."""
+    return next(k for k, one in enumerate(lines) if one.calls[: len(calls)] == calls)
 
 
 AGAIN = "as in the forward pass"

@@ -26,6 +26,13 @@ class RoundsBegin:
         self._called: dict[ast.For, Called] = {}
         self.unpackings: dict[ast.For, dict[str, list[str]]] = {}
 
+    def call_again(self, loop: ast.For) -> str:
+        """The call of a function that is called again where a round begins, "" where there is none."""
+        if loop not in self._called:
+            return ""
+        call, statement = self._called[loop].call, self._called[loop].statement
+        return ast.unparse(statement if isinstance(statement, ast.Assign) and statement.value is call else call)
+
     def top(self, loop: ast.For, used: set[str]) -> Iterator[str]:
         """What a round begins with: what it iterates over, and what it makes again."""
         for entry, given in self.unpackings.get(loop, {}).items():
@@ -41,10 +48,6 @@ class RoundsBegin:
                 yield f"{name} = {entry}"
         made = [(self._forward.order[s], ast.unparse(s)) for s in again]
         yield from _read([text for _, text in sorted([*made, *remade])], used)
-        if call is not None:
-            statement = self._called[loop].statement
-            is_whole = isinstance(statement, ast.Assign) and statement.value is call
-            yield ast.unparse(statement if is_whole else call)
 
     def _is_given(self, statement: ast.stmt, given: set[str]) -> bool:
         """Whether a statement makes only what was unpacked: a name that has one value in a round."""

@@ -196,7 +196,7 @@ class ForwardValues:
             self.begin.remake(name, loop, one)
             return None
         stored = self._stored(name, loop, one, is_new)
-        if not stored and self._unpacked(name, loop, one, is_new):
+        if (not stored or self._is_of_an_object(stored, one)) and self._unpacked(name, loop, one, is_new):
             return None
         if not stored and is_new and isinstance(value, ast.Name):
             other = [
@@ -208,6 +208,11 @@ class ForwardValues:
             self.begin.remake(name, loop, one)
             return None
         return self.text(parsed(stored), statement) if stored else parsed(self.keeping.kept(name, loop, one, is_new))
+
+    def _is_of_an_object(self, stored: str, made: Definition) -> bool:
+        """Whether a value is made in a method of an object of each round, and what keeps it is none of that object's."""
+        calls = self._forward.flat.called_at.get(made.statement, [])
+        return bool(calls) and calls[0].receiver.endswith("]") and base(parsed(stored)) not in self._forward.flat.fields
 
     def _of_a_branch(self, loop: ast.For, made: Sequence[Definition]) -> ast.stmt | None:
         """The branch of a round in which all of these statements stand, on its one side or the other."""
