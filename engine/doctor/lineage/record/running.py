@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from engine.doctor.lineage.record.reading import Floats, Record, read
+from engine.doctor.lineage.record.windows import own_part
 from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import ProgramFile
@@ -60,7 +61,7 @@ class Runs:
             if not (folder / "record.json").exists():
                 return outcome, "nothing of the run was recorded"
             try:
-                return outcome, read(folder)
+                return outcome, own_part(read(folder))
             except InputError as damaged:
                 return outcome, str(damaged)
 
@@ -124,7 +125,7 @@ class Trials:
         seconds of computing."""
         with self._tried(texts, "tracing.runner", seconds, options, {}) as folder:
             try:
-                return None if folder is None else read(folder)
+                return None if folder is None else own_part(read(folder))
             except (OSError, InputError):
                 return None
 

@@ -29,6 +29,11 @@ def window(record: Record, begin: int, end: int) -> Record:
     )
 
 
+def own_part(record: Record) -> Record:
+    """The record without what modules of the program's own trained while they were imported."""
+    return window(record, int(record.outcome.get("begin") or 0), len(record.pool))
+
+
 def ends(record: Record) -> list[int]:
     """Where the rounds of a run end, at the latest."""
     times = [time for time, _ in record.rounds]

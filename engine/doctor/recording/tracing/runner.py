@@ -82,8 +82,9 @@ class Helpers:
     """Modules of the user's own are rewritten as they are imported: what lies below his folders, also through a link, and is not
     installed. `texts` of the job stand in the place of theirs."""
 
-    def __init__(self, job, sites, lines):
+    def __init__(self, job, sites, lines, importing):
         self.job = job
+        self.importing = importing
         self.roots = [os.path.realpath(r) for r in job["user"]]
         self.sites = sites
         self.lines = lines
@@ -115,7 +116,11 @@ class Helpers:
         if text is None:
             with open(file, "rb") as opened:
                 text = importlib.util.decode_source(opened.read())
-        run_text(text, file, module.__dict__, self.sites, self.lines)
+        self.importing(True)
+        try:
+            run_text(text, file, module.__dict__, self.sites, self.lines)
+        finally:
+            self.importing(False)
 
 
 def run_text(text, file, space, sites, lines):
@@ -178,7 +183,9 @@ def run(job):
 def followed(job, sites, lines, store):
     """Runs the program: how it ended, for `start`, and for the record."""
     main = plain.main_module(job)
-    helpers, before = Helpers(job, sites, lines), set(sys.modules)
+    updates = getattr(store, "updates", None)
+    importing = updates.importing if updates is not None else bool
+    helpers, before = Helpers(job, sites, lines, importing), set(sys.modules)
     sys.meta_path.insert(0, helpers)
     seeded()
     began = time.process_time()
@@ -194,6 +201,10 @@ def followed(job, sites, lines, store):
     ) as error:  # whatever ended the program, also a limit of time: what was recorded until then counts
         told["error"], outcome["ended"] = error, "exit" if isinstance(error, SystemExit) else "error"
     store.on = False
+    if updates is not None and store.rounds:
+        outcome["begin"] = updates.begin
+    elif updates is not None:
+        store.rounds = updates.others  # a program that does nothing but import
     outcome["seconds"] = time.process_time() - began
     outcome["modules"] = [name for name in sys.modules if name not in before and not helpers.has(name)]
     return told, outcome

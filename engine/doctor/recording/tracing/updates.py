@@ -37,6 +37,17 @@ class UpdateWatch:
         self.shapes = {}
         self.begun_on = set()
         self.round_on = set()
+        self.imports = 0
+        self.others = []
+        self.begin = 0
+
+    def importing(self, begins):
+        """A module of the user's own begins to be imported, or is: what it trains by itself is not what the program trains. `begin` is the
+        number with which that starts."""
+        self.imports += 1 if begins else -1
+        if self.others and not self.imports:
+            self.store.on = True
+            self.begin = self.store.n
 
     def read(self, root, shape):
         """An array takes part in an operation. Only called for what came from outside, and for what was stepped."""
@@ -58,13 +69,16 @@ class UpdateWatch:
 
     def complete(self, root):
         """A round is complete."""
-        self.store.rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
+        rounds = self.others if self.imports else self.store.rounds
+        rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
         self.generation += 1
         self.shapes = {}
         self.begun_on = set()
         self.round_on = set()
-        if self.stops and (len(self.store.rounds) >= self.rounds or self.store.n > ENOUGH):
-            raise Stop()
+        if self.stops and (len(rounds) >= self.rounds or self.store.n > ENOUGH):
+            if not self.imports:
+                raise Stop()
+            self.store.on = False  # until the module is imported
 
     def step(self, old, new):
         """`new` (the same one where it was written in place) is `old` with something added."""
