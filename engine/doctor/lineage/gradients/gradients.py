@@ -26,11 +26,13 @@ MOST_OPERATIONS = 200
 
 @dataclass(eq=False)
 class Walk:
-    """What was found on the way back from a step: `found` the ids of gradients that are right, `other` the operations that explain
+    """What was found on the way back from a step: `found` the ids of gradients that are right, `small` those of two numbers at most, which
+    agree up to some factor easily, `other` the operations that explain
     nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place, `asked` of
     which ranges of numbers it was asked whether the loss was made from any of them, and the answers."""
 
     found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
+    small: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])
     foreign: list[int] = field(default_factory=list[int])
     states: list[int] = field(default_factory=list[int])
@@ -87,6 +89,8 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
     if match is not None and match.right and (len(ids) > 2 or depth == 0):
         walk.found.append((ids, match))
         return
+    if match is not None and match.right and len(places) == len(target.right):
+        walk.small.append((ids, match))
     if any(np.array_equal(ids, own[places]) for own in target.own):
         walk.penalty = True
         return

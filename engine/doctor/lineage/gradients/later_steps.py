@@ -3,7 +3,7 @@ round is not by that of its own. And of steps that were not seen: the loss was m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.matching import compared
@@ -80,18 +80,37 @@ def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
 
 def by_a_number(record: Record, loss: ChosenLoss) -> list[str]:
     """A sentence on each array of several numbers that moves the loss and is changed by one number as a whole, as `W -= rate` does."""
-    forward, names, told = forward_of(record, loss), ArrayNames(record), dict[int, str]()
+    names = ArrayNames(record)
+    steps = [o for o in _by_one_number(record, loss, names) if record.pool[o.operands[1].first]]
+    lines = {names.of(o.operands[0].ids()): record.lines[o.line].number for o in reversed(steps)}
+    return [f"{name}: {BY_A_NUMBER.format(line)}" for name, line in lines.items()]
+
+
+def by_zero(record: Record, loss: ChosenLoss) -> list[ComparedGradient]:
+    """The arrays of several numbers that move the loss and are stepped by a single 0: their gradient is zero, as nothing was added."""
+    names, made = ArrayNames(record), dict[int, ComparedGradient]()
+    for operation in _by_one_number(record, loss, names):
+        own, by = (r.ids().ravel() for r in operation.operands)
+        if not record.pool[by[0]]:
+            line, right = record.lines[operation.line].number, adjoint_of(record, loss)[own]
+            row = ComparedGradient(names.of(own), line, "zero", None, own, by, right)
+            made.setdefault(int(own[0]), row)
+    return list(made.values())
+
+
+def _by_one_number(record: Record, loss: ChosenLoss, names: ArrayNames) -> Iterator[RecordedOperation]:
+    """Where an array of several numbers that moves the loss is changed by one number as a whole."""
+    forward = forward_of(record, loss)
     for operation in record.operations:
         if operation.name not in ("add", "subtract") or operation.size < 2 or forward[operation.start]:
             continue
         own, by = operation.operands
-        if own.size != operation.size or by.size != 1 or not forward[own.first] or own.first in told:
+        if own.size != operation.size or by.size != 1 or not forward[own.first]:
             continue
         levels = levels_of(record, own)
         is_step = operation.parameters == IN_PLACE or names.bound_again(levels, operation)
         if levels and is_step and adjoint_of(record, loss)[own.ids()].any():
-            told[own.first] = f"{names.of(own.ids())}: {BY_A_NUMBER.format(record.lines[operation.line].number)}"
-    return list(told.values())
+            yield operation
 
 
 def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:

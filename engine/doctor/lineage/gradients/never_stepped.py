@@ -17,6 +17,7 @@ from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of, without_targets
 
 NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
+NO_MOVE = "no update steps it, and dL/d(it) is zero"
 
 
 def never_stepped(
@@ -45,7 +46,8 @@ def never_stepped(
     moving = [ids for ids in weights if adjoint[ids].any()]
     made = [row for ids in moving if (row := rows.get(int(ids[0]))) is not None and row.status != "not compared"]
     seen = {int(row.own[0]) for row in made}
-    return made, [f"{names.of(ids)}: {NO_GRADIENT}" for ids in moving if int(ids[0]) not in seen]
+    left = [(ids, NO_GRADIENT if adjoint[ids].any() else NO_MOVE) for ids in weights if int(ids[0]) not in seen]
+    return made, [f"{names.of(ids)}: {why}" for ids, why in left]
 
 
 def _is_read(record: Record, ids: Ids) -> bool:

@@ -78,7 +78,7 @@ def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
     if not any(row.update is not None and len(row.own) > 1 for row in rows):
         return
     for row in rows:
-        if row.update is None:
+        if row.update is None and row.status != "zero":
             yield Remark("never-updated", seen.first_read(row.own), f"{row.name} has a gradient, and is never updated")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.carry_back import carried_back, reached, reached_by_each, touched
-from engine.doctor.lineage.record.matching import Agreement, compared
+from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.record.updates import Step
 from engine.doctor.recording.calls.driven import LOSS
@@ -259,8 +259,13 @@ def _differences(
             continue  # 1 - p, of a derivative
         if moving[1] and target.size > 1 and (target.of(record.pool) == 1.0).all():
             continue  # np.ones(H) - z, of a gate
-        values = np.broadcast_to(target.of(record.pool), operation.shape) * (-1.0 if operation.name == "add" else 1.0)
-        is_one = target.size == 1 and record.maker(target.first) < 0 and abs(float(values.flat[0])) == 1.0 and moving[0]
+        out, factor = _unscaled(record, out)
+        values = np.broadcast_to(target.of(record.pool), operation.shape) / (
+            -factor if operation.name == "add" else factor
+        )
+        is_one = (
+            target.size == 1 and record.maker(target.first) < 0 and moving[0] and same(abs(float(values.flat[0])), 1.0)
+        )
         if is_one and (_is_written(record, target.first) or _is_part(record, out)):
             _one_taken_off(record, k, out, pairs)
         elif operation.name == "subtract" and out.shape == operation.shape and (target.size > 1 or out.size == 1):
@@ -269,7 +274,17 @@ def _differences(
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
         if len(pairs) > before:
             back[operation.start : operation.stop] = True
-    return list(pairs.values())
+    return _without_inner(record, list(pairs.values()))
+
+
+def _without_inner(
+    record: Record, pairs: Sequence[tuple[RecordedArray, Floats, int]]
+) -> list[tuple[RecordedArray, Floats, int]]:
+    """Without what another line takes a given array from and the outputs were made of: `candidate - state`, with a first state of zeros."""
+    lines = [record.operations[k].line for _, _, k in pairs]
+    outputs = [out for (out, _, _), line in zip(pairs, lines, strict=True) if line == lines[0]]
+    inner = reached(record, outputs) if len(set(lines)) > 1 else np.zeros(len(record.pool), bool)
+    return [pair for pair, line in zip(pairs, lines, strict=True) if line == lines[0] or not inner[pair[0].ids()].any()]
 
 
 def without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
@@ -327,6 +342,25 @@ def _settled(record: Record, reference: RecordedArray) -> RecordedArray | None:
         else:
             break
     return RecordedArray(ids.shape, kept=np.ascontiguousarray(ids)) if ids.size else None
+
+
+def _unscaled(record: Record, reference: RecordedArray) -> tuple[RecordedArray, float]:
+    """What an array is a multiple of, as in `p / N - y / N`, and the number by which it was multiplied; else the array itself, and 1."""
+    ids = reference.ids()
+    makers = np.unique(record.makers(ids.ravel()))
+    operation = record.operations[int(makers[0])] if len(makers) == 1 and makers[0] >= 0 else None
+    if operation is None or operation.name not in ("multiply", "divide"):
+        return reference, 1.0
+    operands = operation.operands
+    first = operation.name == "multiply" and operands[0].size < operands[1].size
+    number, whole = operands if first else operands[::-1]
+    value = float(record.pool[number.first])
+    if number.size > 1 or whole.size != operation.size or record.maker(number.first) >= 0 or not value:
+        return reference, 1.0
+    ids = whole.ids().ravel()[ids - operation.start]
+    return RecordedArray(
+        ids.shape, kept=np.ascontiguousarray(ids)
+    ), value if operation.name == "multiply" else 1 / value
 
 
 def _name(event: RecordedEvent) -> str:

@@ -67,7 +67,7 @@ class RightValues:
                 self.add(SLOPES[operation.name](operation.result.of(record.pool)))
 
     def _of_all(self, adjoint: Floats, forward: NDArray[np.bool_]) -> None:
-        """dL/d(each forward value)."""
+        """dL/d(each forward value), and of each part of one that the backward pass reads, as a step's row of an array of all."""
         done: set[tuple[int, int]] = set()
         for event in self.record.events:
             value = event.value
@@ -78,6 +78,12 @@ class RightValues:
         for operation in self.record.operations:
             if forward[operation.start : operation.stop].any():
                 self.add(adjoint[operation.start : operation.stop].reshape(operation.shape))
+            elif self.parts:
+                for value in operation.operands:
+                    key = (value.first, value.size)
+                    if value.size > 1 and key not in done and forward[value.first]:
+                        done.add(key)
+                        self.add(adjoint[value.ids()])
 
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)

@@ -19,6 +19,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     """One common factor over all gradients is a convention, a factor on some is a mistake."""
     conventions: list[str] = []
     direct = [r for r in rows if r.status == "right" and r.match is not None]
+    rows = [_clipped(row, direct) for row in rows]
     made = list(rows)
     factor = gradients.common([r.match.factor for r in direct if r.match])
     odd = [r for r in direct if r.match and factor is not None and not same(r.match.factor, factor)]
@@ -55,6 +56,15 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
         if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
             made = [replace(r, reason=ADDED) if r in steps else r for r in made]
     return made, conventions
+
+
+def _clipped(row: ComparedGradient, direct: Sequence[ComparedGradient]) -> ComparedGradient:
+    """A gradient of two numbers at most that is right before a clip, with the factor of the others, as right."""
+    if row.status != "wrong" or row.walk is None or not row.walk.clipped:
+        return row
+    factor = _reference([r.bare.factor for r in direct if r.bare is not None and len(r.own) > ONE])
+    found = [(ids, match) for ids, match in row.walk.small if factor is not None and same(match.factor, factor)]
+    return replace(row, status="right", match=None, gradient=found[0][0], bare=found[0][1]) if found else row
 
 
 def _without_other_optimizers(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.gradients.later_steps import by_a_number, dropped, not_seen, reused
+from engine.doctor.lineage.gradients.later_steps import by_a_number, by_zero, dropped, not_seen, reused
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.stepped import MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
@@ -82,6 +82,9 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         and (why := not_seen(whole.record or record, whole.loss, whole.compared))
     ):
         return replace(whole, verdict="undecided", compared=(), reason=why)
+    first = made[0]
+    if whole.verdict == "right" and first.record and first.loss and (zeros := by_zero(first.record, first.loss)):
+        return replace(whole, verdict="wrong", compared=(*whole.compared, *zeros), record=first.record, round=0)
     if whole.verdict == "right" and made[0].record is not None:
         left += dropped(record, made[0].record, made[0].compared)
         left += by_a_number(made[0].record, made[0].loss) if made[0].loss is not None else []
@@ -115,7 +118,7 @@ def _whole(record: Record, verdict: RunVerdict, compared_: Sequence[Ids]) -> Run
 
 
 def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
-    """Of several rounds the wrong one; of right ones the first, with what was zero there compared in another."""
+    """Of several rounds the wrong one; of right ones the first, with what was zero or was not seen there compared in another."""
     last = rounds[-1]
     if last.verdict == "wrong" or len(rounds) == 1:
         return last
@@ -132,6 +135,8 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
         ]
         if found:
             rows[rows.index(row)] = replace(found[0], name=row.name)
+    seen = {row.line for row in rows}
+    rows += [row for row in rounds[1].compared if row.line not in seen and row.update is not None]
     left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
     verdict = "undecided" if left or not rows else "right"
     said = tuple(dict.fromkeys(sentence for v in rounds for sentence in v.conventions))
@@ -162,8 +167,11 @@ def of_round(
     steps = found(record, names)
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken, same_as)
-    used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for group in steps for s in group if s.sure])
-    tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)  # no step is made from the loss
+    by = [s.by for group in steps for s in group if s.sure]
+    # no step is made from the loss, and the loss is made from no step
+    used = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in by])
+    used |= loss.depending(record, [ids for ids in by if ids.size > 1])  # `loss -= log(p)` looks like a step
+    tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)
     compare: GradientRows = SteppedRows(record, steps, names)
     trusted = same_as is not None or bool(taken)
     best = _best(record, tried, compare, trusted)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, verdict_on
+from engine.doctor.lineage.gradients.never_stepped import never_stepped
+from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, statuses, verdict_on
 
 UPDATE = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
 BOUND = "    U, V, b, c = U - 0.1 * grads[0], V - 0.1 * grads[2], b - 0.1 * grads[3], c - 0.1 * grads[4]\n    {} = W - 0.1 * grads[1]\n"
@@ -38,13 +39,44 @@ def test_a_gradient_that_is_used_again_in_the_next_round_is_not_that_round_s(tmp
     assert len(verdict.not_compared) == 5
 
 
+ONE_LEFT_OUT = UPDATE.replace("(U, W, V, b, c), grads)", "(U, V, b, c), [g for k, g in enumerate(grads) if k != 1])")
+
+
 def test_a_weight_that_is_changed_by_one_number_is_not_stepped_by_its_gradient(tmp_path: Path) -> None:
-    one_left_out = UPDATE.replace(
-        "(U, W, V, b, c), grads)", "(U, V, b, c), [g for k, g in enumerate(grads) if k != 1])"
-    )
     for step in ("    W -= 0.1\n", "    W = W - 0.1\n"):
-        text = changed(TAGGER, (UPDATE, one_left_out + step))
+        text = changed(TAGGER, (UPDATE, ONE_LEFT_OUT + step))
         verdict = verdict_on(tmp_path, text, rounds=2)
         assert verdict.verdict == "undecided"
         told = f"W: line {line_of(text, step.strip())} changes all of it by the same number, which is no gradient"
         assert verdict.not_compared == (told,)
+
+
+def test_a_weight_that_is_stepped_by_a_single_zero_has_a_gradient_that_is_zero(tmp_path: Path) -> None:
+    """As where its gradient begins with 0, and is added up at steps that this sample does not have."""
+    verdict = verdict_on(tmp_path, changed(TAGGER, (UPDATE, ONE_LEFT_OUT + "    W -= 0.1 * 0\n")), rounds=2)
+    assert verdict.verdict == "wrong"
+    assert statuses(verdict) == {"U": "right", "W": "zero", "V": "right", "b": "right", "c": "right"}
+
+
+def test_weights_through_which_nothing_moves_the_loss_are_left_uncompared(tmp_path: Path) -> None:
+    """Behind read-out weights of zero, which alone are stepped, dL/d(every other weight) is zero."""
+    verdict = verdict_on(tmp_path, changed(TAGGER, ("rng.randn(K, H) * 0.5\n", "np.zeros((K, H))\n")), rounds=2)
+    first = verdict.rounds[0]
+    assert first.record is not None and first.loss is not None
+    _, left = never_stepped(first.record, None, first.loss, [row for row in first.compared if row.name == "V"])
+    assert "b: no update steps it, and dL/d(it) is zero" in left
+
+
+def test_what_an_imported_module_trains_by_itself_is_not_what_the_program_trains(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(TAGGER + "size = 4\n")
+    wrong = changed(
+        TAGGER,
+        ("import numpy as np", "import numpy as np\nfrom other import size"),
+        ("D, H, K, T = 3, 4,", "D, H, K, T = 3, size,"),
+    )
+    verdict = verdict_on(tmp_path, changed(wrong, ("later = W.T @ dz", "later = W @ dz")), rounds=1)
+    assert verdict.verdict == "wrong"
+    assert verdict.record is not None
+    assert {verdict.record.lines[row.update.line].file for row in verdict.compared if row.update} == {"program.py"}
+    only = verdict_on(tmp_path, "import other\n", rounds=1)
+    assert only.verdict == "right"
