@@ -46,7 +46,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "每一步各存各的值：用列表，或每步一个对象",
     ),
     "recurrence-dropped": (
-        "没有任何梯度从一步流回前一步",
+        "这一行没有让任何梯度流回前一步",
         "把这一步的 dz 乘以转置的循环权重，传给前一步",
     ),
     "recurrence-skips-derivative": (

@@ -6,12 +6,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import combinations, islice
 
 from engine.doctor.lineage.record.reading import Record
+from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.around.loops import holds
 from engine.doctor.mending.edits.expression_text import text_of
-from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.mending.trials.places import EditPlace, with_anothers
 from engine.doctor.mending.trials.proposal import Proposal, instead
 
 FEW = 8
@@ -202,6 +203,57 @@ def interchanged(places: Sequence[EditPlace]) -> Iterator[Proposal]:
                 yield instead(
                     place.file, place.statement, pair[0], "variable", others=((other, pair[1]),), all_wrong=True
                 )
+
+
+def exchanged(texts: Mapping[str, str], verdict: RunVerdict, places: Sequence[EditPlace]) -> Iterator[Proposal]:
+    """Two names or entries in each other's place, where a weight gets the gradient of another one: in lists that a loop goes through
+    together, first those whose entries are called after the other's, or among those to which a function's results are given."""
+    pairs = list(dict.fromkeys((_plain(row.name), _plain(other.name)) for row, other in with_anothers(verdict)))
+    lists = [found for file, text in texts.items() for pair in pairs for found in _listed(file, ast.parse(text), *pair)]
+    yield from (proposal for crossed, proposal in lists if crossed)
+    for place in places if pairs else ():
+        match place.statement:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call):
+                for k, j in combinations(range(len(targets)), 2):
+                    whole = ast.Tuple(_exchanged(targets, k, j), ast.Store())
+                    made = text_of(ast.Assign([whole], call, lineno=0))
+                    yield instead(place.file, place.statement, made, "exchanged")
+            case _:
+                pass
+    yield from (proposal for crossed, proposal in lists if not crossed)
+
+
+def _plain(name: str) -> str:
+    """The name without the number that tells several of one name apart."""
+    return name.partition(" (")[0]
+
+
+def _listed(file: str, tree: ast.Module, one: str, other: str) -> Iterator[tuple[bool, Proposal]]:
+    """Lists that loops go through together, one of which has both names, with the two entries there exchanged; and whether these are called
+    after each other's: `dV` where the weight is U, and `dU` where it is V."""
+    together = [n.iter.args for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.iter, ast.Call)]
+    for arguments in together:
+        lists = [n for n in arguments if isinstance(n, (ast.List, ast.Tuple))]
+        entries = [[text_of(e) for e in each.elts] for each in lists]
+        named = next((own for own in entries if one in own and other in own), None)
+        if named is None:
+            continue
+        k, j = named.index(one), named.index(other)
+        for own, each in zip(entries, lists, strict=True):
+            if max(k, j) < len(own):
+                crossed = other in own[k] and one in own[j] and one not in own[k] and other not in own[j]
+                yield crossed, _swapped(file, each, k, j)
+
+
+def _swapped(file: str, whole: ast.List | ast.Tuple, k: int, j: int) -> Proposal:
+    """Two entries of a list in each other's place."""
+    made = text_of(type(whole)(_exchanged(whole.elts, k, j), ast.Load()))
+    at = ast.copy_location(ast.Expr(whole), whole)
+    return Proposal(file, at, whole, made, "exchanged", text_of(whole), made)
+
+
+def _exchanged(entries: Sequence[ast.expr], k: int, j: int) -> list[ast.expr]:
+    return [entries[{k: j, j: k}.get(n, n)] for n in range(len(entries))]
 
 
 def _with_each_others(one: ast.stmt, other: ast.stmt) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -238,7 +239,19 @@ def _divided_as_the_loss(
 def stored_elsewhere(places: Sequence[EditPlace]) -> list[Proposal]:
     """What is put into an array at another index: no value shows it. First where no right gradient is made."""
     first = sorted([p for p in places if not p.given], key=lambda place: not place.apart)
-    return [of_edit(p, e) for p in first for e in edits.stored_elsewhere(p.statement, p.atoms)]
+    turned = [
+        instead(p.file, p.statement, made, "index") for p in first if (made := _shifted_the_other_way(p.statement))
+    ]
+    return turned + [of_edit(p, e) for p in first for e in edits.stored_elsewhere(p.statement, p.atoms)]
+
+
+def _shifted_the_other_way(statement: ast.stmt) -> str:
+    """The statement with all but the first where it has all but the last, and the other way round; "" where it has not both."""
+    late, early = "1:", ":-1"
+    text = text_of(statement)
+    if not all(re.search(rf"[\[ ]{part}[],]", text) for part in (late, early)):
+        return ""
+    return re.sub(rf"(?<=[\[ ])({late}|{early})(?=[],])", lambda m: early if m[0] == late else late, text)
 
 
 def turned_round(places: Sequence[EditPlace]) -> Iterator[Proposal]:
@@ -252,6 +265,30 @@ def turned_round(places: Sequence[EditPlace]) -> Iterator[Proposal]:
             if root not in ("np", "numpy"):
                 old, made = text_of(place.statement), f"{text_of(call)}[::-1]"
                 yield Proposal(place.file, place.statement, call, made, "index", old, old.replace(text_of(call), made))
+
+
+def of_floats(texts: Mapping[str, str], *, stated: bool) -> Iterator[Proposal]:
+    """Arrays that are made as whole numbers, where that is `stated`, or like another one: of floats, which keep what is added to them."""
+    for file, text in texts.items():
+        for statement in [n for n in ast.walk(ast.parse(text)) if isinstance(n, (ast.Assign, ast.AnnAssign))]:
+            for call in [n for n in ast.walk(statement) if isinstance(n, ast.Call)]:
+                made = _of_floats(call, stated)
+                if made:
+                    old = text_of(statement)
+                    mended = old.replace(text_of(call), made)
+                    yield Proposal(file, statement, call, made, "", old, mended, "whole-number-array")
+
+
+def _of_floats(call: ast.Call, stated: bool) -> str:
+    """The call that makes the same array of floats; "" where it makes one of floats, or nothing new."""
+    name = text_of(call.func).rpartition(".")[2]
+    known = next((k for k in call.keywords if k.arg == "dtype"), None)
+    if name.removesuffix("_like") not in ("zeros", "ones", "empty", "full") or stated != (known is not None):
+        return ""
+    if known is None:
+        return f"{text_of(call)[:-1]}, dtype=float)" if name.endswith("_like") else ""
+    others = [*map(text_of, call.args), *(text_of(k) for k in call.keywords if k is not known)]
+    return f"{text_of(call.func)}({', '.join([*others, 'dtype=float'])})" if "int" in text_of(known.value) else ""
 
 
 def handed_on(places: Sequence[EditPlace]) -> list[Proposal]:

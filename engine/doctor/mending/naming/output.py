@@ -42,7 +42,8 @@ def of_exchange(c: Correction) -> str:
     """A product the other way round is the transposed one; a difference has the other sign."""
     if re.search(r"@|dot|outer|matmul", c.old):
         return "dwa-transposed" if c.row is not None else ""
-    return "delta-sign" if c.roles is not None and all(_is_output(c, r) for r in read_by(c.before)) else ""
+    is_delta = " - " in c.old and c.roles is not None and all(_is_output(c, r) for r in read_by(c.before))
+    return "delta-sign" if is_delta else ""
 
 
 def _is_output(c: Correction, array: RecordedArray) -> bool:

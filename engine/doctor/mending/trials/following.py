@@ -20,6 +20,8 @@ ExpressionRow = tuple[str, str, bool]
 
 MADE, PUT = "__rt_made__", "__rt_0__"
 """What a statement's expression makes, and what is put somewhere of that."""
+ASIDE = "__rt_aside_"
+"""How the names begin of what later statements make of other things: it is made anew, but tells nothing."""
 FURTHEST = 16
 """So many statements are looked at."""
 
@@ -86,6 +88,10 @@ def _statement(statement: ast.stmt, known: dict[str, str]) -> Iterator[Expressio
         whole = _of_it(cast("ast.expr", _Put(MADE, own).visit(value)), known)
         if whole is None:
             known.pop(text_of(target), None)
+            if not isinstance(statement, ast.AugAssign) and is_atom(target):
+                name = f"{ASIDE}{len(known)}_{statement.lineno}__"
+                yield _in_terms(own, known)[0], name, False
+                known[text_of(target)] = name
             continue
         added = isinstance(statement, ast.AugAssign) and isinstance(statement.op, (ast.Add, ast.Sub))
         if added and (text := _of_it(own, known)) is not None:
@@ -96,10 +102,15 @@ def _statement(statement: ast.stmt, known: dict[str, str]) -> Iterator[Expressio
 
 
 def _of_it(expression: ast.expr, known: Mapping[str, str]) -> str | None:
-    """The expression in terms of what was made; None where it reads nothing of it."""
+    """The expression in terms of what was made; None where it reads nothing of it but, at most, what was made aside."""
+    text, found = _in_terms(expression, known)
+    return text if any(not name.startswith(ASIDE) for name in found) else None
+
+
+def _in_terms(expression: ast.expr, known: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The expression with the names of what was made, and these names."""
     named = _Named(known)
-    text = text_of(named.visit(_read(expression)))
-    return text if named.found else None
+    return text_of(named.visit(_read(expression))), named.found
 
 
 def _read(expression: ast.expr) -> ast.expr:
@@ -111,13 +122,13 @@ class _Named(ast.NodeTransformer):
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self.known = known
-        self.found = False
+        self.found = list[str]()
 
     def visit(self, node: ast.AST) -> ast.AST:
         name = self.known.get(text_of(node)) if is_atom(node) else None
         if name is None:
             return self.generic_visit(node)
-        self.found = True
+        self.found.append(name)
         return ast.Name(name, ast.Load())
 
 

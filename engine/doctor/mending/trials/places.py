@@ -84,15 +84,21 @@ def again(places: Sequence[EditPlace], texts: Mapping[str, str]) -> list[EditPla
 def _mistaken(verdict: RunVerdict) -> set[UserLine]:
     """Lines that step an array by the gradient of another one."""
     assert verdict.record is not None
-    record, found = verdict.record, set[UserLine]()
+    lines = verdict.record.lines
+    rows = [row for row, _ in with_anothers(verdict)]
+    return {lines[row.update.line] if row.update is not None else UserLine("", row.line) for row in rows}
+
+
+def with_anothers(verdict: RunVerdict) -> Iterator[tuple[ComparedGradient, ComparedGradient]]:
+    """What is stepped by, or given, the gradient of another array of its size, with that one."""
+    assert verdict.record is not None
+    pool = verdict.record.pool
     for row in [r for r in verdict.compared if r.status == "wrong"]:
-        given = record.pool[row.gradient]
         for other in verdict.compared:
             if other is not row and len(other.own) == len(row.own) > 2:
-                match = compared(given, other.right)
-                if match is not None and match.right:
-                    found.add(record.lines[row.update.line] if row.update is not None else UserLine("", row.line))
-    return found
+                matches = (compared(pool[ids], other.right) for ids in row.made_of())
+                if any(match is not None and match.right for match in matches):
+                    yield row, other
 
 
 def _given_lines(record: Record, verdict: RunVerdict) -> tuple[set[UserLine], set[UserLine]]:

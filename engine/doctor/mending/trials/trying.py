@@ -17,7 +17,7 @@ from engine.doctor.lineage.record.reading import Record, UserLine
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.record.updates import ArrayNames, found
 from engine.doctor.lineage.record.windows import ends, window
-from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending.edits.expression_text import text_of
@@ -77,7 +77,7 @@ class Trial:
                 return None
             texts = proposal.applied(self.texts)
             right = self.makes_right(texts)
-            if self._makes_a_number(proposal):
+            if self._makes_a_number(proposal) or self._takes_other_data(proposal):
                 continue
             if right:
                 return proposal
@@ -97,6 +97,17 @@ class Trial:
 
         assigns = isinstance(proposal.part, ast.Assign) and proposal.made != "pass"
         return assigns and has_arrays(self.record) and not has_arrays(self.after)
+
+    def _takes_other_data(self, proposal: Proposal) -> bool:
+        """Whether a loop that runs over something else is one of the training: another forward pass shows nothing of this one."""
+        is_loop = isinstance(proposal.part, ast.expr) and isinstance(proposal.statement, (ast.For, ast.While))
+        first = self.verdict.rounds[0].loss if self.verdict.rounds else self.verdict.loss
+        return (
+            is_loop
+            and self.after is not None
+            and first is not None
+            and not _begin_alike(self.record, self.after, first)
+        )
 
     def told(self, proposal: Proposal) -> list[Blamed]:
         """The lines of a change, which was run last, under the mistake's name."""
@@ -143,6 +154,8 @@ class Trial:
             return False  # right only by another reading
         if is_by_scale(verdict) and not all(_is_once(row) for row in again.compared if row.status == "right"):
             return False  # another multiple
+        if not _keeps_scale(again.compared, verdict):
+            return False  # a multiple in the place of what is right
         self.repaired = _repaired(again.compared, verdict)
         return again.verdict != "wrong" and _settles(again.compared, verdict)
 
@@ -164,7 +177,17 @@ def _settles(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
 
 def _is_once(row: ComparedGradient) -> bool:
     """Whether a gradient is dL/d(it), and not a multiple of it."""
-    return row.match is not None and same(abs(row.match.factor), 1.0)
+    match = row.bare if row.bare is not None and row.bare.right else row.match
+    return match is not None and same(abs(match.factor), 1.0)
+
+
+def _keeps_scale(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
+    """Whether gradients that are dL/d(it) stay so, where no more of them are multiples of it: the factor is the mistake then."""
+    once, scaled = set[str](), set[str]()
+    for row in verdict.compared:
+        if row.status == "right":
+            (once if _is_once(row) else scaled).add(row.name)
+    return len(once) < len(scaled) or all(_is_once(row) for row in rows if row.name in once)
 
 
 def _repaired(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> frozenset[str]:
@@ -188,7 +211,7 @@ class KnownRight:
 
     def rejects(self, record: Record) -> bool:
         """Whether an update of this run is surely wrong: it is cheaper than to judge the run."""
-        if not self.usable or not self._is_same(record):
+        if not self.usable or not _begin_alike(self.record, record, self.loss):
             return False
         part = window(record, 0, next(iter(ends(record))))
         names = ArrayNames(part, {})
@@ -197,14 +220,14 @@ class KnownRight:
         rows = SteppedRows(part, found(part, names), names)(self.loss, lambda: adjoint, forward, _none_wrong)
         return rows is None or any(row.status in ("wrong", "zero") for row in rows) or not _settles(rows, self.verdict)
 
-    def _is_same(self, record: Record) -> bool:
-        """Whether the forward pass made the same numbers."""
-        if len(record.pool) < self.size:
-            return False
-        old, new = (r.starts[: int(r.starts.searchsorted(self.size))] for r in (self.record, record))
-        return np.array_equal(old, new) and np.array_equal(
-            self.record.pool[: self.size], record.pool[: self.size], equal_nan=True
-        )
+
+def _begin_alike(one: Record, other: Record, loss: ChosenLoss) -> bool:
+    """Whether two runs made the same numbers until a loss of the first one."""
+    size = 1 + int(loss.ids.max(initial=0))
+    if len(other.pool) < size:
+        return False
+    old, new = (record.starts[: int(record.starts.searchsorted(size))] for record in (one, other))
+    return np.array_equal(old, new) and np.array_equal(one.pool[:size], other.pool[:size], equal_nan=True)
 
 
 def _none_wrong(right: int, bad: int, most: int) -> bool:

@@ -2,6 +2,6 @@ from engine.doctor.mistakes.mistake import Mistake
 
 MISTAKE = Mistake(
     "exchanged",
-    "two operands are exchanged",
+    "two operands or entries are exchanged",
     "exchange them back",
 )

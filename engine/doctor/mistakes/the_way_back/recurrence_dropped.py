@@ -2,7 +2,7 @@ from engine.doctor.mistakes.mistake import Example, Mistake
 
 MISTAKE = Mistake(
     "recurrence-dropped",
-    "nothing flows back from a step to the one before",
+    "by this line nothing flows back to the step before",
     "hand the step's dz on to the step before, times the transposed recurrent weights",
     Example(
         "loop",

@@ -170,7 +170,7 @@ class Probes:
         """The edits that make sense here: compiled, with shapes that agree where they must."""
         shape, made = line.values.shape, []
         for number, (text, same, checked, makes, place) in enumerate(line.rows):
-            if same and (shape(same[0]) is None or shape(same[0]) != shape(same[1])):
+            if same and not _fit(line.values, *same):
                 continue
             edit = ProbedEdit(number, text, compiled(text), checked, makes, place)
             if edit.code is not None:
@@ -179,7 +179,8 @@ class Probes:
                 edit.count, edit.late = 1, True
                 line.late.append(edit)  # it calls what must not be called twice
         known = [(a, shape(a)) for a in line.atoms if shape(a) or _is_part(line.values.value(a))]
-        known += [("(1 - %s)" % a, ()) for a, one in known if one == ()]  # the rest, of a part: a leaky unit has both
+        # the rest, of a part: a leaky unit has both, and so has a mask
+        known += [("(1 - %s)" % a, one) for a, one in known if one == () or _is_mask(line.values.value(a))]
         for number, (template, inner, alone, makes, place) in enumerate(line.holes):
             codes = {sign: compiled(template % (" %s %s" % (sign, TERM))) for sign in "+-*"}
             for term in terms(known, shape(inner), alone) if shape(inner) is not None else ():
@@ -201,9 +202,22 @@ class Probes:
         ]
 
 
+def _fit(values, one, other):
+    """Whether one may stand for the other: of the same shape, or for the single 0 with which a carry begins."""
+    shapes = values.shape(one), values.shape(other)
+    if None in shapes:
+        return False
+    return shapes[0] == shapes[1] or (shapes[0] == () and float(values.value(one)) == 0)
+
+
 def _is_part(value):
     """Whether it is a single number between 0 and 1, as the rate of a leaky unit is."""
     return np.shape(value) == () and np.asarray(value).dtype.kind == "f" and 0 < abs(float(value)) < 1
+
+
+def _is_mask(value):
+    """Whether all its numbers are 0 or 1, as those by which padded steps are left out."""
+    return value is not None and value.size > 0 and bool(((value == 0) | (value == 1)).all())
 
 
 class Inserter(ast.NodeTransformer):

@@ -32,13 +32,14 @@ def test_statements_that_read_it_are_expressions_in_what_was_made() -> None:
     places = _places()
     (path,), (rows,) = following(places["d = up[t] + back"])
     assert path == ("value",)
-    texts = [text for text, _, _ in rows]
-    names = [name for _, name, _ in rows if name]
+    aside = [row for row in rows if "up" in row[0]]
+    texts = [text for text, _, _ in rows if "up" not in text]
+    names = [name for text, name, _ in rows if name and "up" not in text]
     assert texts[0] == "__rt_made__"
     assert texts[1] == f"{names[0]} * s[t]"
     assert f"{names[1]} @ W.T" in texts
     assert f"{names[1]} @ W" in texts
-    assert not any("up" in text for text in texts)
+    assert [(text, checked) for text, _, checked in aside] == [("3 * up[t]", False)]  # made anew for those that read it
     ((again, _),) = in_next_round(places["back = d @ W"], places["d = up[t] + back"])
     assert f"up[t] + {again[0][1]}" in [text for text, _, _ in again]
 
@@ -55,6 +56,17 @@ def test_the_next_round_reads_what_the_rest_of_this_one_has_made_of_it() -> None
     stored = rest.stored(dz * f, {}, known)
     _, made = rest.rights(stored, lambda _: False, {}, known)
     assert next_round.rights(stored, lambda v: bool((v == 4).all()), {}, {**known, **made})[0] == 2
+
+
+def test_what_else_the_next_round_makes_is_made_anew_there() -> None:
+    text = "for t in steps:\n    dh = up[t] + dh\n    ds = dc + dh * s[t]\n    dc = ds * f\n    dh = ds @ W\n"
+    begin, _, middle, _ = statements("mine.py", ast.parse(text))
+    ((again, _),) = in_next_round(middle, begin)
+    up, s, W = np.arange(2.0), np.ones(2), np.eye(2)
+    known = {"up": up, "s": s, "W": W, "t": 1, "dh": np.full(2, 7.0)}
+    made, right = Consequences(again), []
+    made.rights((np.full(2, 5.0), None), lambda v: right.append(v.tolist()), {}, known)
+    assert right[0] == [13.0, 13.0]  # 5 + (1 + 7) * 1: of what dh is in that round
 
 
 def test_an_entry_is_read_at_another_index_in_the_next_round() -> None:

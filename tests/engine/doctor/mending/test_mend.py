@@ -70,6 +70,67 @@ def test_a_leaky_unit_s_error_keeps_so_much_of_itself(tmp_path: Path) -> None:
     assert found.fix == "later = W.T @ dz + dh * k"
 
 
+def test_a_carry_that_is_nothing_by_itself_gets_what_it_should_carry(tmp_path: Path) -> None:
+    """It begins with a plain 0 and stays so; what comes of the right value is seen in the next round only."""
+    leaky = ("hs.append(np.tanh(U @ x + W @ hs[-1] + b))", "hs.append(k * hs[-1] + np.tanh(U @ x + W @ hs[-1] + b))")
+    slope = ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - (hs[t + 1] - k * hs[t]) ** 2)\n        kept = kept * k")
+    carried = (
+        ("dh = V.T @ dy + later", "dh = V.T @ dy + later + kept"),
+        ("later = np.zeros(H)", "later, kept = np.zeros(H), 0"),
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, leaky, slope, *carried, ("T = 3, 4, 3, 5", "T = 3, 4, 3, 5\nk = 0.5")))
+    (found,) = diagnose(path).diagnoses
+    assert found.fix == "kept = dh * k"
+
+
+@pytest.mark.parametrize(
+    ("edits", "id", "fix"),
+    [
+        (
+            [
+                ("D, H, K, T = 3, 4", "D, H, K, T = 4, 4"),
+                ("zip((U, W, V, b, c), grads)", "zip((W, U, V, b, c), grads)"),
+            ],
+            "exchanged",
+            "(U, W, V, b, c)",
+        ),
+        (
+            [
+                ("D, H, K, T = 3, 4", "D, H, K, T = 4, 4"),
+                ("    grads = backward(xs, labels, hs, ps)\n", "    gW, gU, *rest = backward(xs, labels, hs, ps)\n"),
+                ("(U, W, V, b, c), grads):", "(U, W, V, b, c), (gU, gW, *rest)):"),
+            ],
+            "exchanged",
+            "gU, gW, *rest = backward(xs, labels, hs, ps)",
+        ),
+        (
+            [
+                ("later = np.zeros(H)", "flow = np.zeros((T + 1, H), dtype=int)"),
+                ("dh = V.T @ dy + later", "dh = V.T @ dy + flow[t + 1]"),
+                ("later = W.T @ dz", "flow[t] = W.T @ dz"),
+            ],
+            "whole-number-array",
+            "flow = np.zeros((T + 1, H), dtype=float)",
+        ),
+    ],
+)
+def test_what_stands_round_the_lines(tmp_path: Path, edits: list[tuple[str, str]], id: str, fix: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, *edits))
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == (id, fix)
+
+
+def test_outputs_and_targets_that_are_both_divided_are_told_from_those_of_the_loss(tmp_path: Path) -> None:
+    """`p / T` less `1 / T` is the gradient of the cross-entropy, here of other labels than the loss is made of."""
+    divided = ("dy = ps[t].copy()", "dy = ps[t] / T"), ("dy[labels[t]] -= 1", "dy[xs[t].argmax()] -= 1 / T")
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, *divided, ("return hs, ps, loss", "return hs, ps, loss / T")))
+    (found,) = diagnose(path).diagnoses
+    assert found.id == "gradient-of-another-loss"
+
+
 def test_gradients_that_are_never_reset_are_named_where_an_optimizer_scales_them(tmp_path: Path) -> None:
     update = (
         "        s[k] *= 0.9\n        s[k] += 0.1 * grad ** 2\n        weight -= 0.01 * grad / (np.sqrt(s[k]) + 1e-6)\n"
