@@ -164,7 +164,7 @@ def _without_others(
 
 def _as_far_as_it_came(record: Record, rows: list[ComparedGradient]) -> list[ComparedGradient]:
     """Of a program that stopped by an exception or at a limit, a gradient that is not right may only not be complete."""
-    if record.outcome.get("ended") not in ("error", "full"):
+    if record.outcome.get("ended") not in ("error", "full", "singles"):
         return rows
     stopped = {"status": "not compared", "reason": "the program stopped before it was complete"}
     return [replace(row, **stopped) if row.status in ("wrong", "zero") else row for row in rows]

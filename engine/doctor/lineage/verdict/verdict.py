@@ -30,6 +30,7 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 
 
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
+SINGLES = "it computes number by number, and no update was seen in the first 400,000: no more of them are followed"
 NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
@@ -275,6 +276,8 @@ def _why(record: Record) -> str:
         return (
             f"{len(record.pool):,} numbers were recorded, and nothing could be compared yet: --limit allows more memory"
         )
+    if record.outcome.get("ended") == "singles":
+        return SINGLES
     return NO_STEPS
 
 

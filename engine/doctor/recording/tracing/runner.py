@@ -22,7 +22,6 @@ BYTES, EVENTS = 32, 2000000
 """What a number may cost of the memory that the run is allowed, when it is judged; how many events are recorded at most."""
 UPDATED = "its first updates were complete"
 MOST_IDS = (1 << 31) - 1
-ENOUGH = "as many numbers were recorded as its memory limit leaves room for"
 
 
 _ELSEWHERE = {}
@@ -194,8 +193,8 @@ def followed(job, sites, lines, store):
         run_text(job["text"], job["file"], main.__dict__, sites, lines)
     except Stop:
         told, outcome["ended"] = {"stopped": UPDATED, "line": lines.last(job["file"])}, "update"
-    except Full:
-        told, outcome["ended"] = {"stopped": ENOUGH, "line": lines.last(job["file"])}, "full"
+    except Full as full:
+        told, outcome["ended"] = {"stopped": full.why, "line": lines.last(job["file"])}, full.ended
     except (
         BaseException
     ) as error:  # whatever ended the program, also a limit of time: what was recorded until then counts

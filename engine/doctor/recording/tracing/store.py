@@ -25,6 +25,8 @@ VIEW, KEPT = 0, 1
 FLUSH = 1 << 18
 OPERATION = 22
 """An operation counts as so many numbers where memory is limited: what reads the record keeps an object of each, of about 700 bytes."""
+SINGLES = 400000
+"""So many single numbers are computed, without an update that is seen: a program that computes number by number is given up."""
 STREAM = 1 << 20
 """So many whole numbers of a stream are kept in memory."""
 _FLOAT = np.dtype(np.float64)
@@ -54,6 +56,14 @@ class Root:
 
 class Full(BaseException):
     """Enough is recorded."""
+
+    ended, why = "full", "as many numbers were recorded as its memory limit leaves room for"
+
+
+class Singles(Full):
+    """So many single numbers were computed that it would take minutes to judge them."""
+
+    ended, why = "singles", f"{SINGLES:,} single numbers were computed, and no update was seen in them"
 
 
 class Stop(BaseException):
@@ -197,6 +207,9 @@ class Store:
         start = self.single(value)
         self.ops.extend((code, self.line(3), start, 0, 2, VIEW, one, 0, VIEW, two, 0, 0))
         self.count += 1
+        if self.count > SINGLES and not self.rounds:
+            self.on = False
+            raise Singles()
         if len(self.ops) > STREAM:
             self.overflow("ops")
         return start

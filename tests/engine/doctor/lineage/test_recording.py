@@ -3,6 +3,7 @@ did."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
+from engine.doctor.recording.tracing import store
 from engine.doctor.run.limits import Limits
 from engine.errors import InputError
 from tests.engine.doctor.lineage.programs import TAGGER, run, runs_of
@@ -375,3 +377,17 @@ while True:
     except Exception:
         pass
 """
+
+
+def test_single_numbers_without_an_update_are_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "SINGLES", 3)
+    kept = store.Store(io.BytesIO(), lambda *_: 1)
+    number = kept.single(1.0)
+    for _ in range(3):
+        number = kept.computed(0, 1.0, number, number)
+    with pytest.raises(store.Singles):
+        kept.computed(0, 1.0, number, number)
+    updated = store.Store(io.BytesIO(), lambda *_: 1)
+    updated.rounds.append([1, 1])
+    for _ in range(5):
+        updated.computed(0, 1.0, 1, 1)
