@@ -48,6 +48,7 @@ _CONVENTIONS = {
     "the update adds": "update",
     "the loss was taken": "loss",
     "seen from other": "first weights",
+    "all are right if": "truncation",
 }
 
 

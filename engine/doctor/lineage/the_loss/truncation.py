@@ -31,8 +31,9 @@ def shortened(
     forward: NDArray[np.bool_],
     *,
     later: bool = False,
-) -> Iterator[tuple[int, Floats]]:
-    """(steps, dL/d(every number) over ways of at most so many steps through `weights`), from `FEWEST` on, while there are longer ones.
+) -> Iterator[tuple[int, Floats, bool]]:
+    """(steps, dL/d(every number) over ways of at most so many steps through `weights`, whether that may be a choice), while there are
+    longer ones. Fewer than `FEWEST` are none.
 
     Where all errors begin at the last step, one that leaves out the first step alone is a mistake and no choice. In a round after one
     that was right, any number of steps is a choice: the state that was kept may be taken as given, as in Elman's networks."""
@@ -51,8 +52,7 @@ def shortened(
         del adjoint  # one at a time
         size = max((float(np.abs(part).max()) for _, part in seeds), default=0.0)
         largest = max(largest, size)
-        if later or (steps >= FEWEST and size > VANISHED * largest and not 0 < len(left) <= begun):
-            yield steps, total
+        yield steps, total, later or (steps >= FEWEST and size > VANISHED * largest and not 0 < len(left) <= begun)
         if size <= VANISHED * largest:
             return
 

@@ -29,6 +29,7 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 """What is compared with what, for a loss, dL/d(every number), and which numbers it was made from; None where it cannot win."""
 
 
+AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
 SINGLES = "it computes number by number, and no update was seen in the first 400,000: no more of them are followed"
 NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
@@ -339,8 +340,8 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     forward = loss.forward_of(record, chosen)
     one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
     weights = [r.own for r in verdict.compared if len(r.own) > 2]
-    for steps, shorter in shortened(record, chosen.seeds, weights, forward, later=later):
-        if not any(
+    for steps, shorter, is_choice in shortened(record, chosen.seeds, weights, forward, later=later):
+        if (steps and not is_choice) or not any(
             (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
         ):
             continue
@@ -349,6 +350,8 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
             continue
         told = _told(chosen, made, trusted)
         if told.verdict != "wrong" and len(made) == len(verdict.compared):
+            if not is_choice:  # a mistake where it is not meant, and all that is wrong
+                return replace(verdict, conventions=(*verdict.conventions, AS_GIVEN))
             said = f"errors are carried back {steps} steps and no further" if steps else GIVEN
             return replace(told, conventions=(*told.conventions, said))
     return verdict

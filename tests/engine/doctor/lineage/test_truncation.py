@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.lineage.verdict.verdict import AS_GIVEN
 from tests.engine.doctor.lineage.programs import verdict_on
 from tests.engine.doctor.lineage.trained import network
 
@@ -34,3 +35,4 @@ def test_errors_that_go_back_some_steps(tmp_path: Path, steps: int, verdict: str
     found = verdict_on(tmp_path, truncated(steps))
     assert found.verdict == verdict
     assert ("errors are carried back 3 steps and no further" in found.conventions) == (steps == 3)
+    assert (AS_GIVEN in found.conventions) == (steps == 0)
