@@ -232,3 +232,18 @@ def test_a_state_that_is_kept_may_be_taken_as_given(tmp_path: Path) -> None:
     assert verdict.verdict == "right"
     assert GIVEN in verdict.conventions
     assert verdict_on(tmp_path, changed(ELMAN, ("(V @ error) *", "(V @ error + 0.1) *")), rounds=3).verdict == "wrong"
+
+
+GATED = """import numpy as np
+rng = np.random.RandomState(0)
+W, h = rng.randn(3, 3), np.zeros(3)
+for x in rng.randn(100, 3):
+    z = 1 / (1 + np.exp(-(W @ h + x)))
+    h *= z
+    h += (1 - z) * np.tanh(x + W @ x)
+print((h * h).sum())
+"""
+
+
+def test_a_state_that_a_gate_scales_in_place_is_no_weight_that_comes_round(tmp_path: Path) -> None:
+    assert run(tmp_path, GATED).rounds == ()
