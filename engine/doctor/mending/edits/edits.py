@@ -107,6 +107,11 @@ def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = 
 
 
 def slots(statement: ast.stmt) -> list[Slot]:
+    """The expressions of a statement that make arrays: of what is unpacked, `*parts`, none is one."""
+    return [slot for slot in _slots(statement) if not isinstance(slot.get(), ast.Starred)]
+
+
+def _slots(statement: ast.stmt) -> list[Slot]:
     value = getattr(statement, "value", None)
     if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return)) and value is not None:
         if isinstance(value, ast.Tuple):

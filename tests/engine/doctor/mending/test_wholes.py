@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from engine.doctor.mending.edits.edits import of_statement
+from engine.doctor.mending.edits.edits import of_statement, slots
+from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming.slopes import slopes
 from engine.doctor.mending.trials.pure import pure_functions
 
@@ -70,3 +71,12 @@ def test_derivatives_are_told_by_their_form() -> None:
     ]
     assert [s.form for s in slopes("dz = da * (1 - a) ** 2")] == ["misplaced", "logistic"]
     assert [s.form for s in slopes("dz = da * (z > 0)")] == ["mask"]
+
+
+def test_what_is_unpacked_into_a_call_is_no_expression() -> None:
+    (statement,) = ast.parse("g = Gradients(*(np.zeros_like(p) for p in parts), d)").body
+    assert [text_of(slot.get()) for slot in slots(statement)] == [
+        "Gradients(*(np.zeros_like(p) for p in parts), d)",
+        "d",
+    ]
+    assert list(of_statement(statement, ["x"]))
