@@ -173,10 +173,10 @@ async def test_a_corrected_file_is_examined_again(file: Path, opened: Opened) ->
         file.write_text(RIGHT)
         try:
             await driven.do("examine")
-            await until(driven.pilot, lambda: driven.controller is not first)
+            await until(driven.pilot, lambda: "The backward pass is right" in driven.text(), 20)
+            assert driven.controller is not first
         finally:
             file.write_text(WRONG)
-        await until(driven.pilot, lambda: "The backward pass is right" in driven.text())
         file.write_text("def backward(X, y:\n")
         try:
             second = driven.controller
