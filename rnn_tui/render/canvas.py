@@ -51,8 +51,8 @@ class Canvas:
 
         A `target` makes what is visible of the text clickable.
         """
-        width, segments = _written(text, self.style + style if style else self.style)
-        self._place(x, y, width, segments)
+        width, segment = _written(text, self.style + style if style else self.style)
+        self._place(x, y, width, [segment])
         if target is not None:
             self.hit(x, y, width, 1, target)
         return x + width
@@ -147,10 +147,10 @@ class Canvas:
 
 
 @lru_cache(maxsize=4096)
-def _written(text: str, style: Style) -> tuple[int, list[Segment]]:
+def _written(text: str, style: Style) -> tuple[int, Segment]:
     """A text's width and content, which is the same object for the same text: most of a screen is written again at every step."""
     text = printable(text)
-    return cell_len(text), [Segment(text, style)]
+    return cell_len(text), Segment(text, style)
 
 
 def printable(text: str) -> str:
