@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.doctor.derive import beside
+from engine.doctor.opening import open_program
+from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.lockstep import Lockstep
 from engine.doctor.walk.walk import ProgramWalk
 from engine.errors import InputError
@@ -22,7 +24,6 @@ from rnn_tui.screens.dialogs.examine import ExamineScreen
 from rnn_tui.screens.main import MainScreen
 from rnn_tui.screens.walk import WalkScreen
 from rnn_tui.shown.targets import ToCell, ToSource
-from tests.engine.doctor.reports import opened as examined
 from tests.rnn_tui.test_app import Driven, running, until
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -50,10 +51,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened(file: Path) -> Opened:
-    """New each time, for the app moves the debugger; the file is examined once."""
-    return examined(file)
+    """The file as it is examined, once: what the same text gave elsewhere is of another file. Where it is, another test left it."""
+    found = open_program(file, wishes=Wishes(stand=file.parent))
+    assert isinstance(found, tuple)
+    return found
 
 
 @asynccontextmanager
@@ -173,7 +176,7 @@ async def test_a_corrected_file_is_examined_again(file: Path, opened: Opened) ->
         file.write_text(RIGHT)
         try:
             await driven.do("examine")
-            await until(driven.pilot, lambda: "The backward pass is right" in driven.text(), 20)
+            await until(driven.pilot, lambda: "The backward pass is right" in driven.text())
             assert driven.controller is not first
         finally:
             file.write_text(WRONG)
