@@ -99,7 +99,7 @@ def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL) -> list
         trial.trials, trial.verdict, [text_of(a) for t in trial.texts.values() for a in atoms_in(ast.parse(t))]
     )
     found = (
-        _found(trial, of_floats(trial.texts, stated=True), 8)
+        _found(trial, of_floats(trial.texts, stated=True), 4)
         or _found(trial, copied(trial.texts), 8)
         or _found(trial, masked(trial.texts, every, trial.record, idle=True), 8)
         or _found(trial, exchanged(trial.texts, trial.verdict, every), 12)
@@ -150,7 +150,7 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed
         or _found(trial, looped(texts, every, trial.verdict))
         or _found(trial, begun(texts, every), 8)
         or _found(trial, unconditional(texts, every), 8)
-        or _found(trial, of_floats(texts, stated=False), 8)
+        or _found(trial, of_floats(texts, stated=False), 6)
         or _found(trial, masked(texts, every, trial.record, idle=False), 8)
         or _found(trial, without_targets(texts, every), 6)
         or _found(trial, stepped_early(every), 8)

@@ -186,7 +186,8 @@ def _of_block(
 def _locals(function: ast.FunctionDef | ast.Lambda) -> set[str]:
     """The names that are a function's own."""
     arguments = function.args
-    own = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
+    own = {a.arg for a in every if a is not None}
     body = function.body if isinstance(function.body, list) else [function.body]
     found = [n for s in body for n in ast.walk(s)]
     shared = {name for n in found if isinstance(n, ast.Global) for name in n.names}

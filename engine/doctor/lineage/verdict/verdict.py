@@ -23,6 +23,7 @@ from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import shortened
 from engine.doctor.lineage.verdict.factors import ADDED, one_factor
+from engine.doctor.recording.tracing.store import SINGLES
 
 Score = tuple[int, bool, int, int]
 GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], MayWin], list[ComparedGradient] | None]
@@ -31,7 +32,9 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 
 AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
-SINGLES = "it computes number by number, and no update was seen in the first 400,000: no more of them are followed"
+NUMBER_BY_NUMBER = (
+    f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
+)
 NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
@@ -87,9 +90,9 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     first = made[0]
     if whole.verdict == "right" and first.record and first.loss and (zeros := by_zero(first.record, first.loss)):
         return replace(whole, verdict="wrong", compared=(*whole.compared, *zeros), record=first.record, round=0)
-    if whole.verdict == "right" and made[0].record is not None:
-        left += dropped(record, made[0].record, made[0].compared)
-        left += by_a_number(made[0].record, made[0].loss) if made[0].loss is not None else []
+    if whole.verdict == "right" and first.record is not None:
+        left += dropped(record, first.record, first.compared)
+        left += by_a_number(first.record, first.loss) if first.loss is not None else []
     if whole.verdict == "right" and left:
         whole = replace(whole, verdict="undecided", not_compared=(*whole.not_compared, *left))
     if whole.verdict == "right":
@@ -278,7 +281,7 @@ def _why(record: Record) -> str:
             f"{len(record.pool):,} numbers were recorded, and nothing could be compared yet: --limit allows more memory"
         )
     if record.outcome.get("ended") == "singles":
-        return SINGLES
+        return NUMBER_BY_NUMBER
     return NO_STEPS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -183,11 +184,9 @@ def _is_once(row: ComparedGradient) -> bool:
 
 def _keeps_scale(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
     """Whether gradients that are dL/d(it) stay so, where no more of them are multiples of it: the factor is the mistake then."""
-    once, scaled = set[str](), set[str]()
-    for row in verdict.compared:
-        if row.status == "right":
-            (once if _is_once(row) else scaled).add(row.name)
-    return len(once) < len(scaled) or all(_is_once(row) for row in rows if row.name in once)
+    before, after = ([row for row in some if row.status == "right"] for some in (verdict.compared, rows))
+    once, still = (Counter(row.name for row in some if _is_once(row)) for some in (before, after))
+    return once.total() < len(before) - once.total() or once <= still
 
 
 def _repaired(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> frozenset[str]:

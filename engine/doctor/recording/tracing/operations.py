@@ -168,7 +168,7 @@ def _into(function, code, inputs, bare, options):
     written(target)
     if stepped and target._root is not None and target.size == target._root.owner.size:
         store().updates.step(target._root, target._root)
-    if code == MULTIPLY and target._root is not None and np.ndim(bare[1]):
+    if code == MULTIPLY and inputs[0] is target and target._root is not None and np.ndim(bare[1]):
         target._root.first = -1  # by an array, as a state is by a gate: no weight, which may decay by a number
     return target
 

@@ -93,6 +93,7 @@ class Store:
         self.updates = None
         self.names = {}
         self.rounds = []
+        self.singles_left = SINGLES  # endless once an update was seen
 
     def fresh(self, value):
         """The first of the ids of a new array; its values go to the pool."""
@@ -207,7 +208,8 @@ class Store:
         start = self.single(value)
         self.ops.extend((code, self.line(3), start, 0, 2, VIEW, one, 0, VIEW, two, 0, 0))
         self.count += 1
-        if self.count > SINGLES and not self.rounds:
+        self.singles_left -= 1
+        if self.singles_left < 0:
             self.on = False
             raise Singles()
         if len(self.ops) > STREAM:

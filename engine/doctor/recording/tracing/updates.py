@@ -13,6 +13,8 @@ for a weight, or three that were read first on different lines, or one that is a
 an array that was added to before it was ever read is an accumulator, and does not count.
 """
 
+import sys
+
 from .store import Stop
 
 ALONE = 64
@@ -38,16 +40,15 @@ class UpdateWatch:
         self.begun_on = set()
         self.round_on = set()
         self.imports = 0
-        self.others = []
-        self.begin = 0
+        self.others = []  # the rounds of modules that train while they are imported
+        self.begin = 0  # the number that comes next after the last of them
 
     def importing(self, begins):
-        """A module of the user's own begins to be imported, or is: what it trains by itself is not what the program trains. `begin` is the
-        number with which that starts."""
+        """A module of the user's own begins to be imported, or is: what it trains by itself is not what the program trains."""
         self.imports += 1 if begins else -1
         if self.others and not self.imports:
             self.store.on = True
-            self.begin = self.store.n
+            self.begin = self.begin if self.store.rounds else self.store.n
 
     def read(self, root, shape):
         """An array takes part in an operation. Only called for what came from outside, and for what was stepped."""
@@ -71,6 +72,7 @@ class UpdateWatch:
         """A round is complete."""
         rounds = self.others if self.imports else self.store.rounds
         rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
+        self.store.singles_left = sys.maxsize
         self.generation += 1
         self.shapes = {}
         self.begun_on = set()

@@ -46,8 +46,6 @@ _MADE = {
     "zeros_like",
 }
 _WORDS = {"np", "numpy", "math", "super", "random"}
-
-
 _FUNCTIONS = ("function", "ufunc", "_ArrayFunctionDispatcher")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
-from engine.doctor.recording.tracing import store
+from engine.doctor.recording.tracing import store, updates
 from engine.doctor.run.limits import Limits
 from engine.errors import InputError
 from tests.engine.doctor.lineage.programs import TAGGER, run, runs_of
@@ -379,15 +379,17 @@ while True:
 """
 
 
-def test_single_numbers_without_an_update_are_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "SINGLES", 3)
+def test_single_numbers_without_an_update_are_not_followed_for_ever() -> None:
     kept = store.Store(io.BytesIO(), lambda *_: 1)
     number = kept.single(1.0)
+    kept.singles_left = 3
     for _ in range(3):
         number = kept.computed(0, 1.0, number, number)
     with pytest.raises(store.Singles):
         kept.computed(0, 1.0, number, number)
-    updated = store.Store(io.BytesIO(), lambda *_: 1)
-    updated.rounds.append([1, 1])
-    for _ in range(5):
-        updated.computed(0, 1.0, 1, 1)
+
+
+def test_after_an_update_single_numbers_are_followed_on() -> None:
+    watch = updates.UpdateWatch(store.Store(io.BytesIO(), lambda *_: 1))
+    watch.complete(store.Root(np.arange(3)))
+    assert watch.store.singles_left > store.SINGLES
