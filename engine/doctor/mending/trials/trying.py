@@ -184,9 +184,9 @@ def _is_once(row: ComparedGradient) -> bool:
 
 def _keeps_scale(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
     """Whether gradients that are dL/d(it) stay so, where no more of them are multiples of it: the factor is the mistake then."""
-    before, after = ([row for row in some if row.status == "right"] for some in (verdict.compared, rows))
-    once, still = (Counter(row.name for row in some if _is_once(row)) for some in (before, after))
-    return once.total() < len(before) - once.total() or once <= still
+    right = [row for row in verdict.compared if row.status == "right"]
+    once, still = (Counter(row.name for row in some if _is_once(row)) for some in (right, rows))
+    return once.total() < len(right) - once.total() or once <= still
 
 
 def _repaired(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> frozenset[str]:
