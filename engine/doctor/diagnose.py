@@ -19,6 +19,7 @@ from engine.doctor.lineage.verdict.verdict import NO_STEPS
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
+from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import (
     examine_overwritten,
@@ -63,11 +64,16 @@ def diagnose(
     elif function is not None:
         report = of_functions(source, function, wishes or Wishes())
     else:
-        report = _of_the_file(source, wishes or Wishes(), progress, runs_something=runs_something)
+        failures = OwnFailures()
+        report = failures.told(
+            _of_the_file(source, wishes or Wishes(), progress, failures, runs_something=runs_something)
+        )
     return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
 
 
-def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *, runs_something: bool) -> Report:
+def _of_the_file(
+    source: SourceFile, wishes: Wishes, progress: TextIO | None, failures: OwnFailures, *, runs_something: bool
+) -> Report:
     """The report on the program's own run, and on its functions where that leaves it open."""
     own, repaired = None, None
     if runs_something:
@@ -75,10 +81,10 @@ def _of_the_file(source: SourceFile, wishes: Wishes, progress: TextIO | None, *,
         own = examine_own_run(runs, source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
-        repaired = examine_repaired(runs, source, own)
+        repaired = examine_repaired(runs, source, own, failures)
         if repaired is not None and repaired.followed_on:
             return _with_a_way_on(repaired)
-        if own.reason and (overwritten := examine_overwritten(runs, source, own)) is not None:
+        if own.reason and (overwritten := examine_overwritten(runs, source, own, failures)) is not None:
             return overwritten
     if own is not None and own.report.verdict == "wrong" and not own.report.candidates:
         return own.report
@@ -110,8 +116,12 @@ def of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> Re
     if not reports:
         return Report("cannot-run", clean(source.path.name), reason=NO_PASS)
     found = joined(reports)
-    repaired, slips = repaired_source(source, wishes) if found.verdict == "cannot-run" else (source, ())
-    return with_repairs(joined(examine_functions(repaired, function, wishes)), slips) if slips else found
+    if found.verdict != "cannot-run":
+        return found
+    failures = OwnFailures()
+    repaired, slips = repaired_source(source, wishes, failures)
+    again = with_repairs(joined(examine_functions(repaired, function, wishes)), slips) if slips else found
+    return failures.told(again)
 
 
 def _with_their_correction(own: OwnRun, functions: Report) -> Report:
@@ -133,12 +143,12 @@ def _joined(own: OwnRun, functions: Report) -> Report:
         or (functions.verdict == "correct" and not unexamined)
         or (functions.verdict == "undecided" and not own.compared)
     ):
-        return replace(functions, notes=(said, *functions.notes), **run)
+        return replace(functions, notes=(said, *own.report.notes, *functions.notes), **run)
     report = replace(own.report, verdict="undecided" if own.compared else "cannot-run", function=functions.function)
     return replace(
         report,
         reason=said if functions.reason in ("", NO_PASS) else f"{said}; its functions: {functions.reason}",
         reason_line=functions.reason_line,
         not_compared=(*own.report.not_compared, *functions.not_compared),
-        notes=functions.notes,
+        notes=(*own.report.notes, *functions.notes),
     )

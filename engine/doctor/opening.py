@@ -18,6 +18,7 @@ from engine.doctor.made_up import follow_function
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.recognise.network import recognised
+from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
@@ -120,10 +121,10 @@ def _stopped(error: InputError, own: OwnRun | None, path: Path) -> InputError:
 
 def beside(walk: ProgramWalk, cells: Sequence[Cell] = ()) -> Lockstep | None:
     """The walk with the network of ours beside it that it computes; None where it computes none."""
-    try:
+    failures, found = OwnFailures(), None
+    with failures.when("it looked for a network of ours"):  # the walk needs none
         found = recognised(walk.record, walk.loss, walk.weights, cells, walk.factor)
-    except Exception:  # whatever a program's arrays are: the walk needs no network of ours
-        return None
+    walk.report = failures.told(walk.report)
     return None if found is None else Lockstep(walk, found, cells)
 
 

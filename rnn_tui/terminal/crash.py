@@ -29,7 +29,7 @@ def crashed(error: BaseException) -> str:
             file.write(report(error).encode())
     except (ImportError, OSError, InputError):
         return f"{said}; no report could be written:\n{report(error)}"
-    return f"{said}; the report, without your data, is in {clean(str(path), 400)}"
+    return f"{said}; please send its maintainers the report, without your data, that is in {clean(str(path), 400)}"
 
 
 def report(error: BaseException) -> str:

@@ -31,6 +31,7 @@ from engine.doctor.read.source import SourceFile
 from engine.doctor.read.top_level import adds_gradients
 from engine.doctor.reference.results import GradientComparison, NamedMistake, Place
 from engine.doctor.report.meanings import beside, rows
+from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.report import Report, Verdict
 from engine.doctor.run.outcome import Outcome
 from engine.text import clean
@@ -80,32 +81,54 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
     if whole and not any(e.site.line > len(source.lines) and e.site.file == runs.name for e in record.events):
         return OwnRun(base, NOT_REACHED)
-    try:
-        of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
-        verdict = judged(record, of_call, taken)
-        verdict = settled(runs, verdict, taken) if of_call is None else verdict
-        returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=adds_gradients(source))
-        verdict = returned(verdict)
-        record = verdict.record if verdict.shifted and verdict.record is not None else record
-        is_wrong = verdict.verdict == "wrong" and not verdict.shifted
-        found = blamed(runs, record, verdict, returned) if is_wrong and mend else []
-        if whole and not any(each.verified for each in found):
-            verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
-            found = found if verdict.verdict == "wrong" else []
-        if mend and not any(each.verified for each in found):  # else a run of the corrected program has shown as much
-            verdict = _if_it_is_followed(runs, verdict)
-            found = found if verdict.verdict == "wrong" else []
-        seen = [r for r in remarks(record, verdict, {runs.name: source.tree()}) if not taken or r.id != ANOTHER_LOSS]
+    failures, decided = OwnFailures(), None
+    with failures.when("it judged the run"):
+        decided = _decided(runs, source, record, failures, whole=whole, mend=mend)
+    if decided is None:
+        return OwnRun(base, failures.said[-1], record=record)
+    record, verdict, found = decided
+    seen, meanings = list[Remark](), None
+    with failures.when("it looked for remarks"):
+        seen = _remarked(runs, source, record, verdict)
+    with failures.when("it looked up what the lines make"):
         meanings = Meanings(verdict)
         base = _with_meanings(base, source, meanings, found, runs.name)
-    except Exception as error:  # an error in the doctor is reported in a sentence, not as a traceback
-        return OwnRun(base, _own_failure(error), record=record)
+    base = failures.told(base)
     base = replace(base, remarks=tuple((each.id, _sentence(source, each)) for each in seen))
     if verdict.verdict == "wrong" and not any(each.id for each in found):
         found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
     told = _told(base, source, outcome, verdict, found, runs.name)
     corrected = next((each.corrected for each in found[::-1] if each.corrected is not None), None)
     return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
+
+
+def _decided(
+    runs: Runs, source: SourceFile, record: Record, failures: OwnFailures, *, whole: bool, mend: bool
+) -> tuple[Record, RunVerdict, Sequence[Blamed]]:
+    """The record that is judged, the verdict on it, and the lines to blame where it is wrong."""
+    of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
+    verdict = judged(record, of_call, taken)
+    verdict = settled(runs, verdict, taken) if of_call is None else verdict
+    returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=adds_gradients(source))
+    verdict = returned(verdict)
+    record = verdict.record if verdict.shifted and verdict.record is not None else record
+    found = list[Blamed]()
+    if mend and verdict.verdict == "wrong" and not verdict.shifted:
+        with failures.when("it looked for the correction"):
+            found = blamed(runs, record, verdict, returned)
+    if whole and not any(each.verified for each in found):
+        verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
+        found = found if verdict.verdict == "wrong" else []
+    if mend and not any(each.verified for each in found):  # else a run of the corrected program has shown as much
+        verdict = _if_it_is_followed(runs, verdict)
+        found = found if verdict.verdict == "wrong" else []
+    return record, verdict, found
+
+
+def _remarked(runs: Runs, source: SourceFile, record: Record, verdict: RunVerdict) -> list[Remark]:
+    """What is remarked; of a loss that is taken for the program's it is no remark that it is another."""
+    seen = remarks(record, verdict, {runs.name: source.tree()})
+    return [each for each in seen if not runs.wishes.loss or each.id != ANOTHER_LOSS]
 
 
 def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: Sequence[Blamed], main: str) -> Report:
@@ -322,10 +345,3 @@ def _conventions(verdict: RunVerdict) -> dict[str, str]:
     if bare and all(same(f, bare[0]) for f in bare) and not same(bare[0], 1.0):
         made["gradients"] = f"all are {bare[0]:.6g} times dL/d(parameter)"
     return made
-
-
-def _own_failure(error: Exception) -> str:
-    """What to say of an error in the doctor itself."""
-    return (
-        f"the doctor itself failed ({type(error).__name__}: {clean(str(error), 80)}); please report this with the file"
-    )

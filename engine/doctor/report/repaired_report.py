@@ -11,6 +11,7 @@ from engine.doctor.repair.followed import CERTAIN, Followed, followed_on
 from engine.doctor.repair.meaning import overwritten
 from engine.doctor.repair.seen import SeenRun
 from engine.doctor.repair.slip import Slip, changed
+from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
@@ -22,17 +23,16 @@ REPAIRED = "with these repairs"
 RIGHT = f"{REPAIRED} its gradients are those of its own loss; the file itself is not right"
 
 
-def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
+def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFailures) -> Report | None:
     """The report on a program whose `own` run ended by an exception; None where nothing is found. The file is not changed.
 
     Where that exception could not be repaired, `followed_on` is False and only what is certain in the text is told.
     """
     if own.report.run is None or own.report.run["ended"] != "exception":
         return None
-    try:
+    followed = None
+    with failures.when("it looked for what stops it"):
         followed = followed_on(runs)
-    except (RecursionError, ValueError, SyntaxError):  # a text that is stranger than any slip
-        return None
     if followed is None:
         return None
     found = sorted(followed.slips, key=lambda slip: (slip.file, slip.line))
@@ -47,18 +47,19 @@ def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun) -> Report | No
     return replace(report, diagnoses=(*elsewhere, *told))
 
 
-def repaired_source(source: SourceFile, wishes: Wishes) -> tuple[SourceFile, tuple[NamedMistake, ...]]:
+def repaired_source(
+    source: SourceFile, wishes: Wishes, failures: OwnFailures
+) -> tuple[SourceFile, tuple[NamedMistake, ...]]:
     """A file that only defines functions, with all repaired that its text alone shows, and what that is."""
     runs = Runs(ProgramFile(source.path, source.text, source.cells), replace(wishes, arguments=()))
     outcome, told = runs.seen()
     if told is None:
         return source, ()
-    try:
+    text, slips = source.text, list[Slip]()
+    with failures.when("it looked for slips in the text"):
         seen = SeenRun(source.text, outcome, told)
         slips = [slip for kind in CERTAIN for slip in kind(seen)]
         text = changed(source.text, [change for slip in slips for change in slip.changes])
-    except (RecursionError, ValueError, SyntaxError, KeyError, TypeError, IndexError):
-        return source, ()  # a text that is stranger than any slip
     lines = text.split("\n")
     slips = [replace(slip, fix=slip.fix or lines[slip.line - 1].strip()) for slip in slips]
     named = tuple(_named(runs, source, slip) for slip in sorted(slips, key=lambda slip: slip.line))
@@ -78,7 +79,7 @@ def with_repairs(report: Report, named: tuple[NamedMistake, ...]) -> Report:
     )
 
 
-def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report | None:
+def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFailures) -> Report | None:
     """The report on a program whose whole `own` run leaves it open, in which every sample overwrites what is read when all are done: wrong
     where its gradients are right once each sample's is kept; None else."""
     if own.report.run is None or own.report.run["ended"] != "end":
@@ -86,12 +87,11 @@ def examine_overwritten(runs: Runs, source: SourceFile, own: OwnRun) -> Report |
     outcome, told = runs.seen()
     if told is None or not outcome.is_whole:
         return None
-    try:
+    text, slips = source.text, list[Slip]()
+    with failures.when("it looked for what is overwritten"):
         seen = SeenRun(source.text, outcome, told)
         slips = list(overwritten(seen))
         text = changed(source.text, [change for slip in slips for change in slip.changes])
-    except (RecursionError, ValueError, SyntaxError, KeyError, TypeError, IndexError):
-        return None  # a text that is stranger than any slip
     kept = runs.with_texts({runs.name: text})
     again = examine_own_run(kept, replace(source, text=text)) if slips else None
     if again is None or again.report.verdict != "correct":

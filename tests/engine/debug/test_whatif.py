@@ -156,6 +156,12 @@ def test_inputs_labels_and_initial_states_set_are_a_recording_with_them() -> Non
     branch = what_if(branch, f"y[2] = {y[2]}")
     branch = what_if(branch, "a@0[0,:] = 0")
     assert_same(branch.tape(0), record(c.network, X, y, initial={"a": a0}))
+    every = case(predict="every", ragged=True)
+    y = every.y.copy()
+    y[3, 1] = (y[3, 1] + 1) % 3
+    options = {"initial": every.initial, "lengths": every.lengths}
+    edited = what_if(debugger_of(every), f"y@2[3] = {y[3, 1]}").tape(0)
+    assert_same(edited, record(every.network, every.X, y, **options))
     both = case(bidirectional=True)
     assert both.initial is not None
     initial = {**both.initial, "a1r": np.zeros((4, 3))}

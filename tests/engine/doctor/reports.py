@@ -10,6 +10,11 @@ from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.walk.lockstep import Lockstep
 from engine.session import Session
+from tests.engine.doctor.styles import STYLES
+
+STEPPED = STYLES[::2]
+STEPPED_SPECIMENS = ("penalty", "squared_sigmoid", "script_adagrad", "lstm_caches")
+"""Correct programs that the tests of the walk open, and therefore examine: the tests of reports leave them to these."""
 
 _REPORTS: dict[tuple[str, str], Report] = {}
 _OPENED: dict[tuple[str, str], tuple[Session, Lockstep]] = {}
@@ -36,3 +41,13 @@ def opened(path: Path) -> tuple[Session, Lockstep]:
         assert isinstance(found, tuple)
         _OPENED[key] = found
     return _OPENED[key]
+
+
+def assert_called_right(report: Report) -> None:
+    """The whole report on a correct program."""
+    assert (report.verdict, report.reason) == ("correct", "")
+    assert report.diagnoses == ()
+    assert report.loss_matches or "taken to be" in report.conventions["loss"]
+    assert report.parameters
+    assert all(each.ok for each in report.parameters.values())
+    assert report.exit_code == 0

@@ -12,13 +12,14 @@ from engine.doctor.diagnose import NOTHING_RUNS, TOO, _joined, diagnose
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import read_source
+from engine.doctor.report import own_run_report, repaired_report
 from engine.doctor.report.own_run_report import NOT_OF_THE_GUESS, OwnRun, examine_own_run
 from engine.doctor.report.report import Report, text
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
 from engine.session import open_session
 from rnn_tui.cli import main
-from tests.engine.doctor.lineage.programs import ADDING, TAGGER, changed, line_of
+from tests.engine.doctor.lineage.programs import ADDING, NO_READ_OUT, TAGGER, changed, line_of
 from tests.engine.doctor.lineage.trained import network
 from tests.engine.doctor.styles import sentences
 
@@ -89,6 +90,32 @@ def test_a_wrong_run_has_its_line_and_the_line_as_it_should_be(tmp_path: Path) -
     assert f"    line {line_of(source, 'later = W')}: later should be dL/d hs through {forward}\n" in text(report)
     first = next(row for row in report.to_json()["meanings"] if row["name"] == "dh")
     assert (first["is"], first["line"], first["t"]) == (f"dL/d hs of {forward}", line_of(source, "dh = "), 4)
+
+
+def test_an_error_of_the_doctors_own_takes_nothing_from_what_is_known_without_that_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **named: object) -> None:
+        raise KeyError("\x1bmade on purpose")
+
+    for step in ("blamed", "remarks", "Meanings"):
+        monkeypatch.setattr(own_run_report, step, broken)
+    report = report_on(tmp_path, changed(TAGGER, ("dU += np.outer(dz, xs[t])", "dU += np.outer(dh, xs[t])")))
+    assert (report.verdict, report.exit_code, report.diagnoses) == ("wrong", 1, ())
+    assert [name for name, each in report.parameters.items() if not each.ok] == ["U"]
+    doing = ["looked for the correction", "looked for remarks", "looked up what the lines make"]
+    assert [note.partition(" (")[0] for note in report.notes] == [
+        f"the doctor itself failed when it {d}" for d in doing
+    ]
+    assert all("made on purpose'; test_diagnose.py, line " in note and "report this" in note for note in report.notes)
+    assert "\x1b" not in text(report)
+
+    monkeypatch.setattr(own_run_report, "judged", broken)
+    monkeypatch.setattr(repaired_report, "overwritten", broken)
+    report = report_on(tmp_path, NO_READ_OUT)
+    assert (report.verdict, report.exit_code) == ("cannot-run", 2)
+    assert "the doctor itself failed when it judged the run (KeyError" in report.reason
+    assert ["what is overwritten" in note for note in report.notes] == [True]
 
 
 def test_where_nothing_runs_the_functions_are_called_and_all_that_they_return_counts(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def _is_a_multiple(row: ComparedGradient) -> bool:
 
 def _is_of_numbers(record: Record, factor: float) -> bool:
     """Whether a factor is a count, one part of one, or a number of the program's text: one that is computed from gradients limits them."""
-    many = max(abs(factor), 1 / abs(factor)) if factor else 0.0
+    many = max(abs(factor), 1 / abs(factor))
     stated = [abs(float(record.pool[n])) for n in record.constants]
     is_count = many < COUNTS and same(many, round(many), DOUBLE)
     return is_count or any(same(abs(factor), n, DOUBLE) for n in stated if n)

@@ -13,7 +13,7 @@ from engine.doctor.walk.lockstep import OTHER_LOSS, Lockstep
 from engine.errors import InputError
 from engine.explain.why import why
 from tests.engine.doctor.planted import STYLES
-from tests.engine.doctor.reports import opened
+from tests.engine.doctor.reports import STEPPED, STEPPED_SPECIMENS, assert_called_right, opened
 from tests.engine.doctor.styles.style import Style, plant
 
 SPECIMENS = Path(__file__).parents[1] / "specimens"
@@ -29,12 +29,13 @@ def planted(style: Style, id: str, folder: Path) -> Lockstep:
     return in_step(plant(style, id, style.plants[id][0]).source, folder)
 
 
-@pytest.mark.parametrize("style", STYLES[::2], ids=lambda style: style.name)
+@pytest.mark.parametrize("style", STEPPED, ids=lambda style: style.name)
 def test_of_correct_code_nothing_is_called_wrong_and_every_cell_is_the_reference_s(
     style: Style, tmp_path: Path
 ) -> None:
     lockstep = in_step(style.source, tmp_path)
     tape, compared = lockstep.problem.tape, 0
+    assert (lockstep.report.verdict, lockstep.report.diagnoses) == ("correct", ())
     assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
     assert set(lockstep.states.values()) <= {"right", "own"}
     worked_on = [sample for sample in lockstep.samples if sample is not None]
@@ -129,10 +130,10 @@ def test_why_is_asked_of_the_very_number_beside_the_user_s(tmp_path: Path) -> No
     assert {"a", "dz", "da", "dWa"} <= checked
 
 
-@pytest.mark.parametrize("name", ["penalty", "squared_sigmoid", "script_adagrad", "lstm_caches"])
-def test_what_is_right_in_its_own_way_can_be_stepped_too(name: str) -> None:
-    lockstep = opened(SPECIMENS / f"{name}.py")[1]
-    assert lockstep.report.verdict == "correct"
+@pytest.mark.parametrize("name", STEPPED_SPECIMENS)
+def test_what_is_right_in_its_own_way_can_be_stepped_too(name: str, tmp_path: Path) -> None:
+    lockstep = in_step((SPECIMENS / f"{name}.py").read_text(), tmp_path)
+    assert_called_right(lockstep.report)
     assert not any(lockstep.is_wrong(i) for i in range(len(lockstep)))
 
 
