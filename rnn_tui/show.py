@@ -22,6 +22,7 @@ from engine.explain.why import equation_text, origin, why, zero_reason
 from engine.language.functions import Array, axis_word
 from engine.notation import Spelling
 from engine.recording.tape import Tape
+from engine.text import clean, listed
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.inks import MODES, ColorMode
 from rnn_tui.render.numbered import numbered
@@ -135,8 +136,8 @@ def _select(tape: Tape, name: str, t: int | None, spelt: Callable[[str], str]) -
     """The array, its heading, and what its rows and columns are."""
     program = tape.plan.program
     if name not in tape:
-        known = ", ".join(map(spelt, (*program.quantities, *program.parameters)))
-        raise InputError(f"there is no quantity {name!r}; there are {known}")
+        known = listed(map(spelt, (*program.quantities, *program.parameters)))
+        raise InputError(f"there is no quantity '{clean(name, 40)}'; there are {known}")
     if t is None:
         return _whole(tape, name)
     quantity = program.quantities.get(name)

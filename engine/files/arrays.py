@@ -56,19 +56,19 @@ def read_npz(
 
 def read_npy(path: Path, limit: int = MEMORY_LIMIT) -> Array:
     """The one array of a .npy file, of booleans, integers or real numbers, checked in its header like those of an archive."""
+    damaged = InputError(f"{shown(path)} is no .npy file, or damaged; write it again with np.save")
     try:
         with opened(path) as file:
             try:
                 shape, dtype, start = _read_header(file)
             except Exception as error:
-                raise InputError(f"{shown(path)} is no .npy file, or damaged; write it again with np.save") from error
+                raise damaged from error
             _check_kind(shown(path), "the array", dtype)
             _check_size(shown(path), "the array", shape, dtype, limit)
             if start + math.prod(shape) * dtype.itemsize > path.stat().st_size:
                 raise InputError(f"{shown(path)} is cut off; write it again with np.save")
             file.seek(0)
-            array: Array = npy.read_array(file, allow_pickle=False)
-            return array
+            return _values(file, shown(path), damaged)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -175,17 +175,27 @@ def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tupl
 
 def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     name = info.filename.removesuffix(_SUFFIX)
+    damaged = _damaged(path, name)
+    try:
+        member = archive.open(info)
+    except Exception as error:
+        raise damaged from error
+    with member:
+        return _values(member, f"{shown(path)}: {clean(name)}", damaged)
+
+
+def _values(member: IO[bytes], what: str, damaged: InputError) -> Array:
+    """The array of which the header was checked, to the end of the file; `damaged` where it is none all the same (too many axes)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with archive.open(info) as member:
-                array: Array = npy.read_array(member, allow_pickle=False)
-                member.read(1)  # reaches the end, where the checksum is compared
-                return array
+            array: Array = npy.read_array(member, allow_pickle=False)
+            member.read(1)  # reaches the end, where an archive's checksum is compared
+            return array
     except MemoryError as error:
-        raise InputError(f"{shown(path)}: {clean(name)} does not fit into memory; save fewer samples") from error
-    except Exception as error:
-        raise _damaged(path, name) from error
+        raise InputError(f"{what} does not fit into memory; save fewer samples") from error
+    except Exception as error:  # damaged bytes fail in many ways inside zipfile, zlib and numpy
+        raise damaged from error
 
 
 def _damaged(path: Path, name: str) -> InputError:

@@ -63,6 +63,15 @@ def test_a_header_with_a_shape_beyond_all_floats(tmp_path: Path) -> None:
         assert "would need more than a ZiB of memory, more than the limit of 2 GiB" in refusal(load, tmp_path / name)
 
 
+@pytest.mark.parametrize("shape", ["1, " * 70, f"0, {10**20}"], ids=["too many axes", "none of too many"])
+def test_a_header_that_is_well_formed_and_of_no_array(tmp_path: Path, shape: str) -> None:
+    for version in (1, 2, 9):
+        header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}".ljust(500) + "\n"
+        length = len(header).to_bytes(2 if version == 1 else 4, "little")
+        (tmp_path / "x.npy").write_bytes(b"\x93NUMPY" + bytes([version, 0]) + length + header.encode() + bytes(8))
+        assert refusal(load, tmp_path / "x.npy").startswith("x.npy is no .npy file, or damaged")
+
+
 def test_a_table_with_more_cells_than_python_should_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "CELLS_LIMIT", 10)
     monkeypatch.setattr(cells, "_rows", lambda *_: pytest.fail("no row is read"))

@@ -536,6 +536,7 @@ def test_a_cell_of_a_term_is_the_terms(rnn_tui: Callable[..., Done]) -> None:
 SHOW_REFUSED = [
     ("nope", "there is no quantity 'nope'; there are x, y, z, a"),
     ("\x1b[31m", "there is no quantity"),
+    ("d" * 9_999, f"there is no quantity '{'d' * 39}…'; there are x"),
     ("da@11", "da has the time steps 0 to 10, not 11"),
     ("z@0", "z has the time steps 1 to 10, not 0"),
     ("dWa@0", "dWa has the time steps 1 to 10, not 0"),

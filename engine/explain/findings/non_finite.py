@@ -17,6 +17,7 @@ from engine.explain.terms import Explanation, writer
 from engine.explain.why import operands, why
 from engine.language.functions import Array
 from engine.model.program import Program, when_written
+from engine.text import clean
 
 LONGEST = 10_000
 """Steps back along the arithmetic, at most."""
@@ -186,5 +187,5 @@ def _position(scene: Scene, cell: CellAddress) -> int:
 def _offset(program: Program, cell: CellAddress) -> int:
     summed = any(line.equation.accumulate for line in program.writers(cell.name))
     if cell.name not in program.quantities:
-        raise InputError(f"there is no quantity {cell.name}")
+        raise InputError(f"there is no quantity {clean(cell.name, 40)}")
     return program.written(cell.name, 1 if summed and cell.t is None else cell.t)
