@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+Node = TypeVar("Node", bound=ast.AST)
 
 _MODULES = {
     "np",
@@ -66,22 +67,41 @@ def atoms_in(node: ast.AST) -> Iterator[ast.expr]:
         yield from atoms_in(child)
 
 
+def filled(form: str, **parts: ast.expr) -> ast.expr:
+    """A form such as `{e} * (1 - {a})` with expressions in its places: its text is parsed once, not once for all that is put in."""
+    return replaced(parsed(form.format_map({name: name for name in parts})), lambda node: parts.get(_name_of(node)))
+
+
+def _name_of(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def replaced(node: ast.expr, change: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
-    """A copy of an expression; where `change` answers for a part of it, that stands in its place."""
-    return cast("ast.expr", _copied(node, change))
+    """An expression in which what `change` answers for a part of it stands in that part's place; what has no such part is shared."""
+    return cast("ast.expr", _changed(node, change))
 
 
-def _copied(node: ast.AST, change: Callable[[ast.expr], ast.expr | None]) -> ast.AST:
+def _changed(node: ast.AST, change: Callable[[ast.expr], ast.expr | None]) -> ast.AST:
     other = change(node) if isinstance(node, ast.expr) else None
     if other is not None:
         return other
-    made = copy.copy(node)
+    changes: dict[str, object] = {}
     for name, inside in ast.iter_fields(node):
         if isinstance(inside, ast.AST):
-            setattr(made, name, _copied(inside, change))
+            if (new := _changed(inside, change)) is not inside:
+                changes[name] = new
         elif isinstance(inside, list):
             entries = cast("list[object]", inside)
-            setattr(made, name, [_copied(one, change) if isinstance(one, ast.AST) else one for one in entries])
+            made = [_changed(one, change) if isinstance(one, ast.AST) else one for one in entries]
+            if any(one is not old for one, old in zip(made, entries, strict=True)):
+                changes[name] = made
+    return _with(node, changes) if changes else node
+
+
+def _with(node: Node, fields: Mapping[str, object]) -> Node:
+    """A node with other values in some fields: `copy.copy` takes several times as long."""
+    made = type(node).__new__(type(node))
+    made.__dict__.update(node.__dict__, **fields)
     return made
 
 
@@ -106,9 +126,6 @@ def replaced_in(tree: Any, path: Sequence[str | int], made: ast.expr) -> Any:
     if not path:
         return made
     step, rest = path[0], path[1:]
-    changed = copy.copy(tree)
     if isinstance(step, int):
-        changed[step] = replaced_in(tree[step], rest, made)
-    else:
-        setattr(changed, step, replaced_in(getattr(tree, step), rest, made))
-    return changed
+        return [*tree[:step], replaced_in(tree[step], rest, made), *tree[step + 1 :]]
+    return _with(tree, {step: replaced_in(getattr(tree, step), rest, made)})

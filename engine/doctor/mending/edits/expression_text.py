@@ -98,6 +98,11 @@ def _comparison(node: ast.Compare) -> _Written:
     return _part(node.left, _SUM) + "".join(others), _COMPARISON
 
 
+def _choice(node: ast.IfExp) -> _Written:
+    value, test = _part(node.body, _COMPARISON), _part(node.test, _COMPARISON)
+    return f"{value} if {test} else {_part(node.orelse)}", _TEST
+
+
 def _entries(entries: list[ast.expr]) -> str:
     return f"{_part(entries[0])}," if len(entries) == 1 else _listed(entries)
 
@@ -132,6 +137,7 @@ _WRITERS: dict[type[ast.AST], Callable[[Any], _Written]] = {
     ast.BinOp: _operation,
     ast.UnaryOp: _signed,
     ast.Compare: _comparison,
+    ast.IfExp: _choice,
     ast.Tuple: _tuple,
     ast.List: _list,
     ast.Assign: _assignment,

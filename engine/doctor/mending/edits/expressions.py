@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import cast
 
-from engine.doctor.mending.edits.atoms import atoms_in, is_atom, parsed, replaced_in
+from engine.doctor.mending.edits.atoms import atoms_in, filled, is_atom, parsed, replaced, replaced_in
 from engine.doctor.mending.edits.entries import at_another_index
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
@@ -16,6 +16,8 @@ from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
 MOST_ENTRIES = 8
 """Of lists of so many entries, as those that are put side by side, each two may be exchanged."""
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
+
+PRODUCTS = ("{a}.T @ {e}", "{e} @ {a}.T", "{a} @ {e}", "{e} @ {a}")
 
 
 def of_expression(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -245,7 +247,7 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
         yield "factor-dropped", inner, None
     for a in around:
         for form in FACTORS:
-            yield "factor-missing", parsed(form.format(e=f"({text})", a=a)), (text, a)
+            yield "factor-missing", filled(form, e=expression, a=parsed(a)), (text, a)
 
 
 def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
@@ -254,30 +256,20 @@ def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     for atom in dict.fromkeys(a for a in atoms if atoms.count(a) > 1):
         for other in around:
             if other != atom:
-                made = cast("ast.expr", _AtomSwap(atom, other).visit(copy.deepcopy(expression)))
+                swap = {atom: parsed(other)}
+                made = replaced(expression, lambda node, swap=swap: swap.get(text_of(node)) if is_atom(node) else None)
                 yield "variable", made, (atom, other)
-
-
-class _AtomSwap(ast.NodeTransformer):
-    def __init__(self, old: str, new: str) -> None:
-        self.old, self.new = old, new
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        if is_atom(node) and text_of(node) == self.old:
-            return parsed(self.new)
-        return self.generic_visit(node)
 
 
 def missing_from(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     """Products of the whole with a matrix that may be missing."""
-    whole = text_of(expression)
     for a in around:
-        for form in ("{a}.T @ ({e})", "({e}) @ {a}.T", "{a} @ ({e})", "({e}) @ {a}"):
-            yield "factor-missing", parsed(form.format(e=whole, a=a)), None
+        for form in PRODUCTS:
+            yield "factor-missing", filled(form, e=expression, a=parsed(a)), None
     for path, node in walk(expression):
         if path and is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
             text = text_of(node)
             for a in [a for a in around if a != text and ("[" not in a or "['" in a)]:  # weights are whole arrays
-                for form in ("({a}.T @ {e})", "({e} @ {a}.T)", "({a} @ {e})", "({e} @ {a})"):
-                    made = form.format(e=text, a=a)
-                    yield "factor-missing", with_part(expression, path, parsed(made)), (text, made)
+                for form in PRODUCTS:
+                    made = filled(form, e=node, a=parsed(a))
+                    yield "factor-missing", with_part(expression, path, made), (text, f"({form.format(e=text, a=a)})")

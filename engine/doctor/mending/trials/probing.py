@@ -224,12 +224,13 @@ def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]
             place.given and answer.fails and not answer.original[0]
         )  # what a helper makes of a forward value is never right
         most = max((gain or 0 for *_, gain in answer.edits), default=0)
+        alone = _read_here_alone(place)
         for number, count, value, late, gain in answer.edits:
             edit = _edit_of(answer.asked, number, value)
             first = derives and count == sum(answer.original)
             helps = first or (gain is not None and gain > 0)
             unlikely = late or (gain is not None and (gain < 0 or most > 0))
-            idle = leaves_idle(place, edit)
+            idle = bool(alone) and _leaves_unread(edit, alone)
             likely = UNLIKELY if idle or (unlikely and not helps) else HELPS if helps else LIKELY
             gained = -(gain or 0) if helps else 0
             by_form = KINDS.index(edit.kind), len(edit.value) - len(edit.old)
@@ -238,14 +239,19 @@ def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
 
 
-def leaves_idle(place: EditPlace, edit: StatementEdit) -> bool:
-    """Whether an edit leaves a variable unread that another statement of the block makes: it was made to be used."""
-    old, new = ({n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} for text in (edit.old, edit.value))
+def _read_here_alone(place: EditPlace) -> set[str]:
+    """The variables that other statements of its block make and none of them reads: they were made to be used here."""
     others = [
         node for s in place.body if s is not place.statement for node in ast.walk(s) if isinstance(node, ast.Name)
     ]
     read, made = ({n.id for n in others if isinstance(n.ctx, kind)} for kind in (ast.Load, ast.Store))
-    return bool((old - new) & made - read)
+    return made - read
+
+
+def _leaves_unread(edit: StatementEdit, names: set[str]) -> bool:
+    """Whether an edit takes away the only place where one of these variables is read."""
+    old, new = ({n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)} for text in (edit.old, edit.value))
+    return bool((old - new) & names)
 
 
 def _edit_of(asked: Request, number: int, value: str) -> StatementEdit:

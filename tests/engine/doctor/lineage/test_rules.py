@@ -88,6 +88,9 @@ def test_a_single_number_is_compared_by_its_factor_alone() -> None:
     assert told(row("b", size=1))[0] == {"b": "right"}  # 1 times dL/d(it), and so its own gradient
     limited = replace(alone, walk=Walk(clipped=True))
     assert told(limited, row("V"), row("W"))[0]["b"] == "not compared"
+    assert (
+        told(replace(row("b", -0.3, size=2, bare=agreement(3.0)), walk=Walk(clipped=True)), row("V"))[0]["b"] == "wrong"
+    )
 
 
 def test_what_is_right_before_a_clip_counts_with_the_factor_of_the_others() -> None:
@@ -159,6 +162,7 @@ def test_right_wrong_or_undecided() -> None:
     assert verdict_of(left).verdict == "undecided"
     two = verdict_of(row("U", size=2), row("V", size=2))
     assert (two.verdict, two.not_compared[0]) == ("undecided", "U: any number is a factor times any other")
+    assert verdict_of(row("U", size=3), row("V", size=2)).verdict == "right"
     for doubtful in (ASSUMED, replace(LOSS_OF_ALL, name="total")):
         assert verdict_of(wrong, loss=doubtful).verdict == "undecided"
         assert verdict_of(wrong, loss=doubtful, trusted=True).verdict == "wrong"
@@ -176,7 +180,7 @@ def test_the_loss_that_agrees_best_has_most_right_gradients_then_its_name_then_f
     right, wrong = row("U"), row("V", status="wrong")
     assert score(right, row("W")) > score(right, wrong) > score(right, wrong, row("X", status="zero"))
     assert score(right, row("W"), doubtful=True) > score(right) > score(right, doubtful=True)
-    assert score(right) > score(row("W", size=2), row("X", size=2)) == (0, True, 0, 0)  # two numbers agree with any
+    assert score(row("W", size=3)) == (1, True, 0, 1) > score(row("W", size=2)) == (0, True, 0, 0)  # two agree with any
     assert score(wrong) == score(wrong, row("X", status="zero"))  # none is right: fewer weights are no better
     assert score(right, row("b", status="not compared")) > score(right)
 
@@ -188,6 +192,7 @@ def test_of_losses_that_are_assumed_the_one_whose_gradients_are_the_programs() -
     doubled = row("U", bare=agreement(2.0))
     assert may_be_another(doubled)
     assert may_be_another(doubled, row("W"))
+    assert may_be_another(row("W", size=3, bare=agreement(2.0)))
     assert not may_be_another(row("U"))
     assert not may_be_another(row("U", bare=agreement(-1.0)))
     assert not may_be_another(row("U", size=2, bare=agreement(2.0)), row("V", bare=None))
@@ -203,7 +208,7 @@ def test_one_gradient_alone_is_not_all_of_a_network_that_steps_nothing() -> None
         ONLY_ONE,
         (f"the other weights: {ONLY_ONE}",),
     )
-    two = replace(one, compared=(*one.compared, row("V")))
+    two = replace(one, compared=(*one.compared, row("V", size=3)))
     wrong = replace(one, verdict="wrong")
     assert (verdict._more_than_one(two), verdict._more_than_one(wrong)) == (two, wrong)
 
@@ -226,6 +231,46 @@ def test_of_several_rounds_the_first_with_what_was_seen_later() -> None:
         whole = verdict._merged([first, replace(second, compared=(row("U"), other))])
         assert (whole.verdict, whole.not_compared) == ("undecided", ("b: it is zero",))
     assert verdict._merged([replace(first, compared=()), replace(second, compared=())]).verdict == "undecided"
+
+
+def test_gradients_that_nothing_steps_are_beside_weights_that_are_stepped_by_wrong_ones() -> None:
+    def is_beside(*rows: ComparedGradient, stepped: tuple[ComparedGradient, ...], loss: Any = LOSS_OF_ALL) -> bool:
+        of = RunVerdict("wrong", loss, stepped)
+        return verdict._is_beside(RunVerdict("right", LOSS_OF_ALL, rows), of)
+
+    wrong, apart = row("V", status="wrong"), row("X", update=None)
+    assert is_beside(apart, stepped=(wrong,))
+    assert is_beside(apart, stepped=(row("V", size=3, status="wrong"),))
+    assert is_beside(apart, replace(row("V"), status="wrong"), stepped=(replace(wrong, status="zero"),))
+    assert not is_beside(apart, row("V", update=None), stepped=(wrong,))  # it is right after all
+    assert not is_beside(apart, stepped=(row("V"),))
+    assert not is_beside(apart, stepped=(row("V", size=2, status="wrong"),))
+    for update in (None, replace(STEP, sure=False)):
+        assert not is_beside(apart, stepped=(replace(wrong, update=update),))
+    for loss in (None, ASSUMED, replace(LOSS_OF_ALL, line=3), replace(LOSS_OF_ALL, name="cost")):
+        assert not is_beside(apart, stepped=(wrong,), loss=loss)
+
+
+def test_gradients_are_told_by_their_steps_where_one_is_sure() -> None:
+    unsure = row("U", update=replace(STEP, sure=False))
+    assert verdict._is_stepped(RunVerdict("wrong", None, (unsure, row("V"))))
+    assert not verdict._is_stepped(RunVerdict("wrong", None, (unsure, row("V", update=None))))
+    assert not verdict._is_stepped(None)
+
+
+def test_up_the_loss_alone_is_no_truncation() -> None:
+    up = RunVerdict("wrong", LOSS_OF_ALL, (row("U", 0.1, reason=ADDED),))
+    assert verdict._cut(RECORD, up, lambda *given: pytest.fail("it is not compared again"), True, later=False) is up
+
+
+def test_why_nothing_was_compared_is_how_the_run_ended() -> None:
+    for ended, says in (
+        ("error", "stopped before anything could be compared"),
+        ("full", "11 numbers were recorded, and nothing could be compared yet"),
+        ("singles", verdict.NUMBER_BY_NUMBER),
+        ("end", verdict.NO_STEPS),
+    ):
+        assert says in verdict._why(replace(RECORD, outcome={"ended": ended}))
 
 
 RECORD = Record(

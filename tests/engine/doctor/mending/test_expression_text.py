@@ -25,6 +25,7 @@ SPECIMENS = Path(__file__).parents[1] / "specimens"
         "np.sum(*rows, axis=(0, 1), **more)('a', \"it's\", 'back\\\\slash')",
         "(a if b else c).T + (not d) * f(lambda: e) + {**g}['h']",
         "a = b[0], c = d, e = (f, g)",
+        "(a if b else c) + f(d if (e if f else g) else (h if i else j), (k if l else m) if n > o else p[q if r else s])",
         "dW[k] += x, y",
         "for t in range(3):\n    pass",
     ],
