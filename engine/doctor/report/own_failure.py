@@ -17,9 +17,9 @@ class OwnFailures:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def when(self, doing: str) -> _Step:
+    def when(self, doing: str) -> _ExaminedStep:
         """A `with` block that an exception ends without a traceback, and what is done in it: `it looked for remarks`."""
-        return _Step(doing, self.said)
+        return _ExaminedStep(doing, self.said)
 
     def told(self, report: Report) -> Report:
         """The report with what failed."""
@@ -27,7 +27,7 @@ class OwnFailures:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _ExaminedStep:
     doing: str
     said: list[str]
 
