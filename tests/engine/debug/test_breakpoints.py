@@ -231,6 +231,23 @@ def test_breakpoints_that_mean_nothing(text: str, why: str) -> None:
     assert not debugger.breakpoints
 
 
+def test_a_sample_is_stopped_at_in_its_own_steps_and_where_it_is_in_the_batch() -> None:
+    def steps(debugger: Debugger, text: str, iteration: int = 0) -> list[int | None]:
+        (stop,) = parse_breakpoint(text, debugger.program, B)
+        found = hits(stop, debugger.tape(iteration), iteration, Lines(debugger.program))
+        return [debugger.program.point(1 + int(offset)).t for offset in found]
+
+    ragged = debugger_of(1)
+    assert [steps(ragged, f"h sample {k}") for k in range(B)] == [[1, 2, 3, 4], [1, 2], [1, 2, 3]]
+    largest = float(ragged.tape(0)["h"][2][2].max())
+    assert steps(ragged, f"h sample 2 if max(h) == {largest!r}") == [2]
+    split = debugger_of(0, batch_size=2)
+    batches = [split.tape(iteration).samples for iteration in range(2)]
+    for k in range(B):
+        seen = [steps(split, f"a sample {k}", iteration) for iteration in range(2)]
+        assert seen == [[1, 2, 3, 4] if k in batch else [] for batch in batches]
+
+
 def test_watchpoints_stop_where_the_number_changes() -> None:
     debugger = debugger_of(0)
     lines = Lines(debugger.program)

@@ -240,7 +240,7 @@ def _averaged_over(record: Record, loss: ChosenLoss) -> Iterator[float]:
     forward = forward_of(record, loss)
     for operation in record.operations:
         if operation.size == 1 and forward[operation.start]:
-            if operation.name == "divide" and operation.operands[-1].size == 1:
+            if operation.name == "divide":
                 yield float(record.pool[operation.operands[-1].first])
             elif operation.name == "mean":
                 yield from (float(n) for n in (operation.operands[0].size, *operation.operands[0].shape) if n > 1)

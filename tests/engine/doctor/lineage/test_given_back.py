@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedAr
 from engine.doctor.lineage.the_loss.loss import LOSS
 from engine.doctor.lineage.verdict import given_back
 from engine.doctor.lineage.verdict.given_back import NOTHING_ELSE, RETURNED, SCALED
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
 from tests.engine.doctor.lineage.test_rules import ASSUMED, LOSS_OF_ALL, RECORD, agreement, row
 
 RIGHT = np.array([1.0, 2.0, -3.0, 4.0])
@@ -192,3 +193,83 @@ def test_a_factor_of_all_is_wrong_where_it_is_seen_how_the_way_back_begins(monke
     assert reasons(replace(five, match=agreement(0.3))) == [""]  # it was computed
     for loss in (ASSUMED, replace(LOSS_OF_ALL, name=LOSS)):
         assert reasons(five, loss=loss) == [""]
+
+
+def test_the_verdict_by_what_came_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    record, ids = recorded(right=RIGHT, negative=-RIGHT, wrong=WRONG, short=RIGHT[:3])
+    back: dict[int, Ids] | None = None
+    without: list[str] = []
+    monkeypatch.setattr(given_back, "_given_back", lambda *given: (back, {}))
+    monkeypatch.setattr(given_back, "adjoint_of", lambda record, loss: np.zeros(len(record.pool)))
+    monkeypatch.setattr(given_back, "forward_of", lambda record, loss: np.zeros(len(record.pool), bool))
+    monkeypatch.setattr(given_back, "_without_gradients", lambda *given: iter(without))
+    monkeypatch.setattr(given_back, "_scaled_on_the_way", lambda record, rows, loss: rows)
+
+    def said(
+        *rows: Any, word: str = "right", is_added: bool | None = True, reason: str = "", **loss: str
+    ) -> RunVerdict:
+        own = RunVerdict(
+            word, replace(LOSS_OF_ALL, **loss), rows, not_compared=("b: no",) * bool(reason), reason=reason
+        )
+        own = replace(own, record=record)
+        made = given_back.as_returned(own, "mine.py", 9, is_added=is_added)
+        assert made is own or back is not None
+        return made
+
+    one, down = handed(), handed(match=agreement(-1.0))
+    assert said(one).verdict == "right"  # no function was called
+    assert said(one, word="undecided", reason=ONLY_ONE).verdict == "undecided"
+    back = by_first(ids["right"])
+    assert said(one).verdict == said(one, is_added=None).verdict == "right"
+    assert said(one, word="undecided").verdict == "undecided"
+    alone = said(one, word="undecided", reason=ONLY_ONE)  # a part may have but one
+    assert (alone.verdict, alone.reason, alone.not_compared) == ("right", "", ())
+    wrong = replace(handed("W", status="wrong", match=agreement(1, error=1)), right=RIGHT[::-1], gradient=ids["wrong"])
+    assert said(one, wrong, word="wrong").verdict == "wrong"
+    assert (
+        said(handed(status="wrong", gradient=ids["wrong"]), word="wrong").verdict == "right"
+    )  # nothing but a factor, which all have
+    assert said(word="wrong").verdict == "wrong"
+    without[:] = ["W: none came"]
+    assert (said(one).verdict, said(one).not_compared) == ("undecided", ("W: none came",))
+    assert said(one, wrong, word="wrong").verdict == "wrong"
+    without.clear()
+    back = by_first(ids["right"], ids["short"])
+    left = said(one)
+    assert (left.verdict, left.not_compared) == ("undecided", (f"an array of 3 numbers: {given_back.NOTHING}",))
+    back = by_first(ids["wrong"])
+    made = said(one)
+    assert (made.verdict, made.compared[0].reason) == ("wrong", RETURNED)
+    assert said(handed(status="not compared"), word="undecided").verdict == "wrong"
+    back = by_first(ids["negative"])
+    assert said(down).verdict == "right"
+    assert (said(down, is_added=None).verdict, said(down, is_added=None).reason) == ("undecided", given_back.OTHER_SIGN)
+    assert said(down, is_added=False).compared[0].reason == given_back.NEGATED
+    assert said(down, is_added=False).verdict == "wrong"
+    assert said(down, is_added=False, name="total").reason == given_back.OTHER_SIGN
+
+
+def test_a_weight_that_moves_the_loss_and_of_which_nothing_came_back_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    record, ids = recorded(W=RIGHT, x=WRONG, dx=RIGHT[::-1], other=WRONG[::-1] ** 3)
+    adjoint = np.zeros(len(record.pool))
+    adjoint[ids["W"]], adjoint[ids["x"]] = RIGHT**3, RIGHT[::-1]
+    first = {name: int(one[0]) for name, one in ids.items()}
+    uses = [SimpleNamespace(operands=[RecordedArray((4,), first[name], (1,)) for name in ("W", "x")])]
+    weights = [SimpleNamespace(own={first["W"]}, uses=uses)]
+    monkeypatch.setattr(given_back, "Roles", lambda *given: SimpleNamespace(weights=weights))
+    monkeypatch.setattr(given_back, "inputs", lambda record: [ids["W"], ids["x"]])
+
+    def named(*known: Any, back: str = "dx", adjoint: Floats = adjoint) -> list[str]:
+        rows = [replace(handed(**more), own=ids[name]) for name, more in known]
+        return list(given_back._without_gradients(record, LOSS_OF_ALL, rows, by_first(ids[back]), adjoint))
+
+    nothing = dict[str, str]()
+    assert named() == [f"the array made in line 3: {given_back.NONE_CAME}"]
+    assert named(("x", {"status": "not compared"})) == named(("W", {"status": "not compared"})) == named()
+    assert named(("x", nothing)) == []  # W is data then
+    assert named(("W", nothing)) == []
+    assert named(adjoint=0 * adjoint) == []  # it does not move the loss
+    adjoint[ids["W"]] = WRONG[::-1] ** 3
+    assert named(back="other") == []  # it came back after all
+    weights[0].own = {first["x"] + 1}
+    assert named() == []  # it was not handed over

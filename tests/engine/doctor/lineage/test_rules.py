@@ -159,7 +159,7 @@ def test_right_wrong_or_undecided() -> None:
     assert verdict_of(row("U", 0.1)).verdict == "wrong"  # up the loss
     open_ = verdict_of(row("U"), left)
     assert (open_.verdict, open_.not_compared) == ("undecided", ("b: it is drawn",))
-    assert verdict_of(left).verdict == "undecided"
+    assert verdict_of(left).verdict == verdict_of(row("U", 0.1), left).verdict == "undecided"
     two = verdict_of(row("U", size=2), row("V", size=2))
     assert (two.verdict, two.not_compared[0]) == ("undecided", "U: any number is a factor times any other")
     assert verdict_of(row("U", size=3), row("V", size=2)).verdict == "right"
@@ -258,9 +258,14 @@ def test_gradients_are_told_by_their_steps_where_one_is_sure() -> None:
     assert not verdict._is_stepped(None)
 
 
-def test_up_the_loss_alone_is_no_truncation() -> None:
-    up = RunVerdict("wrong", LOSS_OF_ALL, (row("U", 0.1, reason=ADDED),))
-    assert verdict._cut(RECORD, up, lambda *given: pytest.fail("it is not compared again"), True, later=False) is up
+def test_errors_that_go_back_some_steps_are_asked_for_only_where_some_gradients_are_right_and_others_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verdict, "shortened", lambda *given, **more: pytest.fail("it is not asked for"))
+    up, wrong = row("U", 0.1, reason=ADDED), row("V", status="wrong")
+    for rows, loss in (((up,), LOSS_OF_ALL), ((wrong, row("b", size=2)), LOSS_OF_ALL), ((up, wrong), None)):
+        own = RunVerdict("wrong", loss, rows)
+        assert verdict._cut(RECORD, own, lambda *given: pytest.fail("not compared again"), True, later=False) is own
 
 
 def test_why_nothing_was_compared_is_how_the_run_ended() -> None:
@@ -351,7 +356,8 @@ def test_what_could_not_be_compared_gives_way_to_what_can() -> None:
 
 
 def test_weights_that_hide_what_is_wrong() -> None:
-    for values in (np.full(6, 0.7), np.zeros(6), np.arange(6) * 1e-4, np.eye(3).ravel(), np.array([3.0])):
+    near = np.array([1, 2, 2 + 1e-7, 1])
+    for values in (np.full(6, 0.7), np.zeros(6), np.arange(6) * 1e-4, np.eye(3).ravel(), np.array([3.0]), 1e6 * near):
         assert other_weights._hides(values), values
     for values in (np.arange(6.0), np.arange(9.0), np.array([[1, 2], [2 + 1e-3, 1]]).ravel()):
         assert not other_weights._hides(values), values
