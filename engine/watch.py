@@ -265,7 +265,7 @@ class Watch:
     def _holds(self, kept: Watched) -> bool:
         debugger = self.session(kept).debugger
         condition = condition_of(self.when, debugger.program)
-        return bool(everywhere(condition, debugger.tape(0), 0, debugger.lines).any())
+        return bool(everywhere(condition, debugger.tape(0), kept.number, debugger.lines).any())
 
     # What is kept, looked at
 

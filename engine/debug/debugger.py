@@ -1,26 +1,28 @@
 """The debugger without a screen: the present position, the moves, and what can be seen at a point.
 
 Moving is arithmetic on positions; an iteration is recorded when it is first entered, and what a point shows is a view of that recording.
-So every move has its exact inverse, across updates too.
+So every move has its exact inverse, across updates too. What breakpoints and conditions need is loaded with the first of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from engine.debug import moves
-from engine.debug.breakpoints import Breakpoint, hits, names_of, parse_breakpoint, shown, value_at
-from engine.debug.conditions import Predicate
-from engine.debug.predicates import parse
 from engine.debug.recordings import Recordings
-from engine.debug.stop_search import StopSearch, Tick
-from engine.debug.stops import Lines
 from engine.debug.view import View
 from engine.errors import InputError
 from engine.language.expression import ExpressionError
 from engine.model.blocks import Line, Point
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.debug.breakpoints import Breakpoint
+    from engine.debug.conditions import Predicate
+    from engine.debug.stop_search import StopSearch, Tick
+    from engine.debug.stops import Lines
 
 SEARCHED = 1000
 """Iterations that a search for a breakpoint goes through at most."""
@@ -97,6 +99,8 @@ class Debugger(Recordings):
 
         Raises InputError when the line never writes that row.
         """
+        from engine.debug.breakpoints import Breakpoint
+
         if t is not None and not self.program.runs_at(line, t - line.equation.step):
             raise InputError(f"no line ever writes {line.name}@{t}")
         breakpoint_ = Breakpoint(line.block, line.index, t)
@@ -110,6 +114,8 @@ class Debugger(Recordings):
     def add(self, text: str, spelt: Callable[[str], str] = str) -> list[Breakpoint]:
         """Sets the breakpoints that `text` means, see `engine.debug.breakpoints`; InputError, with names as they are `spelt`, when it means
         none."""
+        from engine.debug.breakpoints import hits, parse_breakpoint
+
         stops = parse_breakpoint(text, self.program, len(self._X), spelt)
         for stop in stops:  # refuse now what does not fit these shapes
             hits(stop, self.tape(self._iteration()), self._iteration(), self.lines)
@@ -118,6 +124,9 @@ class Debugger(Recordings):
 
     def watch(self, text: str, spelt: Callable[[str], str] = str) -> Predicate:
         """Adds a watch expression, to be evaluated at every stop; InputError, with names as they are `spelt`, when it is none."""
+        from engine.debug.breakpoints import names_of
+        from engine.debug.predicates import parse
+
         try:
             watched = parse(text, names_of(self.program), spelt)
         except ExpressionError as error:
@@ -127,6 +136,8 @@ class Debugger(Recordings):
 
     def watched(self, expression: Predicate) -> str:
         """The value of a watch expression at the present point, in a few characters."""
+        from engine.debug.breakpoints import shown, value_at
+
         iteration = self._iteration()
         offset = -1 if self.position == 0 else (self.position - 1) % self.program.length
         return shown(value_at(expression, self.tape(iteration), iteration, offset, self.lines))
@@ -150,7 +161,7 @@ class Debugger(Recordings):
 
     def logged(self, start: int, stop: int) -> list[str]:
         """What logpoints print on the way from one position to a later one, the later one included; the last ones when there are many."""
-        return self._stops.logged(self.tape, self.breakpoints, start, stop)
+        return self._stops.logged(self.tape, self.breakpoints, start, stop) if self.breakpoints else []
 
     @property
     def lines(self) -> Lines:
@@ -159,6 +170,8 @@ class Debugger(Recordings):
 
     @cached_property
     def _stops(self) -> StopSearch:
+        from engine.debug.stop_search import StopSearch
+
         return StopSearch(self.program)
 
     def _iteration(self) -> int:

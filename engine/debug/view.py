@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.debug.breakpoints import Breakpoint
 from engine.errors import InputError
 from engine.language.derive import NEXT, OUT
 from engine.language.functions import Array
@@ -15,6 +15,9 @@ from engine.model.blocks import START, Line, Point
 from engine.model.program import Program, when_written
 from engine.recording.tape import Tape
 from engine.text import clean, listed
+
+if TYPE_CHECKING:
+    from engine.debug.breakpoints import Breakpoint
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from engine.language.expression import Call, Name, walk
 from engine.model.blocks import Line
 from engine.model.program import Program
 from engine.recording.tape import Tape
+from engine.remembered import remembered
 from engine.tables.given import FLOW_CUT, FLOW_CUT_REVERSE
 
 
@@ -58,6 +59,7 @@ class Split(NamedTuple):
     weights: str
 
 
+@remembered
 def split(program: Program, output: str) -> Split | None:
     """The factors of the gains of an output's gradient; None where the error takes more than one path through a step."""
     line = _carrying_line(program, output)

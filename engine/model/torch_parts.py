@@ -133,7 +133,10 @@ def _instead(kind: str, names: Sequence[str], named: Sequence[tuple[str, Any]]) 
     if kind == "linear":
         return f"{the_two}; rnn_tui.watch shows the layer with what comes back to it"
     if names:
-        return f"give one of them, rnn_tui.watch(model.{names[0]}, ...), which is shown with what comes back to it"
+        return (
+            "they are not layers one above the other, each reading at every step what the one before hands on alone; give one of them, "
+            f"rnn_tui.watch(model.{names[0]}, ...), which is shown with what comes back to it"
+        )
     cells = [clean(name, 40) for name, module in named if _has(module, CELL)]
     return f"{cells[0]} runs one step at a time: a torch.nn.LSTM with its weights is the same" if cells else the_two
 

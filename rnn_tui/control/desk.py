@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.debug.debugger import Debugger
-from engine.debug.places import Destination
-from engine.debug.reasons import reason
 from engine.explain.address import CellAddress
 from engine.explain.line_parts import writer_for
 from engine.language.derive import gradient
@@ -22,6 +20,7 @@ from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.selection import Selection
 
 if TYPE_CHECKING:
+    from engine.debug.places import Destination
     from engine.doctor.walk.lockstep import Lockstep
 
 LOG_LINES = 200
@@ -114,6 +113,8 @@ class Desk(ABC):
     def visit(self, place: Destination) -> bool:
         """To a place and, where a quantity was named, with the cursor on its cell; a number that this line does not show is explained."""
         if (condition := place.holds) is not None:
+            from engine.debug.reasons import reason  # with the first condition
+
             return self.stop_at(place.position, lambda: [reason(self.debugger, condition)])
         before = self.selection
         moved = self.go(place.position)

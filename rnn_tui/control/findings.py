@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.debug.places import Destination
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
@@ -66,6 +65,8 @@ class FindingsPage(Page):
 
     def _go_to(self, number: int) -> bool:
         """To the point where a finding can be seen, the cursor at its cell."""
+        from engine.debug.places import Destination
+
         listed = self.desk.frame.findings
         if listed:
             found = listed[number]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.debug.debugger import SEARCHED
-from engine.debug.reasons import reasons
 from engine.model.blocks import Line
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.search import Search
@@ -97,4 +96,6 @@ class Stops:
 
     def stop_at(self, position: int) -> bool:
         """To where a breakpoint stops, which is said with what it compares."""
+        from engine.debug.reasons import reasons  # with the first breakpoint
+
         return self._desk.stop_at(position, lambda: reasons(self._desk.debugger))

@@ -51,16 +51,18 @@ class Canvas:
 
         A `target` makes what is visible of the text clickable.
         """
-        width, segment = _written(text, self.style + style if style else self.style)
+        width, segment = _written(text, self.style, style)
         self._place(x, y, width, [segment])
         if target is not None:
             self.hit(x, y, width, 1, target)
         return x + width
 
     def rows(self, x: int, y: int, rows: Iterable[list[Segment]]) -> None:
-        """Place rows of Segments, such as a heatmap, one under the other; their styles stay as they are."""
+        """Place rows of Segments of one width, such as a heatmap, one under the other; their styles stay as they are."""
+        width = None
         for line, segments in enumerate(rows, y):
-            self._place(x, line, Segment.get_line_length(segments), segments)
+            width = Segment.get_line_length(segments) if width is None else width
+            self._place(x, line, width, segments)
 
     def fill(self, x: int, y: int, width: int, height: int, style: Style) -> None:
         """Cover a rectangle with `style`'s background."""
@@ -147,10 +149,10 @@ class Canvas:
 
 
 @lru_cache(maxsize=4096)
-def _written(text: str, style: Style) -> tuple[int, Segment]:
+def _written(text: str, under: Style, style: Style | None) -> tuple[int, Segment]:
     """A text's width and content, which is the same object for the same text: most of a screen is written again at every step."""
     text = printable(text)
-    return cell_len(text), Segment(text, style)
+    return cell_len(text), Segment(text, under + style if style else under)
 
 
 def printable(text: str) -> str:

@@ -98,8 +98,21 @@ def _whole_tiles(
 ) -> NDArray[np.int64]:
     """(rows * lines, columns) tile numbers."""
     plain = _grid(codes.astype(np.int64) + WHOLE, width, gap, WHOLE + PAD)
-    signed = np.isin(codes, (PLUS_INF, MINUS_INF)) if width > 1 else np.zeros(codes.shape, dtype=bool)
+    marked = plain
+    if (codes >= NAN).any():
+        plain[:, :, :width][codes == ENDED] += WHOLE_MARK - WHOLE
+        marked = _with_marks(plain, codes, width)
+    stack = np.stack([marked if part == (lines - 1) // 2 else plain for part in range(lines)], axis=1)
+    if cursor is not None:
+        _frame_cell(stack[cursor[0], :, cursor[1], :width], int(codes[cursor]))
+    rows_of_lines = stack.reshape(-1, *stack.shape[2:])
+    return _columns(rows_of_lines, gap)
+
+
+def _with_marks(plain: NDArray[np.int64], codes: NDArray[np.uint8], width: int) -> NDArray[np.int64]:
+    """The line in the middle of each cell, with the glyphs of what is no level."""
     marked = plain.copy()
+    signed = ((codes == PLUS_INF) | (codes == MINUS_INF)) & (width > 1)
     middle = (width - 1) // 2
     at = np.where(signed, max(middle, 1), middle)
     rows, columns = np.nonzero((codes >= NAN) & (codes <= UNDER))
@@ -107,13 +120,7 @@ def _whole_tiles(
     rows, columns = np.nonzero(signed)
     marked[rows, columns, at[rows, columns] - 1] += WHOLE_SIGN - WHOLE
     marked[:, :, :width][codes == NOT_YET] += WHOLE_MARK - WHOLE
-    for table in (marked, plain):
-        table[:, :, :width][codes == ENDED] += WHOLE_MARK - WHOLE
-    stack = np.stack([marked if part == (lines - 1) // 2 else plain for part in range(lines)], axis=1)
-    if cursor is not None:
-        _frame_cell(stack[cursor[0], :, cursor[1], :width], int(codes[cursor]))
-    rows_of_lines = stack.reshape(-1, *stack.shape[2:])
-    return _columns(rows_of_lines, gap)
+    return marked
 
 
 def _frame_cell(cell: NDArray[np.int64], code: int) -> None:

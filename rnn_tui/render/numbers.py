@@ -7,6 +7,7 @@ nothing in front and a negative one the same digits after its minus, so right-ju
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ _SMALLEST_FIXED = -4
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
+@lru_cache(maxsize=4096)  # most of the numbers on a screen stood there before
 def number(value: float, width: int = 9, digits: int = 4, *, trim: bool = False) -> str:
     """`value` with about `digits` significant digits in at most `width` (>= 7) columns, not padded.
 

@@ -62,14 +62,14 @@ def signed_codes(values: ArrayLike, scale: float, log: bool = False, floor: floa
         position = 1.0 + (STEPS - 1) * (1.0 - np.log(ratio) / np.log(floor)) if log else STEPS * ratio
         # ceil: equal bins, and nothing but zero in bin 0. fmin/fmax turn NaN (0/0, log 0) into a valid level.
         steps = np.fmax(np.fmin(np.ceil(position), STEPS), 1.0)
-        codes = (ZERO + np.sign(np.nan_to_num(numbers)) * steps).astype(np.uint8)
-    codes = np.asarray(codes)
-    beyond = ratio > 1.0 + 1e-9
-    codes[beyond & (numbers > 0)] = OVER
-    codes[beyond & (numbers < 0)] = UNDER
-    codes[np.isposinf(numbers)] = PLUS_INF
-    codes[np.isneginf(numbers)] = MINUS_INF
-    codes[np.isnan(numbers)] = NAN
+        codes = np.asarray((ZERO + np.sign(numbers) * steps).astype(np.uint8))
+    within = ratio <= 1.0 + 1e-9
+    if not within.all():
+        codes[~within & (numbers > 0)] = OVER
+        codes[~within & (numbers < 0)] = UNDER
+        codes[np.isposinf(numbers)] = PLUS_INF
+        codes[np.isneginf(numbers)] = MINUS_INF
+        codes[np.isnan(numbers)] = NAN
     return codes
 
 

@@ -72,7 +72,7 @@ class Tiles(dict[int, Segment]):
         changed[:, 0] = True
         np.not_equal(numbers[:, 1:], numbers[:, :-1], out=changed[:, 1:])
         starts = np.flatnonzero(changed)
-        lengths = np.diff(starts, append=lines * columns)
+        lengths = np.append(starts[1:], lines * columns) - starts
         keys = (numbers.ravel()[starts] * _RUN + lengths).tolist()
         runs = list(map(self.__getitem__, keys))
         ends = changed.sum(axis=1).cumsum().tolist()

@@ -27,11 +27,11 @@ class FileActions(LessonActions):
 
         return Shown(self._compositor.render_strips(), self.controller.frame, self.controller.session)
 
-    def action_save(self) -> None:
+    def action_save(self, name: str = "") -> None:
         """Asks for a name and saves what its ending says."""
         from rnn_tui.screens.dialogs.file_dialogs import SaveScreen
 
-        self._open(SaveScreen(), self._save)
+        self._open(SaveScreen(name), self._save)
 
     def _save(self, path: Path) -> None:
         from rnn_tui.kept.saving import save
@@ -63,9 +63,17 @@ class FileActions(LessonActions):
         from rnn_tui.screens.dialogs.file_dialogs import ProgramScreen
 
         try:
-            self._open(ProgramScreen(program(self.shown)))
+            self._open(ProgramScreen(program(self.shown)), self._of_program)
         except InputError as error:
             self._say(str(error))
+
+    def _of_program(self, wanted: str) -> None:
+        """What was wanted of the program that was shown."""
+        if wanted == "save":
+            self.action_save(f"{self.controller.session.data.name}.py")
+        else:
+            self.show(self.controller.write_in(""))
+            self.action_program()
 
     def action_open_other(self) -> None:
         """Asks for other data and opens it."""

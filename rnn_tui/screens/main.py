@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.debug.debugger import Debugger
-from engine.debug.places import Destination
 from engine.debug.view import View
 from engine.session import Session
 from rnn_tui.control.controller import Controller
@@ -28,6 +27,7 @@ from rnn_tui.shown.selection import PAGES, PageName
 from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
+    from engine.debug.places import Destination
     from engine.doctor.walk.lockstep import Lockstep
     from engine.lessons.lesson import Lesson
 
@@ -234,9 +234,9 @@ class MainScreen(SearchActions):
         self._open(FindScreen(self.debugger, self.controller.frame), self._found)
 
     def _found(self, wanted: str | Destination) -> bool | None:
-        if isinstance(wanted, Destination):
-            return self.controller.visit(wanted)
-        return self.controller.choose(quantity=wanted or None)
+        if isinstance(wanted, str):
+            return self.controller.choose(quantity=wanted or None)
+        return self.controller.visit(wanted)
 
     def action_zoom(self) -> None:
         """The picture at the cursor nearer, or as it was."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import ComposeResult
@@ -86,7 +86,7 @@ class _AbstractScreen(_MessagePumpMeta, ABCMeta):
 
 
 class PanedScreen(Screen[None], metaclass=_AbstractScreen):
-    """Panes above and below a body of two columns, all bound to the frame."""
+    """Panes above and below a body of two columns, all of one frame."""
 
     frame: reactive[Any] = reactive(None, init=False, repaint=False)
     """The frame that is shown."""
@@ -99,6 +99,7 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         """What can be done, with the keys that the user's settings give."""
         self._run = Ticker(self, self._run_on)
         self._blank: dict[int, Strip] = {}
+        self._panes: list[Pane] = []
 
     @property
     @abstractmethod
@@ -115,19 +116,20 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         self.notify(text, markup=False, timeout=4)
 
     def composed(self, above: Panes, left: Panes, right: Panes, below: Panes) -> ComposeResult:
-        """Panes, bound to the frame, and what is said where the window is too small for them."""
+        """The panes, and what is said where the window is too small for them."""
 
-        def bound(panes: Panes) -> Iterator[Pane]:
-            for name, draw in panes.items():
-                yield Pane(draw, id=name).data_bind(frame=PanedScreen.frame)  # pyright: ignore[reportArgumentType]
+        def made(panes: Panes) -> list[Pane]:
+            those = [Pane(draw, id=name) for name, draw in panes.items()]
+            self._panes += those
+            return those
 
-        yield from bound(above)
+        yield from made(above)
         with Columns(id="body"):
             with Rows(id="left"):
-                yield from bound(left)
+                yield from made(left)
             with Rows(id="right"):
-                yield from bound(right)
-        yield from bound(below)
+                yield from made(right)
+        yield from made(below)
         needs = f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"
         yield Static(Content(needs), id="small")
 
@@ -146,6 +148,13 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
     def on_resize(self) -> None:
         """Shares the space out anew."""
         self._arrange()
+        self.watch_frame()
+
+    def watch_frame(self) -> None:
+        """Hands the frame to the panes that are shown; another gets it when it is."""
+        for pane in self._panes:
+            if pane.display:
+                pane.frame = self.frame
 
     def show(self, moved: bool | None = None) -> None:
         """Takes the new frame after a call; rings the bell when the call changed nothing."""

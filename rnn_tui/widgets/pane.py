@@ -37,8 +37,10 @@ def _blank(width: int) -> Strip:
 
 def changed_end(old: Strip, new: Strip) -> int:
     """The column after the last in which two rows differ; 0 where they are alike. Textual sends a pane's row from its beginning on."""
-    if old is new or old == new or old.cell_length != new.cell_length:
-        return 0 if old == new else new.cell_length
+    if old is new or old == new:
+        return 0
+    if old.cell_length != new.cell_length:
+        return new.cell_length
     same = 0
     for one, other in zip(reversed(list(old)), reversed(list(new)), strict=False):
         if one != other:
@@ -67,7 +69,7 @@ class Pane(Widget):
     """Shows `draw(frame, width, height)` and reports clicks on what the drawing has made clickable."""
 
     frame: reactive[Any] = reactive(None, layout=False, repaint=False)
-    """What to show; bound to the screen's frame."""
+    """What to show: the screen's frame."""
 
     class Clicked(Message):
         """A clickable place was clicked; `x`, `y` count from its upper left corner."""
@@ -98,8 +100,6 @@ class Pane(Widget):
         """Draws anew, and sends what differs: a step changes a tenth of the screen."""
         before = self._strips
         self._before, self._canvas = self._canvas or self._before, None
-        if not self.display:
-            return  # it is drawn when it is shown
         if self.canvas() is None or len(before) != len(self._strips):
             self.refresh()
             return

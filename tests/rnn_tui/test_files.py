@@ -128,11 +128,19 @@ async def test_other_data_is_opened(tmp_path: Path) -> None:
         assert driven.position == 0
 
 
-async def test_the_program_is_shown() -> None:
+async def test_the_program_is_shown_in_another_notation_and_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     async with running(size=(130, 40)) as driven:
         await driven.pilot.press("P")
-        assert "import numpy as np" in driven.text()
-        await driven.pilot.press("escape")
+        assert "import numpy as np" in driven.text() and "Andrew Ng" in driven.text()
+        await driven.pilot.press("N")
+        await until(driven.pilot, lambda: "PyTorch" in driven.text())
+        await driven.pilot.press("x")
+        assert isinstance(driven.app.screen, SaveScreen)
+        await driven.pilot.press("enter")
+        assert "PyTorch" in Path("many_to_one.py").read_text()
         assert driven.app.screen is driven.main
 
 

@@ -20,6 +20,8 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.model.program import carries_losses
+from engine.recording.tape import Tape
+from engine.remembered import last_remembered
 from rnn_tui.panes.around.tabs import draw_tabs
 from rnn_tui.panes.shared.legend import padding_key
 from rnn_tui.panes.shared.time_axis import TimeAxis, listing_width, present, time_axis
@@ -89,23 +91,30 @@ def _bars(frame: Frame, canvas: Canvas, row: _BarRow, axis: TimeAxis, held: rang
     canvas.text(1, row.line, row.label, style)
     name = frame.writer.spelling.name(row.name)
     canvas.text(NAME, row.line, name[:NAMED] if len(name) > NAMED - 2 else f"‖{name}‖", style)
-    first = 1 - view.program.steps_of(row.name).start
-    own = slice(first, first + len(held))
-    norms, known = view.tape.norms(row.name, frame.sample)[own], view.computed(row.name)[own]
-    scale = _power_of_ten(scale_of(norms)) if row.log else scale_of(norms)
-    highest = np.maximum.reduceat(axis.placed(held, norms, 0), axis.starts)
-    codes = one_sided_codes(highest, scale, row.log, FAINT)
+    scale, codes, heights = _measured(view.tape, row.name, frame.sample, axis, log=row.log)
+    codes, first = codes.copy(), 1 - view.program.steps_of(row.name).start
     if view.position:  # at the start the iteration stands there as it will be
+        known = view.computed(row.name)[first : first + len(held)]
         codes[axis.all_of(axis.placed(held, ~known, True))] = NOT_YET
         codes[axis.all_of(axis.placed(held, _ended(frame), True))] = ENDED
     codes[axis.all_of(axis.placed(held, np.zeros(len(held), bool), True))] = PAD
-    _cells(frame, canvas, row, codes, bar_heights(highest, scale, log=row.log) * row.tall, axis)
+    _cells(frame, canvas, row, codes, heights * row.tall, axis)
     written = view.written(row.name)
     for column in range(axis.columns):
         if inside := axis.steps_in(column, held):
             place = ToPosition(_position(frame, int(written[first + inside.start - 1])))
             canvas.hit(axis.x(column), row.line, axis.pitch, row.tall, place)
     canvas.text(ENDS, row.line, _ends(row, scale), look.dim)
+
+
+@last_remembered(4)
+def _measured(tape: Tape, name: str, sample: int | None, axis: TimeAxis, *, log: bool) -> tuple[float, Array, Array]:
+    """The scale of a quantity's bars, and the colour and the height (0 to 1) of each column's once all of them are computed."""
+    first, held = 1 - tape.plan.program.steps_of(name).start, range(1, tape.plan.program.steps + 1)
+    norms = tape.norms(name, sample)[first : first + len(held)]
+    scale = _power_of_ten(scale_of(norms)) if log else scale_of(norms)
+    highest = np.maximum.reduceat(axis.placed(held, norms, 0), axis.starts)
+    return scale, one_sided_codes(highest, scale, log, FAINT), bar_heights(highest, scale, log=log)
 
 
 def _power_of_ten(value: float) -> float:

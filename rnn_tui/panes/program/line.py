@@ -12,8 +12,11 @@ def draw_line(frame: Frame, width: int, height: int) -> Canvas:
     """The line that ran last at its time step."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
-    title = "the reference" if frame.selection.page == "yours" else "this line"
-    if frame.view.line is not None:
+    start = frame.view.line is None
+    title = (
+        "the reference" if frame.selection.page == "yours" else "backpropagation through time" if start else "this line"
+    )
+    if not start:
         title += f" · {line_text(frame.view, frame.writer)}"
     canvas.frame(0, 0, width, height, title, look.border, look.bold)
     if frame.parts:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.style import Style
 
-from engine.debug.breakpoints import Breakpoint
 from engine.language.derive import gradient
 from engine.model.blocks import Block, Line, Loop
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import shape
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.targets import ToLine
+
+if TYPE_CHECKING:
+    from engine.debug.breakpoints import Breakpoint
 
 BREAK, HERE, DONE, STOPPED, FOLDED = "●", "▶", "✓", "■", "▸"
 FOLDED_FROM = 4

@@ -16,19 +16,22 @@ CHOICES = (
 )
 """What a newcomer can do first: key, words, the same where there is little room, action. As many as fit."""
 STORY = "The error starts at the loss and walks back through time."
+MORE = "Step through its lines, forwards and back; ask any number why."
+"""Where there is room, what the program is for."""
 
 
 def draw_welcome(frame: Frame, canvas: Canvas) -> None:
     """Before the first line: what is to be seen, and the next keys; the iteration itself stands as a ghost in strip and flow."""
     look, room = frame.look, canvas.width - 6
     short = room < 56
-    told: StyledText = [(text, look.bold) for text in _fold(frame.title or frame.name, room)]
-    told += [("", look.dim), *((text, look.text) for text in _fold(STORY, room))]
+    headed: StyledText = [*((text, look.bold) for text in _fold(frame.title or frame.name, room)), ("", look.dim)]
+    story: StyledText = [(text, look.text) for text in _fold(STORY, room)]
+    full: StyledText = [(text, look.text) for part in (STORY, MORE) for text in _fold(part, room)]
     seek = f"Look for: {frame.look_for}" if frame.look_for else "; ".join(frame.said)
     sought: StyledText = [(text, look.text) for text in _fold(seek, room)] if seek and frame.lesson is None else []
     most = canvas.height - 2
-    if len(told) + 2 + len(sought) > most:
-        told = [(text, look.text) for text in _fold(STORY, room)]
+    fitting = (told for told in ([*headed, *full], [*headed, *story]) if len(told) + 2 + len(sought) <= most)
+    told = next(fitting, story)
     gap = 1 if len(told) + 3 + len(sought) <= most else 0
     y = max(1, (canvas.height - len(told) - len(sought) - 1 - 2 * gap) // 2)
     for text, style in told:

@@ -243,7 +243,7 @@ class ListScreen(OverListScreen[None]):
             self._fill()
 
 
-class ReadScreen(Dialog[None]):
+class ReadScreen(Dialog[Result]):
     """A text to be read, which the arrow keys scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "close", "Close")]

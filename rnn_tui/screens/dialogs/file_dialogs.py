@@ -21,21 +21,30 @@ TITLE = 46
 
 
 class SaveScreen(AskScreen[Path]):
-    """Asks for a file's name, whose ending says what is saved."""
+    """Asks for a file's name, whose ending says what is saved; `name` is there to begin with."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
         kinds = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in KINDS.items())
-        super().__init__("save", "name.svg", f"{kinds}\nenter saves, esc closes", where_to)
+        super().__init__("save", "name.svg", f"{kinds}\nenter saves, esc closes", where_to, name)
 
 
-class ProgramScreen(ReadScreen):
-    """The model as a NumPy program, to be read."""
+class ProgramScreen(ReadScreen[str]):
+    """The model as a NumPy program, to be read. Answers with what else is wanted of it: to "save" it, or another "notation"."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("P", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("P", "close", "Close"),
+        Binding("x", "want('save')", "Save"),
+        Binding("N", "want('notation')", "Notation"),
+    ]
 
     def __init__(self, text: str) -> None:
-        more = "; x and a name.py saves it, N changes the names"
-        super().__init__("this model as a NumPy program", text, wide=True, more=more)
+        super().__init__(
+            "this model as a NumPy program", text, wide=True, more="; x saves it, N writes it in another notation"
+        )
+
+    def action_want(self, what: str) -> None:
+        """Closes with a wish."""
+        self.answer(what)
 
 
 def _examples(text: str) -> Iterator[Option]:

@@ -61,7 +61,7 @@ TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
 """The width of a screen from which on the help has two columns; how wide it is with one, and with two."""
 
 
-class HelpScreen(ReadScreen):
+class HelpScreen(ReadScreen[None]):
     """All keys, by what they are for, and words that need explaining."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "Close")]
@@ -167,7 +167,7 @@ class BreakpointsScreen(ListScreen):
         self._debugger.remove(self._stops()[number])
 
 
-class LogScreen(ReadScreen):
+class LogScreen(ReadScreen[None]):
     """What logpoints have printed, the latest last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("D", "close", "Close")]
