@@ -151,10 +151,11 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         self.watch_frame()
 
     def watch_frame(self) -> None:
-        """Hands the frame to the panes that are shown; another gets it when it is."""
+        """Hands the frame to the panes that are shown; another gets it when it is, and until then holds no recording."""
         for pane in self._panes:
-            if pane.display:
-                pane.frame = self.frame
+            given = self.frame if pane.display else None
+            if pane.frame is not given:
+                pane.frame = given
 
     def show(self, moved: bool | None = None) -> None:
         """Takes the new frame after a call; rings the bell when the call changed nothing."""

@@ -417,6 +417,7 @@ async def test_pages() -> None:
         assert "┌─ flow" in shown["flow"]
         assert "┌─ weights" in shown["weights"]
         assert "┌─ flow" not in shown["weights"]
+        assert driven.main.query_one("#flow", Pane).frame is None  # what is hidden keeps no recording alive
         await driven.do("page('program')")
         assert driven.text() == shown["program"]
         await driven.do("page('nonsense')")
