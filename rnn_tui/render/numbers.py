@@ -20,14 +20,17 @@ _SMALLEST_FIXED = -4
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
-@lru_cache(maxsize=4096)  # most of the numbers on a screen stood there before
 def number(value: float, width: int = 9, digits: int = 4, *, trim: bool = False) -> str:
     """`value` with about `digits` significant digits in at most `width` (>= 7) columns, not padded.
 
     One column is kept for the sign. Exact zero is '0', whole numbers that fit have no decimals, what would need too
     many zeros is scientific ('3.100e−5'). `trim` drops trailing zeros behind the point ('0.06' for '0.06000').
     """
-    value = float(value)
+    return _written(float(value), width, digits, trim)
+
+
+@lru_cache(maxsize=4096)  # most of the numbers on a screen stood there before
+def _written(value: float, width: int, digits: int, trim: bool) -> str:
     if not math.isfinite(value) or value == 0.0:
         return _word(value)
     text = _magnitude(abs(value), max(width - 1, 1), digits)
