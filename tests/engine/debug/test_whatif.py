@@ -15,7 +15,7 @@ from engine import Debugger, InputError, Network, Tape, record
 from engine.debug.difference import difference
 from engine.debug.edits import Edit, parse_edit
 from engine.debug.replay import replay, same
-from engine.debug.whatif import AT_REST, Branch, what_if
+from engine.debug.whatif import AT_REST, Branch, edit_of, what_if
 from engine.files.trace import write_trace
 from engine.language.evaluate import evaluate
 from engine.model.blocks import Line
@@ -100,6 +100,7 @@ def test_any_text_is_an_edit_or_refused(text: str) -> None:
         ("dq@3 = 0", "there is no quantity 'dq'"),
         ("da@9 = 0", "is computed by no line; T is 5"),
         ("z@0 = 0", "is computed by no line"),
+        ("da_next@5 = 0", "is always 0 here"),
         ("z@3[4,0] = 0", "z is 4×3 here"),
         ("z@3[0] = 0", "not a place in it"),
         ("dWa@3 = 0", "is a sum over time"),
@@ -132,6 +133,12 @@ def test_what_follows_from_lengths_and_options_is_not_set() -> None:
         what_if(debugger_of(case(cell="lstm")), "activation = tanh")
     with pytest.raises(InputError, match="take --truncate-by chunk"):
         what_if(debugger_of(case(predict="every", truncate=2)), "da@3 = 0")
+
+
+def test_a_state_set_as_a_whole_keeps_the_row_that_no_line_writes() -> None:
+    edit, plan = parse_edit("a = 0"), debugger_of(case()).tape(0).plan
+    assert [edit_of((edit,), plan, "a", 0, t, (0, 0)) for t in (0, 1, 5)] == [None, edit, edit]
+    assert edit_of((edit,), plan, "a", 1, 1, (0, 0)) is None  # another iteration computes it anew
 
 
 # What an edit does, against what is known otherwise
