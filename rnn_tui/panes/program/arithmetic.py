@@ -75,7 +75,8 @@ def _factor(frame: Frame, factor: Factor) -> str:
 
 def _cell(frame: Frame, factor: Factor, index: str) -> str:
     time = "" if factor.t is None else f"@{factor.t}"
-    return f"{frame.writer.spelling.name(factor.name)}{time}{index}"
+    was = " before" if frame.view.point.phase == "update" and factor.name in frame.view.tape.parameters else ""
+    return f"{frame.writer.spelling.name(factor.name)}{time}{index}{was}"
 
 
 def _inside(frame: Frame, factors: tuple[Factor, ...]) -> Iterator[str]:
