@@ -69,6 +69,9 @@ def session_of(
     if output is not None and inputs.ndim > 1 and "predict" not in options:
         every = at_every_step(output.shape, inputs.shape[0], inputs.shape[1], parts.linear.out_features)
         options["predict"] = "every" if every else "last"
+    elif "predict" not in options and (outputs := getattr(parts.linear, "out_features", 0)):
+        inside = inputs.shape[1::-1] if time_first else inputs.shape[:2]
+        options["predict"] = "every" if _one_each_step(targets, inside, outputs) else "last"
     chosen = _loss_of(targets, parts, options)
     made = _network(parts, lookup, {**options, **chosen})
     targets = _batch_first(targets) if time_first and made.predict == "every" else targets
@@ -179,6 +182,11 @@ def _loss_of(y: Array, parts: TorchParts, options: Mapping[str, Any]) -> dict[st
         return {"loss": "binary" if np.isin(y, (0, 1)).all() else "squared"}
     numbers = y.dtype.kind == "f" and ((y.ndim > 1 and y.shape[-1] == outputs) or (y != np.round(y)).any())
     return {"loss": "squared"} if numbers else {}
+
+
+def _one_each_step(y: Array, inside: tuple[int, ...], outputs: int) -> bool:
+    """Whether targets lie as the inputs' samples and steps do, and not as a sample's outputs."""
+    return y.ndim > 1 and y.shape[:2] == inside and (y.ndim > 2 or y.shape[1] != outputs)
 
 
 def _turned(given: Array, inputs: Array) -> bool:

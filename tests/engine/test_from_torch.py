@@ -96,11 +96,12 @@ def test_modules_that_cannot_be_shown(rnn: Any, linear: Any, options: dict[str, 
 @pytest.mark.parametrize("predict", ["last", "every"])
 def test_data_lies_as_the_module_takes_it(predict: str, batch_first: bool) -> None:
     rnn, linear = modules("gru", batch_first=batch_first)
+    linear.out_features = 2
     y = np.random.default_rng(3).integers(0, 2, (4, 6) if predict == "every" else 4)
     expected = record(Network.from_torch(rnn, linear, predict=predict), X, y).loss
     inputs = X if batch_first else X.swapaxes(0, 1)
     targets = y if batch_first or predict == "last" else y.T
-    session = session_of((rnn, linear), Tensor(inputs), Tensor(targets), predict=predict)
+    session = session_of((rnn, linear), Tensor(inputs), Tensor(targets))
     assert session.debugger.tape(0).loss == expected
     assert session.data.X.shape == (4, 6, 2)
     assert session.description == "gru 2→3→2 · 4 samples · float64"
