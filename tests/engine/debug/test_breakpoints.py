@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
-from engine.debug.breakpoints import condition_of, everywhere, hits, names_of, parse_breakpoint
+from engine.debug.breakpoints import condition_of, everywhere, hits, names_of, parse_breakpoint, value_at
 from engine.debug.predicate_values import truth
 from engine.debug.predicates import FUNCTIONS, parse
 from engine.debug.stops import Lines, TapePoints
@@ -229,6 +229,24 @@ def test_breakpoints_that_mean_nothing(text: str, why: str) -> None:
     with pytest.raises(InputError, match=why):
         debugger.add(text)
     assert not debugger.breakpoints
+
+
+def test_the_start_is_before_the_first_step() -> None:
+    debugger = DEBUGGERS[0]
+
+    def value(text: str, offset: int) -> Any:
+        return value_at(condition_of(text, debugger.program), debugger.tape(0), 0, offset, debugger.lines)
+
+    assert [value("t", offset) for offset in (-1, 0)] == [0, 1]
+    assert value("phase == 'forward' and line == 'start'", -1) and not value("line == 'start'", 0)
+    assert value("z", -1) is None and value("z", 0) is not None
+
+
+def test_a_breakpoint_is_the_same_in_every_notation() -> None:
+    program = DEBUGGERS[0].program
+    assert parse_breakpoint("dz if norm(dz) > 1", program, B, str.upper) == parse_breakpoint(
+        "dz if norm(dz) > 1", program, B
+    )
 
 
 def test_a_sample_is_stopped_at_in_its_own_steps_and_where_it_is_in_the_batch() -> None:
