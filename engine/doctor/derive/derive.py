@@ -168,7 +168,9 @@ def _reversed(
     while True:
         steps = Steps(forward)
         values = ForwardValues(forward, steps, set(taken), old)
-        made = Reversed(forward, steps, values, helpers, set(taken), output_lines(forward, record, loss, helpers))
+        made = Reversed(
+            forward, steps, values, helpers, set(taken), output_lines(forward, steps, record, loss, helpers)
+        )
         made.run()
         if values.keeping.needs_old <= old:
             return made, values

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -30,7 +30,9 @@ SAID = {
 class OutputLines:
     """The short form at the output: after which statement of the forward pass it stands, and its lines with the gradient's name in them.
     `at` is a statement of the same loop that comes after all that they read; where `through` is an expression, the gradient is that of
-    what goes into the output function, and `after` the statement that calls it."""
+    what goes into the output function, and `after` the statement that calls it. Where the loss reads outputs that a loop before put
+    together, `container` is what they are in, and `inside` what goes into the output function, by the statement that calls it; `after` is
+    that loop, or of a loss that another loop adds up the first statement that reads the entry `through`, which has a `shape`."""
 
     after: ast.stmt
     at: ast.stmt
@@ -38,6 +40,9 @@ class OutputLines:
     why: str
     skipped: frozenset[ast.stmt]
     through: ast.expr | None = None
+    container: str = ""
+    shape: tuple[int, ...] = ()
+    inside: Mapping[ast.stmt, ast.expr] = field(default_factory=dict[ast.stmt, ast.expr])
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +192,7 @@ def _picked(text: str, statements: Sequence[ast.stmt]) -> str | None:
     """With which index the statements that compute the loss read the output's entries: `np.arange(m), y`."""
     inside = f"{text[:-1]}, " if text.endswith("]") else ""
     for statement in statements:
-        nodes = list(ast.walk(statement))
+        nodes = [n for n in ast.walk(statement) if not isinstance(getattr(n, "ctx", None), ast.Store)]
         parts = {id(n.value) for n in nodes if isinstance(n, ast.Subscript)}
         if any(id(n) in parts and isinstance(n, ast.Subscript) and ast.unparse(n.value) == text for n in nodes):
             return None  # `p[0][k]`: a part of a part

@@ -86,7 +86,7 @@ class LoopsBack(BothWays):
             if self.steps.is_carried(container):
                 found[f"d{singular(container)}"] = (self.steps.last_text(container), self.steps.shape(container))
         for name, definitions in self.forward.definitions.items():
-            if name not in self.forward.active or not name.isidentifier() or self.steps.get(name) is not None:
+            if not self.forward.is_on_the_way(name) or not name.isidentifier() or self.steps.get(name) is not None:
                 continue
             inside = [d for d in definitions if loop in d.loops and rebinds(d, name)]
             inside = [d for d in inside if d.statement not in self.skipped]

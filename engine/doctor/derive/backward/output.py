@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.derive.backward.forms import logistic
 from engine.doctor.derive.backward.heads import OutputLines, OutputValue, short_form
+from engine.doctor.derive.backward.outputs_together import INTO, add_together, argument_of, into_of
 from engine.doctor.derive.forward.passes import ForwardPass
-from engine.doctor.derive.forward.steps import split
-from engine.doctor.derive.tree.statements import step_of, targets
+from engine.doctor.derive.forward.steps import Steps, split
+from engine.doctor.derive.tree.statements import all_statements, step_of, targets
 from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path, reads
 from engine.doctor.lineage.record.reading import Record, RecordedEvent
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
 
 
 def output_lines(
-    forward: ForwardPass, record: Record, loss: ChosenLoss, helpers: Mapping[str, str]
+    forward: ForwardPass, steps: Steps, record: Record, loss: ChosenLoss, helpers: Mapping[str, str]
 ) -> list[OutputLines]:
     """The output's short form, where it has one."""
     adjoint = adjoint_of(record, loss)
-    statements = [s for s in _simple(forward.body) if isinstance(s, ast.Assign | ast.AugAssign)]
+    statements = [s for s in all_statements(forward.body) if isinstance(s, ast.Assign | ast.AugAssign)]
     by_line: dict[int, list[ast.Assign]] = {}
     for one in statements:
         if isinstance(one, ast.Assign):
@@ -61,26 +62,33 @@ def output_lines(
         made_by[text] = statement
     for statement in list(made_by.values()):
         _add_unnamed(statement, values, made_by, helpers)
+    together = add_together(forward, steps, values, made_by, helpers)
     _add_named(forward, statements, values, helpers)
+    read = {n.id for s in statements for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    values = {text: one for text, one in values.items() if one.gradients or re.split(r"\W", text)[0] in read}
     losses = {forward.loss, loss.name.partition("[")[0]}
     final = [s for s in statements if forward.is_active(s) and losses & names(s)]
     rows = list(_read_by_step(forward, statements, values))
     while (
         found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
     ) is not None:
-        after = made_by[found.of]
-        around = forward.loops[after]
+        after, one = made_by[found.of], together.get(found.of)
         skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
+        around = forward.loops[after] if one is None else one.around
         if skipped is not None and all(forward.loops[s] in ((), around) for s in statements if s in skipped):
-            through = _argument(after, helpers) if found.of.startswith(INTO) else None
             beside = [s for s in statements if s in skipped and forward.loops[s] == around]
-            if beside or not around:
-                return [OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)]
+            if one is not None and beside:
+                start = one.loop or beside[0]
+                shape = values[found.of].values[0].shape
+                lines = OutputLines(start, beside[-1], found.lines, found.why, skipped, one.entry)
+                return [replace(lines, container=one.name, shape=shape, inside=one.inside)]
+            if one is None and (beside or not around):
+                known = argument_of(after, helpers) if found.of.startswith(INTO) else None
+                through = known[0] if known is not None else None
+                at = beside[-1] if beside else after
+                return [OutputLines(after, at, found.lines, found.why, skipped, through)]
         values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
     return []
-
-
-INTO = "into "
 
 
 def _written_as(event: RecordedEvent, statements: Sequence[ast.Assign]) -> ast.Assign | None:
@@ -111,45 +119,19 @@ def _text_of(target: ast.expr, statement: ast.stmt, statements: Sequence[ast.stm
     return text if last is statement else f"{text} of line {statement.lineno}"
 
 
-def _argument(statement: ast.stmt, helpers: Mapping[str, str]) -> ast.expr | None:
-    """What goes into a softmax or sigmoid, where a statement writes what comes out of one."""
-    value = getattr(statement, "value", None)
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
-        return logistic(value.left, value.right)
-    known = isinstance(value, ast.Call) and helpers.get(path(value.func), "").split(" ")[0] in ("softmax", "sigmoid")
-    return value.args[0] if known and isinstance(value, ast.Call) else None
-
-
 def _add_unnamed(
     statement: ast.stmt, values: dict[str, OutputValue], made_by: dict[str, ast.stmt], helpers: Mapping[str, str]
 ) -> None:
-    """What goes into an output function and has no name: it is known from what comes out."""
-    argument = _argument(statement, helpers)
+    """What goes into an output function, known from what comes out: it may have no name, or be read elsewhere, too."""
+    known = argument_of(statement, helpers)
     (target,) = targets(statement)
     out = values.get(ast.unparse(target))
-    if (
-        out is None
-        or argument is None
-        or path(argument)
-        or (isinstance(argument, ast.Subscript) and not path(argument))
-        or not out.gradients
-    ):
+    if out is None or known is None or not out.gradients:
         return
-    value = statement.value if isinstance(statement, ast.Assign) else argument
-    kind = helpers.get(path(value.func), "") if isinstance(value, ast.Call) else "sigmoid"
-    kind, _, axis = kind.partition(" ")
-    with np.errstate(all="ignore"):
-        if kind == "sigmoid":
-            into = [np.log(p / (1 - p)) for p in out.values]
-            back = [g * p * (1 - p) for p, g in zip(out.values, out.gradients, strict=True)]
-        else:
-            along = None if axis == "all" else int(axis)
-            into = [np.log(p) for p in out.values]
-            sums = [(g * p).sum(axis=along, keepdims=True) for p, g in zip(out.values, out.gradients, strict=True)]
-            back = [p * (g - total) for p, g, total in zip(out.values, out.gradients, sums, strict=True)]
+    into, back = zip(*(into_of(p, g, known[1]) for p, g in zip(out.values, out.gradients, strict=True)), strict=True)
     text = f"{INTO}{ast.unparse(target)}"
     made_by[text] = statement
-    values[text] = OutputValue(text, tuple(into), tuple(back))
+    values[text] = OutputValue(text, into, back)
 
 
 def _add_named(
@@ -160,17 +142,12 @@ def _add_named(
         name = path(next(targets(statement)))
         if name not in forward.flat.unnamed or not isinstance(statement, ast.Assign):
             continue
-        argument = _argument(statement, helpers)
-        into = values.get(ast.unparse(argument)) if argument is not None else None
-        axis = helpers.get(path(getattr(statement.value, "func", statement)), "").partition(" ")[2]
-        if into is not None and axis:
-            along = None if axis == "all" else int(axis)
+        known = argument_of(statement, helpers)
+        into = values.get(ast.unparse(known[0])) if known is not None else None
+        if into is not None and known is not None and known[1]:
+            along = None if known[1] == "all" else int(known[1])
             powers = [np.exp(z - z.max(axis=along, keepdims=True)) for z in into.values]
             values[name] = OutputValue(name, tuple(e / e.sum(axis=along, keepdims=True) for e in powers))
-
-
-def _simple(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    return [n for s in body for n in ast.walk(s) if isinstance(n, ast.stmt)]
 
 
 def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, int]:
@@ -189,7 +166,7 @@ def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, i
     counts |= {name: forward.shapes.whole(node) for name, node in read.items()}
     loops = {
         n.id
-        for s in _simple(forward.body)
+        for s in all_statements(forward.body)
         if isinstance(s, ast.For | ast.AugAssign)
         for n in ast.walk(s.target)
         if isinstance(n, ast.Name)
@@ -236,7 +213,7 @@ def _only_from(forward: ForwardPass, after: ast.stmt, text: str) -> frozenset[as
     """The statements from there to the loss, all of which depend on the weights through it alone; None where one does not."""
     reached, skipped = {path(parsed(text)) or base(parsed(text))}, set[ast.stmt]()
     start = forward.order[after]
-    for statement in sorted(_simple(forward.body), key=lambda s: forward.order.get(s, -1)):
+    for statement in sorted(all_statements(forward.body), key=lambda s: forward.order.get(s, -1)):
         value = getattr(statement, "value", None)
         if forward.order.get(statement, -1) <= start or not isinstance(value, ast.expr):
             continue

@@ -33,6 +33,8 @@ class Reversed(LoopsBack):
         self.heads = heads
         self.vectors: dict[str, str] = {}
         self.skipped = {one for head in heads for one in head.skipped}
+        self.into_output = {call: into for head in heads for call, into in head.inside.items()}
+        """What goes into an output function, by the statement that calls it, where dL/d(that) is known before its loop."""
 
     def run(self) -> None:
         """Goes back through the whole pass."""
@@ -66,10 +68,10 @@ class Reversed(LoopsBack):
     def block(self, body: Sequence[ast.stmt]) -> None:
         """Goes back through statements."""
         for statement in reversed(body):
-            if statement in self.skipped:
-                continue
             self.statement = statement
             head = next((one for one in self.heads if one.after is statement), None)
+            if statement in self.skipped and head is None:
+                continue
             try:
                 if head is not None:
                     self._head(head)
@@ -79,9 +81,18 @@ class Reversed(LoopsBack):
                 self.gaps.append((statement.lineno, str(refused)))
 
     def _head(self, head: OutputLines) -> None:
-        (target,) = targets(head.after)
-        name = self._key(target, writing=True) if head.through is None else self.values.names.free_name("z", head.after)
-        shape = self._shape_of(target)
+        if head.inside:
+            written = [path(t) for s in head.inside for t in targets(s) if path(t)]
+            self.values.names.of_outputs([head.container, *written])
+            self.steps.used[head.container] = self.values.names.gradient_name(head.container)
+        if head.through is not None:
+            name = self.values.names.free_name("z", head.after)
+            shape = head.shape or self.shapes.shape(head.through)
+        elif head.container:
+            name, shape = self.steps.use_container(head.container), head.shape
+        else:
+            (target,) = targets(head.after)
+            name, shape = self._key(target, writing=True), self._shape_of(target)
         self.statement = head.at  # it is of the call that goes on from the output to the loss
         for k, line in enumerate(head.lines):
             text = self._as_known(ast.parse(line.format(name)).body[0], head.at)
@@ -89,7 +100,9 @@ class Reversed(LoopsBack):
         self.statement = head.after
         self.live.add(name)
         self.owned.add(name)
-        if head.through is not None:
+        if head.through is not None and head.container:
+            self.add(head.through, Gradient(parsed(name), shape or ()))
+        elif head.through is not None:
             self.push(head.through, Gradient(parsed(name), shape or ()), None)
 
     def _as_known(self, statement: ast.stmt, at: ast.stmt) -> str:
@@ -152,6 +165,7 @@ class Reversed(LoopsBack):
         self.push(whole, Gradient(made, self.shapes.shape(whole) or ()), None)
 
     def _assign(self, target: ast.expr, value: ast.expr, *, is_append: bool = False) -> None:
+        value = self.into_output.get(self.statement, value)
         if not self.forward.is_active(value):
             self._forget(target)
             return

@@ -282,15 +282,11 @@ class Rules(ABC):
         return name
 
     def _hint(self, node: ast.expr) -> str:
-        """What dL/d(node) is called after the d: `rh` of r * h, z of longer ones."""
-        words = [
-            self.own_name(n.id)
-            for n in ast.walk(node)
-            if isinstance(n, ast.Name) and n.id not in ("np", "numpy", "self")
-        ]
-        return (
-            "".join(words) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and len(words) == 2 else "z"
-        )
+        """What dL/d(node) is called after the d: `rh` of r * h and of rs[t] * hs[t - 1], z of what is longer."""
+        sides = [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) else []
+        sides = node.args if isinstance(node, ast.Call) and called(node) == "multiply" else sides
+        words = [_of_one(self.own_name(base(one))) for one in sides if path(core(one))]
+        return "".join(words) if len(words) == 2 and len(sides) == 2 else "z"
 
     @abstractmethod
     def called(self, node: ast.Call, d: Gradient, result: NamedResult) -> None:

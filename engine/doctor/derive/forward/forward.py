@@ -17,7 +17,7 @@ from engine.doctor.derive.forward.totals import with_totals
 from engine.doctor.derive.forward.weights import values_of, weights_of
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.statements import all_statements, appended, blocks, enclosing, targets
-from engine.doctor.derive.tree.syntax_of import base, called, names, path
+from engine.doctor.derive.tree.syntax_of import base, called, names, path, reads
 
 
 def forward_pass(
@@ -102,6 +102,7 @@ def _passed(
         changed = with_own_names(flat, found.active - set(found.parameters), shapes)
         changed = changed or fused(flat, found.parameters, shapes)
         if changed is None:
+            found.leading = _leading(found)
             return found
         flat.body = changed
 
@@ -178,6 +179,17 @@ def _spread(found: ForwardPass) -> None:
             if found.flat.unpacks(statement) is None and any(found.is_active(value) for value in values_of(statement)):
                 found.active |= {base(target) for target in targets(statement) if _is_reached(found, statement, target)}
     found.active.discard("")
+
+
+def _leading(found: ForwardPass) -> set[str]:
+    """What the loss is made from, by names."""
+    made, before = {found.loss}, 0
+    while before != len(made):
+        before = len(made)
+        for statement in all_statements(found.body):
+            if any(base(target) in made or path(target) in made for target in targets(statement)):
+                made |= {base(n) for value in values_of(statement) for n in reads(value)}
+    return made
 
 
 def _is_reached(found: ForwardPass, statement: ast.stmt, target: ast.expr) -> bool:

@@ -14,6 +14,9 @@ from engine.doctor.derive.tree.statements import appended, step_of, targets
 from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, path
 
 COUNTERS = ("n", "i", "k", "j")
+RANGES = ("range", "arange")
+_Entry = tuple[list[str], ast.expr]
+"""The index of an entry of a list or array that a round fills, and what it puts there."""
 
 
 def fused(flat: FlatPass, weights: Collection[str], shapes: SeenShapes) -> list[ast.stmt] | None:
@@ -56,14 +59,14 @@ def _is_as_long(first: ast.For, second: ast.For, shapes: SeenShapes) -> bool:
 
 def _rounds(over: ast.expr, shapes: SeenShapes) -> int | None:
     name, arguments = called(over), over.args if isinstance(over, ast.Call) else []
-    if name == "range" and len(arguments) == 1:
+    if name in RANGES and len(arguments) == 1:
         (stop,) = arguments
         return (
             _rounds(stop.args[0], shapes)
             if isinstance(stop, ast.Call) and called(stop) == "len"
             else shapes.whole(stop)
         )
-    if name == "range":
+    if name in RANGES:
         return None
     if name in ("zip", "enumerate"):
         lengths = [_rounds(one, shapes) for one in arguments]
@@ -88,31 +91,49 @@ def _joined(first: ast.For, second: ast.For, written: set[str], arrays: Containe
     if header is None:
         return None
     made, own = header
-    filled = {name: value for name, value in _filled(first, own) if arrays is None or name in arrays}
+    filled = {name: (k, v) for name, k, v in _filled(first, own) if arrays is None or name in arrays}
     if not put and not filled:
         return None
+    known_entries = {name: ([own], value) for name, value in put.items()} | filled
     renamed = entries(own) | ({counter: parsed(own)} if counter else {})
-    body = [_changed(copy.deepcopy(s), renamed, put | filled, own) for s in second.body]
+    body = [_changed(copy.deepcopy(s), renamed, known_entries) for s in second.body]
     local = _written(second) | set(renamed)
-    known = {own} | local | {n for v in put.values() for n in names(v)} | {n for v in filled.values() for n in names(v)}
-    if any(_besides(s, filled, own) & (written - known) for s in body):
+    known = {own} | local | {n for _, value in known_entries.values() for n in names(value)}
+    if any(_besides(s, filled) & (written - known) for s in body):
         return None
     made.body = [*first.body, *body]
     return made
 
 
-def _filled(loop: ast.For, counter: str) -> Iterator[tuple[str, ast.expr]]:
-    """The arrays of which each round fills the entry that it counts, and what it puts there."""
+def _filled(loop: ast.For, counter: str) -> Iterator[tuple[str, list[str], ast.expr]]:
+    """The arrays of which each round fills the entry that it counts, `a[t]` or `a[:, t]`: the index, and what it puts there."""
     for statement in loop.body:
         put = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
-        if isinstance(statement, ast.Assign) and isinstance(put, ast.Subscript) and ast.unparse(put.slice) == counter:
-            yield path(put.value), statement.value
+        if isinstance(statement, ast.Assign) and isinstance(put, ast.Subscript):
+            index = _index(put)
+            while len(index) > 1 and index[-1] == ":":
+                index.pop()
+            if index[-1] == counter and set(index[:-1]) <= {":"}:
+                yield path(put.value), index, statement.value
 
 
-def _besides(statement: ast.stmt, filled: Container[str], counter: str) -> set[str]:
+def _index(node: ast.Subscript) -> list[str]:
+    return list(map(ast.unparse, node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]))
+
+
+def _within(node: ast.expr, stored: Mapping[str, _Entry]) -> tuple[ast.expr, list[str]] | None:
+    """Of an entry that the round puts away, or a part of it, what is put there, and the index of the part."""
+    if not isinstance(node, ast.Subscript) or path(node.value) not in stored:
+        return None
+    index, value = stored[path(node.value)]
+    read = _index(node)
+    return (value, read[len(index) :]) if read[: len(index)] == index else None
+
+
+def _besides(statement: ast.stmt, filled: Mapping[str, _Entry]) -> set[str]:
     """The names in a statement, without those of arrays of which it reads the entry that the round fills."""
-    entries = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and path(n.value) in filled)
-    own = {id(m) for n in entries if ast.unparse(n.slice) == counter for m in ast.walk(n.value)}
+    entries = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and _within(n, filled) is not None)
+    own = {id(m) for n in entries for m in ast.walk(n.value)}
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and id(n) not in own}
 
 
@@ -120,7 +141,7 @@ def _told(loop: ast.For) -> tuple[str, _Entries] | None:
     """What counts the rounds of a loop, "" for nothing, and what its other names are in a round."""
     name, target = called(loop.iter), loop.target
     arguments = loop.iter.args if isinstance(loop.iter, ast.Call) else []
-    if name == "range" and len(arguments) == 1 and isinstance(target, ast.Name):
+    if name in RANGES and len(arguments) == 1 and isinstance(target, ast.Name):
         return target.id, _Entries([])
     parts = target.elts if isinstance(target, ast.Tuple) else [target]
     counter = ""
@@ -149,7 +170,7 @@ def _counted(loop: ast.For, counter: str) -> tuple[ast.For, str] | None:
     own, made = step_of(loop), copy.copy(loop)
     if own is not None:
         is_from_0 = (
-            isinstance(loop.iter, ast.Call) and called(loop.iter) in ("range", "enumerate") and len(loop.iter.args) == 1
+            isinstance(loop.iter, ast.Call) and called(loop.iter) in (*RANGES, "enumerate") and len(loop.iter.args) == 1
         )
         return (made, own) if is_from_0 else None
     if not path(loop.iter):
@@ -159,9 +180,7 @@ def _counted(loop: ast.For, counter: str) -> tuple[ast.For, str] | None:
     return ast.fix_missing_locations(made), counter
 
 
-def _changed(
-    statement: ast.stmt, renamed: Mapping[str, ast.expr], put: Mapping[str, ast.expr], counter: str
-) -> ast.stmt:
+def _changed(statement: ast.stmt, renamed: Mapping[str, ast.expr], stored: Mapping[str, _Entry]) -> ast.stmt:
     """A statement of the second loop as it stands in the first; an entry that the round put away is what was put there."""
 
     class _PutAway(ast.NodeTransformer):
@@ -173,8 +192,10 @@ def _changed(
             return self._own(cast("ast.expr", self.generic_visit(node)))
 
         def _own(self, node: ast.expr) -> ast.expr:
-            is_entry = isinstance(node, ast.Subscript) and ast.unparse(node.slice) == counter
-            value = put.get(path(node.value)) if is_entry and isinstance(node, ast.Subscript) else None
-            return ast.copy_location(copy.deepcopy(value), node) if value is not None and path(value) else node
+            value, rest = _within(node, stored) or (node, [])
+            if not path(value) or value is node:
+                return node
+            part = parsed(f"{ast.unparse(value)}[{', '.join(rest)}]") if rest else copy.deepcopy(value)
+            return ast.copy_location(part, node)
 
     return ast.fix_missing_locations(cast("ast.stmt", _PutAway().visit(statement)))

@@ -37,6 +37,8 @@ class ForwardPass:
     loops: dict[ast.stmt, Loops] = field(default_factory=dict[ast.stmt, Loops])
     parameters: list[str] = field(default_factory=list[str])
     active: set[str] = field(default_factory=set[str])
+    leading: set[str] = field(default_factory=set[str])
+    """The names of what the loss is made from."""
     flat: FlatPass = field(default_factory=FlatPass)
     indents: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     """How far the block is indented in which a statement stands, by the statement's line and column: several may stand on one line."""
@@ -51,6 +53,10 @@ class ForwardPass:
             s for s in body if isinstance(s, ast.For) and s.lineno < statement.lineno <= (s.end_lineno or s.lineno)
         )
         return next(around, None)
+
+    def is_on_the_way(self, name: str) -> bool:
+        """Whether it is made from the sought parameters, and the loss from it."""
+        return name in self.active and name in self.leading
 
     def is_active(self, node: ast.AST) -> bool:
         """Whether an expression depends on the sought parameters."""

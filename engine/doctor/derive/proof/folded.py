@@ -275,7 +275,9 @@ class _Folding:
         read = [rewritten(line, {}, call.receiver) for line in body]
         wanted = [n for n in dict.fromkeys(needed(read)) if (n not in free or n in entries) and n != "self"]
         makes = {*(line.makes for line in self._lines), *self._given}
-        return sorted(wanted, key=lambda n: not (n in makes or entries.get(n, "").startswith("d")))
+        sums = {line.makes for line in self._lines if line.text.endswith(" = {}")}
+        gradients = [n for n in wanted if n in makes or entries.get(n, "").startswith("d")]
+        return sorted(wanted, key=lambda n: (n not in gradients, n in sums))
 
     def _free(self, function: ast.FunctionDef) -> set[str]:
         """The names that a function beside this one can read: what is imported or defined, and what this one reads from outside."""

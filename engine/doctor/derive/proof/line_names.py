@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.derive.derived import DerivedLine
+from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.proof.reach import parsed_statement
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
@@ -142,6 +143,20 @@ def is_computed(line: DerivedLine) -> bool:
     """Whether a line computes something, and does not only read it."""
     value = getattr(parsed_statement(line.text), "value", None)
     return isinstance(value, ast.expr) and not (path(value) or isinstance(value, ast.Subscript))
+
+
+def own_names(body: list[DerivedLine], forward: ForwardPass, tree: ast.Module) -> list[DerivedLine]:
+    """The lines with what a called function's local is called there, where nothing is called so where they stand."""
+    defined = [s for s in tree.body if isinstance(s, ast.FunctionDef | ast.ClassDef)]
+    taken = {s.name for s in defined} | names(ast.Module([s for s in tree.body if s not in defined], []))
+    if forward.function is not None:
+        taken |= names(forward.function) | {a.arg for a in ast.walk(forward.function.args) if isinstance(a, ast.arg)}
+    used = {n for line in body for n in ordered(line)}
+    own: dict[str, str] = {}
+    for name in used & {n for line in body for n in stored(line)} & set(forward.flat.hidden):
+        if (word := forward.flat.own_name(name)) not in taken | used | set(own.values()):
+            own[name] = word
+    return [rewritten(line, own, "") for line in body] if own else body
 
 
 def named_anew(body: list[DerivedLine], outputs: list[str]) -> tuple[list[DerivedLine], list[str]]:

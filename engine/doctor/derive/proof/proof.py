@@ -18,6 +18,7 @@ from engine.doctor.derive.proof.agreement import ProvenGradients, agreement
 from engine.doctor.derive.proof.finished import finished
 from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.in_place import OwnPass
+from engine.doctor.derive.proof.line_names import own_names
 from engine.doctor.derive.proof.own import own_gradients, own_rows
 from engine.doctor.derive.proof.reach import reached
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, shown_entries
@@ -47,7 +48,9 @@ def proved(
     raw = _read_later(raw, {*pairs.values(), *(f"d{name}" for name in program.given)})
     raw = without_detours(raw, wanted)
     keeps = _of_use(keeps, raw)
-    body = _written(with_values_named(factored(without_copies(raw, wanted)), taken), program.source.tree())
+    tree = program.source.tree()
+    body = own_names(with_values_named(factored(without_copies(raw, wanted)), taken), forward, tree)
+    body = _written(body, tree)
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found, file)
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
@@ -94,7 +97,8 @@ def _in_functions(
     if not functions:
         return bare
     functions = [replace(one, lines=tuple(_readable(one, tree))) for one in functions]
-    body = _written(without_copies(body, {base(parsed(one)) for one in gradients}), tree)
+    body = own_names(without_copies(body, {base(parsed(one)) for one in gradients}), forward, tree)
+    body = _written(body, tree)
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from keyword import iskeyword
 
 from engine.doctor.derive.forward.flat_pass import BEFORE
@@ -18,10 +19,13 @@ class GivenNames:
 
     def __init__(self, forward: ForwardPass, taken: set[str]) -> None:
         self._forward, self._taken = forward, taken
+        self._into_output: dict[str, str] = {}
 
     def gradient_name(self, name: str) -> str:
         """`dW` of `W` and `self.W`, `dp['W']` of `p['W']`; `dW_gate` of `self.gate.W` where another object has a W too."""
         name = name.partition(BEFORE)[0]
+        if name in self._into_output:
+            return self._into_output[name]
         if NUMBERED in name:
             return f"d{self._with_number(name)}"
         if "[" in name:
@@ -33,6 +37,17 @@ class GivenNames:
         is_one_of_many = is_one_of_many or self._is_a_value(word, name)  # a gate is called as its weight is
         word = public(word)
         return f"d{word}_{holder.rpartition('.')[2]}" if is_one_of_many and holder else f"d{word}"
+
+    def of_outputs(self, names: Iterable[str]) -> None:
+        """From now on the gradients of these outputs of a softmax or sigmoid are those of what goes into it: `dz_p`."""
+        for name in names:
+            word = f"dz_{public(name.rpartition('.')[2])}"
+            self._into_output[name] = self._free(word, *(f"{word}{k}" for k in range(2, 50)))
+
+    def _free(self, *options: str) -> str:
+        name = next(n for n in options if n not in self._taken)
+        self._taken.add(name)
+        return name
 
     def _with_number(self, name: str) -> str:
         """What a weight is called that a list holds, or an object in one: as where it is read, or as its attribute; with its holder or that
@@ -60,9 +75,7 @@ class GivenNames:
         options = [f"d{hint}", *([f"d{hint}_{target}"] if target else []), *(f"d{hint}{k}" for k in range(2, 50))]
         if hint in self._forward.definitions or (hint == "z" and target and self._is_gate(statement)):
             options = options[1:]
-        name = next(n for n in options if n not in self._taken)
-        self._taken.add(name)
-        return name
+        return self._free(*options)
 
     def _is_gate(self, statement: ast.stmt) -> bool:
         """Whether its loop has several activations, each of which has a name of its own for what goes into it."""

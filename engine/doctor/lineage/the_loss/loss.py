@@ -369,10 +369,11 @@ def _name(event: RecordedEvent) -> str:
     return event.name
 
 
-def _rank(loss: ChosenLoss) -> tuple[bool, bool, bool, int]:
+def _rank(loss: ChosenLoss) -> tuple[bool, bool, bool, bool, int]:
     last = loss.name.rsplit(".", 1)[-1]
     named = bool(NAMED.search(last))
-    return (named and not SMOOTHED.search(last), named, len(loss.seeds) == 1, int(loss.ids.max()))
+    is_loss = named and not SMOOTHED.search(last)
+    return (is_loss, is_loss and not MEASURED.search(last), named, len(loss.seeds) == 1, int(loss.ids.max()))
 
 
 def depending(record: Record, sources: Iterable[NDArray[np.int32]]) -> NDArray[np.bool_]:

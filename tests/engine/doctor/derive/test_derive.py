@@ -64,6 +64,7 @@ STEPS = {
         "dh_prev = dxh[len(xs[t]):]",
         "dh += dh_prev",
     ),
+    "column_caches": ("dz_y_pred = (y_pred - y) / m2",),
     "embedding": ("dlogit = probs[t].copy()",),
     "held_methods": ("drh = djoined[:len(r2 * h4)]", "dxh2 += net.cell.Wz.T @ dz_z2", "dh4 += dxh2[:len(h4)]"),
     "layer_norm": ("dmu += (-dz_var).sum(axis=1, keepdims=True)", "da += dmu / a.shape[1]"),
@@ -71,7 +72,8 @@ STEPS = {
     "many_to_one": ("dscores[np.arange(m), Y] -= 1",),
     "nested_functions": ("dz = guesses[n].copy()",),
     "packed_gates": (
-        "dp[np.arange(len(ys[k])), ys[k]] -= 1 / ps[k][np.arange(len(ys[k])), ys[k]]",
+        "dz_p = ps[k].copy()",
+        "dz_p[np.arange(len(ys[k])), ys[k]] -= 1",
         "ds = dboth[self.words:]",
     ),
     "peephole_lstm": ("dh = dhx[:, :h_prev.shape[1]]",),
