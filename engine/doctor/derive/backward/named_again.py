@@ -1,4 +1,4 @@
-"""Values of the forward pass that several lines make again, `np.tanh(c[t + 1])`: made once, under a name."""
+"""Values of the forward pass that several lines make again, `np.tanh(c[t + 1])` or `np.hstack((h, x))`: made once, under a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.doctor.derive.derived import DerivedLine
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.syntax_of import base, called
 
-_FUNCTION = re.compile(r"tanh|sig|logistic|expit|exp|softplus", re.I)
+_FUNCTION = re.compile(r"tanh|sig|logistic|expit|exp|softplus|concatenate|[hv]stack", re.I)
 
 
 def with_values_named(lines: Sequence[DerivedLine], taken: Collection[str]) -> list[DerivedLine]:
@@ -31,8 +31,9 @@ def with_values_named(lines: Sequence[DerivedLine], taken: Collection[str]) -> l
             known.add(name)
             for n in uses:
                 made[n] = replace(made[n], text=made[n].text.replace(text, name))
-            indent = " " * depth_of(made[k])
-            made.insert(k, replace(made[k], text=f"{indent}{name} = {text}", why=AGAIN, makes="", kind="init"))
+            again = replace(made[k], text=f"{' ' * depth_of(made[k])}{name} = {text}", why=AGAIN, makes="", kind="init")
+            is_one = not isinstance(call.args[0], ast.List | ast.Tuple)
+            made.insert(k, again if is_one else replace(again, shape=None))
             break
         else:
             k += 1
@@ -43,7 +44,7 @@ AGAIN = "as in the forward pass"
 
 
 def _calls(line: DerivedLine) -> list[ast.Call]:
-    """The values of activations in a line, the outermost first; none of a line that only gives one a name."""
+    """The values of activations and what is put together in a line, the outermost first; none of a line that only gives one a name."""
     tree = parsed_line(line)
     value = tree.body[0].value if isinstance(tree.body[0], ast.Assign | ast.AugAssign) else None
     if value is None or line.kind not in ("back", "head"):
@@ -67,7 +68,12 @@ def loaded_names(node: ast.AST) -> set[str]:
 
 
 def _name(call: ast.Call, line: DerivedLine, known: Collection[str]) -> str:
-    """`tanh_c` of `np.tanh(c[t + 1])`; after the gradient that it is made for where it is of more than a name."""
+    """`tanh_c` of `np.tanh(c[t + 1])`, `hx` of what puts h and x together; after the gradient that it is made for where it is of more than
+    a name."""
+    parts = call.args[0].elts if isinstance(call.args[0], ast.List | ast.Tuple) else []
+    together = "".join(singular(base(one).rpartition(".")[2]) for one in parts)
+    if together.isidentifier():
+        return next(one for one in (together, *(f"{together}{n}" for n in range(2, 99))) if one not in known)
     of = singular(base(call.args[0]).rpartition(".")[2])
     word = of if of.isidentifier() else re.sub(r"^d(z_)?", "", line.makes.partition("[")[0]) or "value"
     name = f"{called(call)}_{word}"

@@ -163,7 +163,12 @@ def _counts(forward: ForwardPass, statements: Sequence[ast.stmt]) -> dict[str, i
     counts = {
         f"({ast.unparse(n)})" if isinstance(n, ast.BinOp) else ast.unparse(n): forward.shapes.whole(n) for n in divisors
     }
-    counts |= {name: forward.shapes.whole(node) for name, node in read.items()}
+    at = [s.lineno for s in statements]
+    own = ((name, call.function) for name, call in forward.flat.hidden.items())
+    hidden = {
+        name for name, f in own if not any(f.lineno <= n <= (f.end_lineno or n) for n in at)
+    }  # another function's
+    counts |= {name: forward.shapes.whole(node) for name, node in read.items() if name not in hidden}
     loops = {
         n.id
         for s in all_statements(forward.body)

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.doctor.derive.backward.forms import logistic, softmax_of
 from engine.doctor.derive.backward.heads import OutputValue
+from engine.doctor.derive.forward.carried import rebinds
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Filled, Steps, split
 from engine.doctor.derive.tree.statements import all_statements, step_of, targets
@@ -96,10 +97,13 @@ def _output_call(
     forward: ForwardPass, filled: Filled, helpers: Mapping[str, str]
 ) -> tuple[ast.stmt, ast.expr, str] | None:
     """The statement that calls the output function of which an array is filled, and what goes into it."""
-    made = [d.statement for d in forward.definitions.get(path(filled.value), []) if filled.loop in d.loops]
-    for statement in (filled.made.statement, *made[:1]) if len(made) < 2 else ():
+    statement: ast.stmt | None = filled.made.statement
+    while statement is not None:
         if (known := argument_of(statement, helpers)) is not None:
             return statement, *known
+        order, name = forward.order[statement], path(getattr(statement, "value", statement))
+        before = [d for d in forward.definitions.get(name, []) if filled.loop in d.loops and d.order < order]
+        statement = before[-1].statement if before and rebinds(before[-1], name) else None
     return None
 
 

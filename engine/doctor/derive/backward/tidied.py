@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.doctor.derive.derived import DerivedLine
 from engine.doctor.derive.tree import reading_order
@@ -13,6 +13,8 @@ from engine.doctor.derive.tree.statements import targets
 from engine.doctor.derive.tree.syntax_of import base
 
 _COPY = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_]\w*)")
+_READ = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_][\w.]*(?:\[[^=]*\])?)")
+"""A name for a name, or for an entry."""
 
 
 def factored(lines: Sequence[DerivedLine]) -> list[DerivedLine]:
@@ -23,13 +25,26 @@ def factored(lines: Sequence[DerivedLine]) -> list[DerivedLine]:
         n = _same_factor(made, k)
         first, other = _product(made[k]), _product(made[n]) if n else None
         if n and first is not None and other is not None:
-            sign = "-" if " -= " in made[n].text else "+"
-            text = f"{' ' * depth_of(made[k])}{first[0]} = {first[1]} * ({first[2]} {sign} {other[2]})"
+            more, less = (first.other, other.other) if first.is_added else (other.other, first.other)
+            is_difference = first.is_added != other.is_added
+            sum_ = f"{more} - {less}" if is_difference else f"{first.other} + {other.other}"
+            sign = "" if is_difference or first.is_added else "-"
+            text = f"{' ' * depth_of(made[k])}{first.name} = {sign}{first.factor} * ({sum_})"
             made[k] = replace(made[k], text=text)
             del made[n]
         else:
             k += 1
     return made
+
+
+@dataclass(frozen=True)
+class _Product:
+    """What a product is added to or taken off, the first factor and the other one."""
+
+    name: str
+    factor: str
+    other: str
+    is_added: bool
 
 
 def _same_factor(lines: Sequence[DerivedLine], k: int) -> int:
@@ -42,9 +57,10 @@ def _same_factor(lines: Sequence[DerivedLine], k: int) -> int:
         if depth_of(lines[n]) != depth_of(lines[k]):
             return 0
         other = _product(lines[n])
-        if other is not None and other[:2] == first[:2] and not between & (loaded(lines[n]) - {first[0]}):
+        is_same = other is not None and (other.name, other.factor) == (first.name, first.factor)
+        if is_same and not between & (loaded(lines[n]) - {first.name}):
             return n
-        if first[0] in stored(lines[n]) | loaded(lines[n]):
+        if first.name in stored(lines[n]) | loaded(lines[n]):
             return 0
         between |= stored(lines[n])
     return 0
@@ -59,16 +75,19 @@ def _taken_off(text: str) -> str:
     return f"{left} -= {right}" if isinstance(value, ast.UnaryOp) else text
 
 
-def _product(line: DerivedLine) -> tuple[str, str, str] | None:
-    """The name, the first factor and the other one of `dz = dh * h`, `dz += dh * h`."""
-    found = re.fullmatch(r"\s*([A-Za-z_]\w*) [+-]?= (.*)", line.text)
-    value = ast.parse(found[2], mode="eval").body if found and line.kind == "back" else None
+def _product(line: DerivedLine) -> _Product | None:
+    """Of `dz = dh * h`, `dz = -dh * h`, `dz += dh * h` and `dz -= dh * h`."""
+    found = re.fullmatch(r"\s*([A-Za-z_]\w*) ([+-]?)= (.*)", line.text)
+    value = ast.parse(found[3], mode="eval").body if found and line.kind == "back" else None
     if found is None or not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult):
         return None
     is_sum = isinstance(value.right, ast.BinOp) and isinstance(value.right.op, ast.Add | ast.Sub)
-    return (
-        None if is_sum or not isinstance(value.left, ast.Name) else (found[1], value.left.id, ast.unparse(value.right))
-    )
+    left, is_added = value.left, found[2] != "-"
+    if isinstance(left, ast.UnaryOp) and isinstance(left.op, ast.USub):
+        left, is_added = left.operand, not is_added
+    if is_sum or not isinstance(left, ast.Name):
+        return None
+    return _Product(found[1], left.id, ast.unparse(value.right), is_added)
 
 
 def without_detours(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:
@@ -98,9 +117,10 @@ def without_copies(lines: Sequence[DerivedLine], wanted: Collection[str]) -> lis
     k = 0
     while k < len(made):
         found = _COPY.fullmatch(made[k].text) if made[k].kind == "back" else None
+        read = _READ.fullmatch(made[k].text) if made[k].kind == "back" else None
         changed = _renamed(made, k, found[1], found[2], wanted) if found else None
-        if found and changed is None:
-            changed = _summed(made, k, found[1], found[2])
+        if read and changed is None:
+            changed = _summed(made, k, read[1], read[2])
         if changed is None:
             k += 1
         else:
@@ -117,14 +137,15 @@ def _renamed(
     end = next((n for n in range(k, len(lines)) if depth_of(lines[n]) < depth), len(lines))
     made = [n for n in range(len(lines)) if source in stored(lines[n])]
     read = [n for n in range(len(lines)) if source in loaded(lines[n])]
-    between = range(made[0], k) if len(made) == 1 and made[0] in range(first, k) else None
-    is_free = between is not None and not any(
-        name in stored(lines[n]) or (name in loaded(lines[n]) and n != between.start) for n in between
-    )
-    if source not in wanted and is_free and read == [k] and depth_of(lines[made[0]]) == depth:
-        line = lines[made[0]]
-        changed = replace(line, text=_with(line.text, source, name), makes=name)
-        return [*lines[: made[0]], changed, *lines[made[0] + 1 : k], *lines[k + 1 :]]
+    start = max((n for n in made if first <= n < k), default=None)
+    between = range(k if start is None else start, k)
+    again = next((n for n in made if n > k), len(lines))
+    is_free = not any(name in stored(lines[n]) or (name in loaded(lines[n]) and n != start) for n in between)
+    is_own = all(any(m in made for m in range(first, n)) for n in read)
+    is_own = is_own and [n for n in read if between.start <= n <= again] == [k]
+    if source not in wanted and start is not None and is_free and is_own and depth_of(lines[start]) == depth:
+        changed = replace(lines[start], text=_with(lines[start].text, source, name), makes=name)
+        return [*lines[:start], changed, *lines[start + 1 : k], *lines[k + 1 :]]
     uses = [n for n in range(len(lines)) if name in loaded(lines[n])]
     is_once = [n for n in range(len(lines)) if name in stored(lines[n])] == [k]
     later = [n for n in made if k < n < end]  # it may have another value when all is read
@@ -139,9 +160,10 @@ def _renamed(
 
 def _summed(lines: list[DerivedLine], k: int, name: str, source: str) -> list[DerivedLine] | None:
     """The lines with `dh = dh_next`, the copy of line `k`, and `dh = dh + dy @ Wy.T` as one; None where something comes between them."""
+    read = loaded(lines[k])
     for n in range(k + 1, len(lines)):
         line = lines[n]
-        if depth_of(line) != depth_of(lines[k]) or source in stored(line):
+        if depth_of(line) != depth_of(lines[k]) or (read - {name}) & stored(line):
             return None
         sum_ = re.fullmatch(rf"(\s*){name} = {name} \+ (.+)", line.text)
         if sum_ and name not in loaded(replace(line, text=sum_[2])):

@@ -32,7 +32,6 @@ class BothWays(GradientSums):
         """Each way's lines under its test; what only one of them leaves a gradient for begins with zeros in the other."""
         if self.forward.is_active(statement.test):
             raise Refused("which way is taken depends on the weights")
-        test = self.values.text(statement.test, statement)
         live, owned, symbols = set(self.live), set(self.owned), dict(self.symbols)
         ways: list[tuple[list[DerivedLine], set[str], set[str]]] = []
         for body in (statement.body, statement.orelse):
@@ -45,16 +44,27 @@ class BothWays(GradientSums):
         self.statement = statement
         self.live = ways[0][1] | ways[1][1]
         self.owned = {n for n in self.live if all(n in own or n not in here for _, here, own in ways)}
-        for (lines, here, _), condition in zip(ways, (test, _opposite(test)), strict=True):
-            missing = sorted(self.live - here)
+        for k, (lines, here, _) in enumerate(ways):
+            missing = [name for name in sorted(self.live - here) if self._is_made_before(name, statement)]
             if not lines and not missing:
                 continue
+            test = self.values.text(statement.test, statement)
+            condition = _opposite(test) if k else test
             self.emit(f"if {ast.unparse(condition)}:", "as in the forward pass", kind="branch", of=statement.lineno)
             self.depth += 1
             for name in missing:
                 self.emit(f"{name} = np.zeros_like({self._value_of(name)})", "nothing comes back this way", makes=name)
             self.depth -= 1
             self.lines += lines
+
+    def _is_made_before(self, gradient: str, statement: ast.If) -> bool:
+        """Whether something that has this gradient is made before a branch, or in the round before; else nothing seeks it there."""
+        order = self.forward.order[statement]
+        names = (
+            n for n in self.forward.definitions if gradient in (self.values.names.gradient_name(n), f"d{singular(n)}")
+        )
+        made = (d for name in names for d in self.forward.definitions[name])
+        return bool(self.forward.loops[statement]) or any(d.order < order for d in made)
 
     def _made_of(self, body: Sequence[ast.stmt]) -> list[DerivedLine]:
         outer, self.lines = self.lines, []

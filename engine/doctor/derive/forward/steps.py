@@ -31,9 +31,9 @@ SPELT = "STEP_"
 
 
 def singular(name: str) -> str:
-    """`h` of `hs`, `state` of `states`."""
+    """`h` of `hs` and `h_s`, `state` of `states`."""
     word = name.rpartition(".")[2].partition("[")[0].removesuffix(BEFORE)
-    return word[:-1] if len(word) > 1 and word.endswith("s") and not word.endswith("ss") else word
+    return (word[:-1].rstrip("_") or word) if len(word) > 1 and word.endswith("s") and not word.endswith("ss") else word
 
 
 class Steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.doctor.derive.derived import Derived, DerivedLine, shape_text
@@ -85,7 +85,7 @@ def _hinted(line: DerivedLine, lines: Sequence[DerivedLine], text: str, wrong_at
         shape_text(line.shape),
         wrong_at,
         tuple(fed),
-        _asked(line, forward),
+        _asked(line, forward, _made(text)),
         "\n".join(o.text.strip() for o in whole),
     )
 
@@ -98,11 +98,13 @@ def _together(line: DerivedLine, lines: Sequence[DerivedLine]) -> Iterator[Deriv
         yield one
 
 
-def _asked(line: DerivedLine, forward: str) -> str:
-    """The rule as a question: what is right of its sign of equality, or its colon, is left open."""
+def _asked(line: DerivedLine, forward: str, theirs: Collection[str]) -> str:
+    """The rule as a question: what is right of its sign of equality, or its colon, is left open. `theirs` are the program's own names."""
     what = line.makes.removeprefix("d")
     if line.kind == "head":
-        return f"{line.why.partition(':')[0]}: what is dL/d({what}), written with the output and the target?"
+        output = line.why.partition(":")[0]
+        into = what if what in theirs or not output.startswith(("softmax", "sigmoid")) else "what goes into it"
+        return f"{output}: what is dL/d({into}), written with the output and the target?"
     asked = (
         f"line {line.of} is {clean(forward, 120)}: what is dL/d({what}), when dL/d of what that line makes is known?"
     )
@@ -111,9 +113,11 @@ def _asked(line: DerivedLine, forward: str) -> str:
 
 
 def _made_of(read: set[str], text: str, before: int) -> Iterator[str]:
-    """The lines that make what is read, those up to a line."""
-    for number, line in enumerate(text.split("\n")[:before], 1):
-        if (name := _target(line.strip())) and name in read:
+    """The lines that make what is read, those up to a line; of an array that is filled those that fill it."""
+    targets = [_target(line.strip()) for line in text.split("\n")[:before]]
+    filled = {name.partition("[")[0] for name in targets if "[" in name}
+    for number, (line, name) in enumerate(zip(text.split("\n"), targets, strict=False), 1):
+        if (name in read and name not in filled) or ("[" in name and name.partition("[")[0] in read):
             yield f"line {number}: {clean(line.strip(), 120)}"
 
 

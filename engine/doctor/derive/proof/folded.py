@@ -13,6 +13,7 @@ from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.proof.line_names import (
+    AGAIN,
     adds,
     backward_name,
     entries_named,
@@ -331,7 +332,9 @@ class _Folding:
             numbered = () if is_of_holder else (f"{word}{k}" for k in range(2, 50))
             options = (word, *([f"{word}_prev"] if is_earlier and not is_of_holder else []), *numbered, name)
             own[name] = next(n for n in options if n not in taken)
+        shown = {own.get(n, n) for n in used}
+        for name in (n for n in outputs if n in read):  # what it is given comes from the next step
+            stem = re.sub(r"\d+$", "", own.get(name, name))
+            if stem != own.get(name, name) and stem in shown and f"{stem}_next" not in shown:
+                own[name] = f"{stem}_next"
         return own
-
-
-AGAIN = ("as in the forward pass", "what the forward pass kept")

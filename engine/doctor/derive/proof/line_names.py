@@ -13,6 +13,8 @@ from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.proof.reach import parsed_statement
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
 
+AGAIN = ("as in the forward pass", "what the forward pass kept")
+
 
 def entries_named(
     body: list[DerivedLine], counters: Collection[str], known: Mapping[str, str]
@@ -159,12 +161,34 @@ def own_names(body: list[DerivedLine], forward: ForwardPass, tree: ast.Module) -
     return [rewritten(line, own, "") for line in body] if own else body
 
 
+_ENTRY = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_][\w.]*(?:\[[^=]+\])+)")
+
+
+def without_new_names(body: list[DerivedLine], tree: ast.Module) -> list[DerivedLine]:
+    """The lines without names that the program has not, for entries: the entry stands where it is read."""
+    theirs = names(tree)
+    for k, line in enumerate(body):
+        found = _ENTRY.fullmatch(line.text)
+        name, entry = found.groups() if found else ("", "")
+        if not found or name in theirs or line.why not in AGAIN:
+            continue
+        uses = [n for n, one in enumerate(body) if name in loaded(one)]
+        wide = width(line)
+        end = next((n for n in range(k, len(body)) if width(body[n]) < wide), len(body))
+        changed_between = set[str]().union(*(stored(one) for one in body[k : max(uses, default=k)]))
+        is_once = sum(name in stored(one) for one in body) == 1
+        if is_once and all(k < n < end for n in uses) and not names(parsed(entry)) & changed_between:
+            rest = [rewritten(one, {name: entry}, "") if n in uses else one for n, one in enumerate(body)]
+            return without_new_names([*rest[:k], *rest[k + 1 :]], tree)
+    return body
+
+
 def named_anew(body: list[DerivedLine], outputs: list[str]) -> tuple[list[DerivedLine], list[str]]:
     """What is given and given back under one name has another one in the end: `dh_prev` of dh."""
     read, made = set(needed(body)), list(body)
     for k, name in enumerate(outputs):
         n = max((n for n, line in enumerate(body) if name in stored(line)), default=None)
-        new = f"{name}_prev"
+        new = f"{name.removesuffix('_next')}_prev"
         if n is None or name not in read or any(name in loaded(line) for line in body[n + 1 :]):
             continue
         if body[n].text.startswith(f"{name} = ") and not any(new in ordered(line) for line in body):

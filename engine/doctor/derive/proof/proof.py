@@ -18,7 +18,7 @@ from engine.doctor.derive.proof.agreement import ProvenGradients, agreement
 from engine.doctor.derive.proof.finished import finished
 from engine.doctor.derive.proof.folded import folded, whole
 from engine.doctor.derive.proof.in_place import OwnPass
-from engine.doctor.derive.proof.line_names import own_names
+from engine.doctor.derive.proof.line_names import own_names, without_new_names
 from engine.doctor.derive.proof.own import own_gradients, own_rows
 from engine.doctor.derive.proof.reach import reached
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, shown_entries
@@ -50,7 +50,7 @@ def proved(
     keeps = _of_use(keeps, raw)
     tree = program.source.tree()
     body = own_names(with_values_named(factored(without_copies(raw, wanted)), taken), forward, tree)
-    body = _written(body, tree)
+    body = _written(without_new_names(body, tree), tree)
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found, file)
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
@@ -98,7 +98,7 @@ def _in_functions(
         return bare
     functions = [replace(one, lines=tuple(_readable(one, tree))) for one in functions]
     body = own_names(without_copies(body, {base(parsed(one)) for one in gradients}), forward, tree)
-    body = _written(body, tree)
+    body = _written(without_new_names(body, tree), tree)
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):
@@ -112,9 +112,8 @@ def _readable(one: BackwardFunction, tree: ast.Module) -> list[DerivedLine]:
     """The lines of a function without needless copies, and what they make twice under a name."""
     returned = (line for line in one.lines if line.text.startswith("return"))
     wanted = {*one.parameters, *(name for line in returned for name in loaded(line))}
-    return _written(
-        with_values_named(factored(without_copies(one.lines, wanted)), {*one.parameters, *names(tree)}), tree
-    )
+    lines = with_values_named(factored(without_copies(one.lines, wanted)), {*one.parameters, *names(tree)})
+    return _written(without_new_names(lines, tree), tree)
 
 
 def _written(lines: list[DerivedLine], tree: ast.Module) -> list[DerivedLine]:

@@ -27,7 +27,7 @@ _COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _FUNCTIONS = (
     "exp", "tanh", "sum", "max", "amax", "maximum", "where", "clip", "logaddexp", "abs", "sinh", "cosh", "expm1", "log1p", "multiply",
-    "minimum",
+    "minimum", "array", "asarray",
 )  # fmt: skip
 _DRAWN = np.random.default_rng(0).normal(size=(3, 4))
 
@@ -83,6 +83,7 @@ def _candidates() -> list[tuple[str, Callable[[Any], Any], Sequence[Any]]]:
         ("sigmoid", lambda u: 1 / (1 + np.exp(-u)), [rows, vector]),
         ("tanh", np.tanh, [rows, vector]),
         ("relu", lambda u: np.maximum(u, 0), [rows, vector]),
+        ("relu", lambda u: np.maximum(u, 0), [vector]),  # one that goes through the numbers of a list
         ("sigmoid", lambda u: 1 / (1 + math.exp(-u)), [0.3]),
         ("softmax 0", lambda u: _softmax(u, 0), [rows, column, vector]),
         ("softmax -1", lambda u: _softmax(u, -1), [rows, vector]),
@@ -147,6 +148,10 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
             return not _value(operand, values)
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARED:
             return _COMPARED[type(op)](_value(left, values), _value(right, values))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, values) else orelse, values)
+        case ast.ListComp(elt=each, generators=[ast.comprehension(target=ast.Name(id=name), iter=over, ifs=[])]):
+            return [_value(each, {**values, name: one}) for one in _value(over, values)]
         case ast.Subscript(value=value, slice=ast.Tuple(elts=parts)):
             return _value(value, values)[
                 tuple(slice(None) if isinstance(p, ast.Slice) else _value(p, values) for p in parts)

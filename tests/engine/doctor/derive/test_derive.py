@@ -64,9 +64,13 @@ STEPS = {
         "dh_prev = dxh[len(xs[t]):]",
         "dh += dh_prev",
     ),
-    "column_caches": ("dz_y_pred = (y_pred - y) / m2",),
+    "column_caches": ("dz_y_pred = (y_pred - y) / y.shape[1]",),
     "embedding": ("dlogit = probs[t].copy()",),
-    "held_methods": ("drh = djoined[:len(r2 * h4)]", "dxh2 += net.cell.Wz.T @ dz_z2", "dh4 += dxh2[:len(h4)]"),
+    "held_methods": (
+        "drh = djoined[:len(r * net.hs[t])]",
+        "dxh2 += net.cell.Wz.T @ dz_z2",
+        "dh4 += dxh2[:len(net.hs[t])]",
+    ),
     "layer_norm": ("dmu += (-dz_var).sum(axis=1, keepdims=True)", "da += dmu / a.shape[1]"),
     "layers_by_step": ("dmul_v = p.copy()",),
     "many_to_one": ("dscores[np.arange(m), Y] -= 1",),
@@ -152,15 +156,15 @@ def test_what_the_forward_pass_calls_has_a_backward_pass_of_its_own_beside_it() 
         (
             "rnn_cell_forward",
             18,
-            "def rnn_cell_backward(dyt_pred, dparameters, da_next, parameters, yt_pred, a_next, a_prev, xt):",
+            "def rnn_cell_backward(dz_yt_pred, da_next, dparameters, parameters, a_next, a_prev, xt):",
         ),
-        ("rnn_forward", 34, "def rnn_backward(dy_pred, caches, a, parameters, y_pred):"),
+        ("rnn_forward", 34, "def rnn_backward(dz_y_pred, caches, a, parameters):"),
     ]
     assert (
-        "    dparameters['Wya'] += np.dot(dz, a_next.T)" in made.functions[0].text()
+        "    dparameters['Wya'] += np.dot(dz_yt_pred, a_next.T)" in made.functions[0].text()
     )  # not by a name of its own first
-    assert "dparameters = rnn_backward(dy_pred, caches, a, parameters, y_pred)" in [one.text for one in made.body]
-    assert "        da_next = rnn_cell_backward(dyt_pred" in made.functions[1].text()
+    assert "dparameters = rnn_backward(dz_y_pred, caches, a, parameters)" in [one.text for one in made.body]
+    assert "        da_next = rnn_cell_backward(dz_yt_pred" in made.functions[1].text()
     (_, method) = derived("class_regressor").functions
     assert (method.of, method.indent, method.head()) == ("RNN.forward", "    ", "def backward(self, do, x):")
     assert derived("many_to_one").functions == ()
@@ -546,7 +550,7 @@ def test_gates_cut_out_of_one_product_get_their_gradients_side_by_side() -> None
     (backward,) = derived("packed_gates").functions
     assert "dz = np.concatenate((dz_i, dz_f, dz_o, dz_g))" in backward.text()
     assert "both[self.words:] = s[t - 1]" in backward.text()  # what is filled part by part is made again part by part
-    assert backward.parameters == ("self", "dp", "x", "s", "c", "p", "o", "g", "i", "f")
+    assert backward.parameters == ("self", "dz_p", "x", "s", "c", "o", "g", "i", "f")
 
 
 def test_a_function_s_backward_pass_begins_with_what_it_returns() -> None:
