@@ -143,15 +143,17 @@ def _renamed(
     is_free = not any(name in stored(lines[n]) or (name in loaded(lines[n]) and n != start) for n in between)
     is_own = all(any(m in made for m in range(first, n)) for n in read)
     is_own = is_own and [n for n in read if between.start <= n <= again] == [k]
+    earlier: list[DerivedLine] | None = None
     if source not in wanted and start is not None and is_free and is_own and depth_of(lines[start]) == depth:
         changed = replace(lines[start], text=_with(lines[start].text, source, name), makes=name)
-        return [*lines[:start], changed, *lines[start + 1 : k], *lines[k + 1 :]]
+        earlier = [*lines[:start], changed, *lines[start + 1 : k], *lines[k + 1 :]]
     uses = [n for n in range(len(lines)) if name in loaded(lines[n])]
     is_once = [n for n in range(len(lines)) if name in stored(lines[n])] == [k]
     later = [n for n in made if k < n < end]  # it may have another value when all is read
     is_same = all(depth_of(lines[n]) == depth and n >= max(uses, default=k) for n in later)
-    if name in wanted or not is_once or not all(k < n < end for n in uses) or not is_same:
-        return None
+    is_kept = name in wanted or not is_once or not all(k < n < end for n in uses) or not is_same
+    if is_kept or (earlier is not None and len(made) == 1):
+        return earlier
     changed_lines = [
         replace(one, text=_with(one.text, name, source)) if n in uses else one for n, one in enumerate(lines)
     ]

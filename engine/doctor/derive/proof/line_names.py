@@ -164,9 +164,8 @@ def own_names(body: list[DerivedLine], forward: ForwardPass, tree: ast.Module) -
 _ENTRY = re.compile(r"\s*([A-Za-z_]\w*) = ([A-Za-z_][\w.]*(?:\[[^=]+\])+)")
 
 
-def without_new_names(body: list[DerivedLine], tree: ast.Module) -> list[DerivedLine]:
-    """The lines without names that the program has not, for entries: the entry stands where it is read."""
-    theirs = names(tree)
+def without_new_names(body: list[DerivedLine], theirs: Collection[str]) -> list[DerivedLine]:
+    """The lines without names that are none of `theirs`, for entries: the entry stands where it is read."""
     for k, line in enumerate(body):
         found = _ENTRY.fullmatch(line.text)
         name, entry = found.groups() if found else ("", "")
@@ -179,7 +178,7 @@ def without_new_names(body: list[DerivedLine], tree: ast.Module) -> list[Derived
         is_once = sum(name in stored(one) for one in body) == 1
         if is_once and all(k < n < end for n in uses) and not names(parsed(entry)) & changed_between:
             rest = [rewritten(one, {name: entry}, "") if n in uses else one for n, one in enumerate(body)]
-            return without_new_names([*rest[:k], *rest[k + 1 :]], tree)
+            return without_new_names([*rest[:k], *rest[k + 1 :]], theirs)
     return body
 
 

@@ -50,7 +50,7 @@ def proved(
     keeps = _of_use(keeps, raw)
     tree = program.source.tree()
     body = own_names(with_values_named(factored(without_copies(raw, wanted)), taken), forward, tree)
-    body = _written(without_new_names(body, tree), tree)
+    body = _written(without_new_names(body, _theirs(tree, keeps)), tree)
     found = agreement(program, forward, keeps, body, pairs)
     gaps = _gaps(forward, made[0], pairs, found, file)
     proven = {name: pairs[name] for name, error in found.errors.items() if error <= CLOSE}
@@ -96,9 +96,10 @@ def _in_functions(
         body, functions = folded(forward, tree, lines, gradients)
     if not functions:
         return bare
-    functions = [replace(one, lines=tuple(_readable(one, tree))) for one in functions]
+    theirs = _theirs(tree, bare.keeps)
+    functions = [replace(one, lines=tuple(_readable(one, tree, theirs))) for one in functions]
     body = own_names(without_copies(body, {base(parsed(one)) for one in gradients}), forward, tree)
-    body = _written(without_new_names(body, tree), tree)
+    body = _written(without_new_names(body, theirs), tree)
     keeps = [*bare.keeps, *(keep for keep in handed if not keep.replaces)]
     errors = agreement(program, forward, keeps, body, pairs, functions).errors
     if not all(error <= CLOSE for error in errors.values()):
@@ -108,12 +109,17 @@ def _in_functions(
     return replace(bare, agreement=errors, functions=tuple(functions), body=body, keeps=keeps)
 
 
-def _readable(one: BackwardFunction, tree: ast.Module) -> list[DerivedLine]:
+def _theirs(tree: ast.Module, keeps: Sequence[Keep]) -> set[str]:
+    """The names of the program, and of what it is to keep."""
+    return names(tree) | {word for keep in keeps for word in re.findall(r"[A-Za-z_]\w*", keep.text)}
+
+
+def _readable(one: BackwardFunction, tree: ast.Module, theirs: Collection[str]) -> list[DerivedLine]:
     """The lines of a function without needless copies, and what they make twice under a name."""
     returned = (line for line in one.lines if line.text.startswith("return"))
     wanted = {*one.parameters, *(name for line in returned for name in loaded(line))}
     lines = with_values_named(factored(without_copies(one.lines, wanted)), {*one.parameters, *names(tree)})
-    return _written(without_new_names(lines, tree), tree)
+    return _written(without_new_names(lines, theirs), tree)
 
 
 def _written(lines: list[DerivedLine], tree: ast.Module) -> list[DerivedLine]:
