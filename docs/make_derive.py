@@ -319,7 +319,7 @@ Ten more, listed before any was tried.
 |---|---|---|---|---|
 {further}
 
-Three cannot run as they are (an unfinished function, products of shapes that do not fit), one has no NumPy. Of the other six one was whole
+Three cannot run as they are (an unfinished function, names that are not there, shapes that do not fit), one has no NumPy. Of the other six one was whole
 at the first trial, three are now. Left open: states that go through layers and steps in turn and that each call makes anew; layers that are
 written over in place; a counter that the object itself keeps from call to call.
 

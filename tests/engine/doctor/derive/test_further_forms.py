@@ -568,3 +568,48 @@ def test_matrices_are_multiplied_number_by_number_and_an_entry_is_written_again(
     made = made_of(tmp_path, MATRICES)
     assert (made.gaps, set(made.agreement)) == ((), {"U", "W", "V"})
     assert {"dy = dy / 0.5", "dz = np.multiply(dh, 1 - np.square(hs[t]))"} <= {line.text.strip() for line in made.lines}
+
+
+PUT_TOGETHER = """import numpy as np
+
+rng = np.random.RandomState(0)
+
+
+def softmax(z):
+    e = np.exp(z - z.max())
+    return e / e.sum()
+
+
+class Net:
+    def __init__(self):
+        self.U, self.W, self.V = rng.randn(4, 3), rng.randn(4, 4) * 0.3, rng.randn(2, 4)
+
+    def forward(self, x):
+        h, o = np.zeros((len(x) + 1, 4)), np.zeros((len(x), 2))
+        for t in range(len(x)):
+            h[t] = np.tanh(self.U @ x[t] + self.W @ h[t - 1])
+            o[t] = softmax(self.V @ h[t])
+        self.h, self.o = h, o
+
+    def cost(self, x, y):
+        self.forward(x)
+        L, error = 0, 0
+        for t in range(len(y)):
+            L += -np.log(self.o[t, y[t]])
+            error += np.abs(1 - self.o[t, y[t]])
+        return L / len(y), error
+
+
+net, inputs, labels = Net(), rng.randn(5, 3), [0, 1, 1, 0, 1]
+loss, error = net.cost(inputs, labels)
+"""
+
+
+def test_outputs_in_an_array_of_which_another_method_adds_up_the_loss_and_a_measure(tmp_path: Path) -> None:
+    made = made_of(tmp_path, PUT_TOGETHER)
+    assert (made.gaps, len(made.agreement)) == ((), 3)
+    (forward, cost) = made.functions
+    assert "    dz = dz_o[t]" in forward.text().replace("        ", "    ")
+    for line in ("dz = self.o[t].copy()", "dz[y[t]] -= 1", "dz /= len(y)", "dz_o[t] += dz"):
+        assert line in cost.text()
+    assert "error" not in cost.text()
