@@ -319,9 +319,9 @@ Ten more, listed before any was tried.
 |---|---|---|---|---|
 {further}
 
-Three cannot run as they are (an unfinished function, names that are not there, shapes that do not fit), one has no NumPy. Of the other six one was whole
-at the first trial, three are now. Left open: states that go through layers and steps in turn and that each call makes anew; layers that are
-written over in place; a counter that the object itself keeps from call to call.
+Three cannot run as they are (an unfinished function, names that are not there, shapes that do not fit), one has no NumPy. Of the other six
+one was whole at the first trial, three are now. Left open: states that go through layers and steps in turn and that each call makes anew;
+layers that are written over in place; a counter that the object itself keeps from call to call.
 
 Of six further files, chosen by a rule and given as they are, none was derived: nothing runs them, and no made-up arguments fitted. Three
 of them cannot run or are no network, in one the layers are objects. The other two, with a call of arrays added, are whole, one of them only
