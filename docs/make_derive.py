@@ -261,7 +261,7 @@ where no loss was computed one was added. Whole: no line is left open, and every
 Of the twenty-three programs in as many styles that the tests hold all are derived whole, and so are eight larger programs with data of
 their own whose backward part was cut out. Those eight had been written by hand in 13 to 30 statements; the derived ones have 1.1 to 1.8
 times as many, with the lines that make again what the forward pass knew. Of fifteen of the public programs below the own backward part
-could be counted as well: the derived ones have 0.7 to 1.8 times as many statements, half of them no more than were there. (The updates of
+could be counted as well: the derived ones have 0.7 to 1.7 times as many statements, nine of them no more than were there. (The updates of
 the derived ones are not counted, and those inside a backward part that was written by hand are.)
 
 Twenty files of strangers more, in two lists that were fixed before any of them was tried, the second after what the first showed was
