@@ -200,7 +200,7 @@ def draw_statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, he
         canvas.text(x, y + 1, f"{broken} NaN or infinite", look.error)
     if height < 3:
         return
-    name = part.name if part.role not in ("term", "difference") else None
+    name = None if part.role == "difference" else part.name
     tone = frame.tone(values, name, in_line=True)
     bar = colorbar(palette_of(frame, part), look.mode, 35, tone.scale, log=tone.log)
     canvas.rows(x, y + min(2, height - 2), bar)

@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.style import Style
 
+from engine.explain.length import length
 from engine.explain.line_parts import Part
 from rnn_tui.panes.program.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note
 from rnn_tui.panes.shared.legend import padding_key
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.numbered import with_numbers
+from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
 from rnn_tui.shown.frame import Frame
@@ -87,13 +89,23 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
         note = scalar(part) if part.values.size == 1 else shape_note(part, item.shown)
         if part.values.size > 1 and not part.values.any():
             note += " no change" if part.role == "difference" else " all 0"
+        elif cell_len(share := _share(frame, part)) + cell_len(note) <= item.width:
+            note += share
         canvas.text(x, top + item.lines, note, look.dim)
 
 
+def _share(frame: Frame, part: Part) -> str:
+    """How much a step's term is of the sum so far, by norm; "" of anything else."""
+    total = next((one.values for one in frame.parts if one.role == "total" and one.name == part.name), None)
+    if part.role != "term" or part.values is None or total is None or not length(total):
+        return ""
+    return f" {number(length(part.values) / length(total), 7, 1, trim=True)} of {frame.writer.spelling.name(part.name or '')}"
+
+
 def codes_of(frame: Frame, part: Part, rows: int, columns: int) -> NDArray[np.uint8]:
-    """The colours of a part's picture, pooled to at most rows × columns."""
+    """The colours of a part's picture, pooled to at most rows × columns; a term has its sum's scale, so that what adds little looks so."""
     assert part.values is not None
-    name = part.name if part.role not in ("term", "difference") else None
+    name = None if part.role == "difference" else part.name
     return frame.picture(part.values, name, rows, columns, padding=part.padding, in_line=True)
 
 
