@@ -136,8 +136,8 @@ class Meanings:
         for operation in record.operations:
             beside[operation.start : operation.stop] = not made_from[operation.start : operation.stop].any()
         for row in self.verdict.compared:
-            for k in row.update.made if row.update is not None else ():
-                beside[record.operations[k].start : record.operations[k].stop] = False
+            for operation in row.update.made if row.update is not None else ():
+                beside[operation.start : operation.stop] = False
         for event in record.events:
             if event.value.size:
                 if event.value.of(made_from).any():

@@ -50,9 +50,8 @@ class ProgramWalk:
     ) -> None:
         """`compared` are the gradients that were compared, `corrected` is what was found of the corrected program."""
         self.source, self.record, self.loss, self.report = source, record, loss, report
-        steps = [k for row in compared if row.update is not None for k in row.update.made]
-        steps = [record.operations[k] for k in steps if k < len(record.operations)]
-        end = max((operation.stop for operation in steps), default=len(record.pool))
+        steps = [o for row in compared if row.update is not None for o in row.update.made]
+        end = max((o.stop for o in steps if record.maker(o.start) >= 0), default=len(record.pool))
         self._modules: dict[str, SourceFile | None] = {}
         self._ends: dict[str, dict[int, int]] = {}
         self.wishes = Wishes()

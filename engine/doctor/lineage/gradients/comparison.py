@@ -28,8 +28,6 @@ class ComparedGradient:
     update: Update | None = None
     walk: Walk | None = None
     bare: Agreement | None = None
-    step_line: int = 0
-    """The line (its number in the record) that made the step, where it is not the update's own: an optimizer's, with a rate of its own."""
 
     def made_of(self) -> list[Ids]:
         """The gradient, and what it was made of place by place: one of them is what the program takes for dL/d(it)."""

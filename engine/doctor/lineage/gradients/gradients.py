@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.matching import Agreement, compared
-from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.reading import Floats, Ids, PlaceByPlace, Record, RecordedArray, RecordedOperation
 from engine.doctor.recording.tracing.codes import ELEMENTWISE
 
 DEEPEST = 40
@@ -26,12 +26,13 @@ MOST_OPERATIONS = 200
 
 @dataclass(eq=False)
 class Walk:
-    """What was found on the way back from a step: `found` the ids of gradients that are right, `small` those of two numbers at most, which
+    """What was found on the way back from a step: `found` the ids of gradients, or of parts of them, that are right, and the places of
+    these, `small` those of two numbers at most, which
     agree up to some factor easily, `other` the operations that explain
     nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place, `asked` of
     which ranges of numbers it was asked whether the loss was made from any of them, and the answers."""
 
-    found: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
+    found: list[tuple[Ids, NDArray[np.int64]]] = field(default_factory=list[tuple[Ids, NDArray[np.int64]]])
     small: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
     other: list[int] = field(default_factory=list[int])
     foreign: list[int] = field(default_factory=list[int])
@@ -44,9 +45,16 @@ class Walk:
     nothing: bool = False
     uphill: bool = False
 
-    @property
-    def right(self) -> bool:
-        return bool(self.found) and not self.other and not self.foreign
+    def gradient(self, record: Record, right: Floats) -> tuple[Ids, Agreement] | None:
+        """The first gradient that is right, put together of its parts where only these were found; None where there is more in the step."""
+        whole = next((ids for ids, places in self.found if len(places) == len(right)), np.zeros(len(right), np.int32))
+        if self.other or self.foreign or not self.found:
+            return None
+        if not whole.any():
+            for ids, places in self.found:
+                whole[places] = ids
+        match = compared(record.pool[whole], right) if whole.all() else None
+        return (whole, match) if match is not None and match.right else None
 
     def same_for(self, forward: NDArray[np.bool_]) -> bool:
         """Whether all answers are surely the same for another loss."""
@@ -87,7 +95,7 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
         walk.seen.append(ids)
     match = compared(record.pool[ids], right)
     if match is not None and match.right and (len(ids) > 2 or depth == 0):
-        walk.found.append((ids, match))
+        walk.found.append((ids, places))
         return
     if match is not None and match.right and len(places) == len(target.right):
         walk.small.append((ids, match))
@@ -142,6 +150,42 @@ def _operation(
         _visit(record, inside, places, target, walk, depth + 1)
 
 
+def made_from_right(record: Record, ids: Ids, target: Target) -> tuple[int, int] | None:
+    """The lines (their numbers in the record) on which a gradient that is right was made, and on which something was first made from it, on
+    the way to a step, that is not made place by place or not from it alone: what centers a gradient, multiplies it by a matrix made of it,
+    or adds noise. None where there is no such gradient, or where the step was made from other values of the forward pass, or gradients."""
+    marked = np.zeros(len(record.pool), bool)
+    marked[ids] = True
+    own = {int(o.flat[0]) for o in target.own}
+    found, changed = 0, 0
+    for k in range(int(record.makers(ids).max()), -1, -1):
+        operation = record.operations[k]
+        if not marked[operation.start : operation.stop].any():
+            continue
+        match = (
+            compared(record.pool[operation.start : operation.stop], target.right)
+            if operation.size == len(ids)
+            else None
+        )
+        if match is not None and match.right:
+            found = operation.line
+            continue
+        if operation.name not in ELEMENTWISE and operation.name != "gather":
+            changed = operation.line
+        for operand in operation.operands:
+            numbers = operand.ids().ravel()
+            if not numbers.size or (operand.size == 1 and operation.size > 1):
+                continue
+            if target.forward[numbers].any():
+                if int(numbers[0]) not in own:
+                    return None
+            elif (record.makers(numbers) >= 0).all():
+                marked[numbers] = True
+            elif operation.name in ("add", "subtract") and np.ptp(record.pool[numbers]) > 0:
+                changed = operation.line
+    return (found, changed) if found and changed else None
+
+
 def same_place(record: Record, step: Ids, gradient: Ids, other: Ids) -> Ids | None:
     """What stands in the making of another step, of a single number, where the gradient stands in the making of this one: both steps were
     made by the same operations. None where it is not found."""
@@ -194,36 +238,29 @@ def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:
 def is_clipped(record: Record, ids: Ids) -> bool:
     """Whether a step went through a limit: a minimum, a maximum or a choice, place by place."""
     for _ in range(DEEPEST):
-        makers = record.makers(ids)
-        if makers.min() != makers.max() or makers[0] < 0:
+        made = record.place_by_place(ids)
+        if made is None or made.name in LIMITS:
+            return made is not None
+        inside = [before for before in made.arrays if (record.makers(before) >= 0).all()]
+        if made.name not in ELEMENTWISE or not inside:
             return False
-        operation = record.operations[int(makers[0])]
-        if operation.name in LIMITS:
-            return True
-        inside = [
-            r for r in operation.operands if r.shape == operation.shape and (record.makers(r.ids().ravel()) >= 0).all()
-        ]
-        if operation.name not in ELEMENTWISE or not inside:
-            return False
-        ids = inside[0].ids().ravel()[ids - operation.start]
+        ids = inside[0]
     return False
 
 
 def unlimited(record: Record, ids: Ids) -> Ids:
     """An array before the limits that it went through as it is, place by place."""
     for _ in range(DEEPEST):
-        makers = record.makers(ids)
-        operation = record.operations[int(makers[0])] if makers[0] >= 0 and makers.min() == makers.max() else None
-        inside = [r for r in operation.operands if r.shape == operation.shape] if operation is not None else []
-        if operation is None or operation.name not in LIMITS[:2] or len(inside) != 1:
+        made = record.place_by_place(ids)
+        if made is None or made.name not in LIMITS[:2] or len(made.arrays) != 1:
             return ids
-        ids = inside[0].ids().ravel()[ids - operation.start]
+        ids = made.arrays[0]
     return ids
 
 
 def bare(record: Record, ids: Ids, line: int) -> Ids:
     """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
-    for scaled, _, before in _scalings(record, ids):
+    for scaled, before in _scalings(record, ids):
         if scaled.line != line:
             break
         ids = before
@@ -238,15 +275,12 @@ def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
     for _ in range(8):
         if crossed:
             return ids
-        makers = record.makers(ids)
-        if makers.min() != makers.max() or makers[0] < 0:
+        made = record.place_by_place(ids)
+        if made is None or made.name not in ("multiply", "divide", "negative"):
             return None
-        operation = record.operations[int(makers[0])]
-        inside = [r for r in operation.operands if r.shape == operation.shape]
+        inside = made.arrays
         crossed = len(inside) == 2
-        if operation.name not in ("multiply", "divide", "negative"):
-            return None
-        before = [r.ids().ravel()[ids - operation.start] for r in inside[: 1 if operation.name == "divide" else None]]
+        before = inside[: 1 if made.name == "divide" else None]
         like = [b for b in before if (match := compared(record.pool[b], right)) is not None and match.right]
         if not like:
             return None
@@ -258,19 +292,16 @@ def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
     """The gradient in a step that is a sum of it and of an optimizer's state, as in `v = 0.8 * v - 0.1 * dW`: the part that is what it
     should be, without the number that it is multiplied by there; the same array where it is no such sum."""
     for _ in range(4):
-        makers = record.makers(ids)
-        operation = record.operations[int(makers[0])] if makers[0] >= 0 and makers.min() == makers.max() else None
-        if operation is None or operation.name not in ("add", "subtract") or len(operation.operands) != 2:
+        made = record.place_by_place(ids)
+        if made is None or made.name not in ("add", "subtract") or len(made.arrays) != 2:
             return ids
-        if any(r.shape != operation.shape for r in operation.operands):
-            return ids
-        parts = [r.ids().ravel()[ids - operation.start] for r in operation.operands]
+        parts = made.arrays
         like = [(m := compared(record.pool[part], right)) is not None and m.right for part in parts]
         state, gradient = (0, 1) if like[1] else (1, 0)
         is_state = like[state] or not record.pool[parts[state]].any()
         if not like[gradient] or not is_state or next(_scalings(record, parts[state]), None) is None:
             return ids
-        ids = bare(record, parts[gradient], operation.line)
+        ids = bare(record, parts[gradient], made.line)
     return ids
 
 
@@ -280,29 +311,25 @@ def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
     made from."""
     factor = 1.0
     every = list(_scalings(record, ids))
-    clips = {o.line for o, numbers, _ in every if any(_is_of_gradients(record, n, forward) for n in numbers)}
-    for scaled, numbers, _ in every:
-        for number in numbers:
+    clips = {o.line for o, _ in every if any(_is_of_gradients(record, n, forward) for n in o.numbers)}
+    for scaled, _ in every:
+        for number in scaled.numbers:
             if scaled.line in clips:
                 value = float(record.pool[number])
                 factor = factor / value if scaled.name == "divide" else factor * value
     return factor
 
 
-def _scalings(record: Record, ids: Ids) -> Iterator[tuple[RecordedOperation, list[int], Ids]]:
-    """The operations that multiplied an array by single numbers, from the last on: the numbers, and what the array was before."""
+def _scalings(record: Record, ids: Ids) -> Iterator[tuple[PlaceByPlace, Ids]]:
+    """How an array was multiplied by single numbers, from the last time on, and what it was before each."""
     for _ in range(8):
-        makers = record.makers(ids)
-        if makers.min() != makers.max() or makers[0] < 0:
+        made = record.place_by_place(ids)
+        if made is None or made.name not in ("multiply", "divide", "negative"):
             return
-        operation = record.operations[int(makers[0])]
-        if operation.name not in ("multiply", "divide", "negative"):
+        if len(made.arrays) != 1 or any(o is None for o in made.operands):
             return
-        inside = [r for r in operation.operands if r.shape == operation.shape]
-        if len(inside) != 1 or any(r.size != 1 for r in operation.operands if r is not inside[0]):
-            return
-        ids = inside[0].ids().ravel()[ids - operation.start]
-        yield operation, [r.first for r in operation.operands if r is not inside[0]], ids
+        ids = made.arrays[0]
+        yield made, ids
 
 
 def _is_of_gradients(record: Record, number: int, forward: NDArray[np.bool_]) -> bool:

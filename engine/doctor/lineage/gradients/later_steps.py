@@ -51,7 +51,7 @@ def _step_of(record: Record, row: ComparedGradient, sums: Sequence[RecordedOpera
     """The operation that steps an array into a new one, as a whole: its update's, or, of `sums`, the first of a line that steps it by a
     multiple of its gradient."""
     if row.update is not None:
-        made = [record.operations[k] for k in row.update.made]
+        made = row.update.made
         return made[0] if len(made) == 1 and made[0].size == len(row.own) and made[0].parameters != IN_PLACE else None
     steps: dict[int, RecordedOperation] = {}
     for operation in sums:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import always
-from engine.doctor.lineage.record.reading import Ids, Record
+from engine.doctor.lineage.record.reading import Floats, Ids, Record
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of, without_targets
@@ -25,8 +25,9 @@ def never_stepped(
 ) -> tuple[list[ComparedGradient], list[str]]:
     """Their gradients, where some were made, and a sentence on each that has none. `record` is a round, `later` the next one, if any.
 
-    A weight, other than data, a mask or targets, is read several times by a line of the forward pass, and again in the next
-    round; of a single round, it meets different arrays there. What is multiplied by weights that are stepped is data.
+    A weight, other than data or targets, is read again in the next round, and meets what was computed in both, or is read several times
+    by a line; of a single round, it meets different arrays there. What is multiplied by weights that are stepped is data, and what has no
+    numbers but 0 and another is a mask.
     """
     stepped = np.zeros(len(record.pool), bool)
     for row in compared:
@@ -34,10 +35,17 @@ def never_stepped(
             stepped[ids] = True
     forward = forward_of(record, chosen)
     again = returned.read_again(record, forward)
-    weights = [ids for ids in returned.inputs(record) if (int(ids[0]), len(ids)) in again and not stepped[ids].any()]
     met = _met(record, forward)
-    weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])])]
-    weights = [ids for ids in weights if (len(met[int(ids[0])]) > 1 if later is None else _is_read(later, ids))]
+
+    def is_read_again(ids: Ids) -> bool:
+        first = int(ids[0])
+        if later is None:
+            return (first, len(ids)) in again and len(met[first]) > 1
+        meets_computed = any(record.maker(other) >= 0 for other in met[first])
+        return _is_read(later, ids) and (meets_computed or (first, len(ids)) in again)
+
+    weights = [ids for ids in returned.inputs(record) if not stepped[ids].any() and not _is_mask(record.pool[ids])]
+    weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])]) and is_read_again(ids)]
     weights = without_targets(record, weights)
     if not weights:
         return [], []
@@ -48,6 +56,11 @@ def never_stepped(
     seen = {int(row.own[0]) for row in made}
     left = [(ids, NO_GRADIENT if adjoint[ids].any() else NO_MOVE) for ids in weights if int(ids[0]) not in seen]
     return made, [f"{names.of(ids)}: {why}" for ids, why in left]
+
+
+def _is_mask(values: Floats) -> bool:
+    others = values[values != 0]
+    return 0 < len(others) < len(values) and bool((others == others[0]).all())
 
 
 def _is_read(record: Record, ids: Ids) -> bool:

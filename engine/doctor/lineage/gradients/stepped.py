@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from engine.doctor.lineage.gradients import gradients
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import Target, Walk
 from engine.doctor.lineage.record.matching import Agreement, compared
-from engine.doctor.lineage.record.reading import Floats, Ids, Record
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedOperation
 from engine.doctor.lineage.record.updates import IN_PLACE, NAMELESS, ArrayNames, Step, Update, joined
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 
@@ -34,6 +34,9 @@ SMALLEST = 1e-7
 LAST = 4
 """So many walks of an update are kept: they hold arrays of its size."""
 
+CHANGED = "it is right in line {}; what line {} makes of it before the step is not judged"
+"""Of a gradient that is right and is not what the step was made of."""
+
 MayWin = Callable[[int, int, int], bool]
 """Whether a loss with at most so many right gradients, at least so many that are not, and at most so many rows may still agree better
 than the ones before it."""
@@ -52,7 +55,7 @@ class SteppedRows:
         self.record = record
         self.steps = steps
         self.names = names
-        self.wrong: dict[tuple[int, ...], list[tuple[Floats, Walk]]] = {}
+        self.wrong: dict[tuple[RecordedOperation, ...], list[tuple[Floats, Walk]]] = {}
         """By the operations of an update: what it should have been for losses before, and the walks that did not find it."""
 
     def __call__(
@@ -66,7 +69,9 @@ class SteppedRows:
             return None
         carried = adjoint()
         largest = max(float(carried.max()), -float(carried.min()))
-        rows = [r for u, level in updates if (r := self._at_once(u, level, carried, largest, forward)) is not None]
+        optimizers = Counter(self._step_line(update) for update, _ in updates)
+        tried = (self._at_once(u, level, carried, largest, forward, optimizers) for u, level in updates)
+        rows = [row for row in tried if row is not None]
         for k, row in enumerate(rows):
             if row.status == OPEN:
                 if not may_win(*_at_best(rows)):
@@ -94,31 +99,40 @@ class SteppedRows:
 
     def _of_loss(self, steps: Sequence[Step], forward: NDArray[np.bool_]) -> tuple[Update, Ids] | None:
         """An update of what the loss was made from, and that array; None where it is none."""
-        made = [self.record.operations[s.made] for s in steps]
-        steps = [s for s, o in zip(steps, made, strict=True) if not forward[o.start : o.stop].any()]
+        steps = [s for s in steps if not forward[s.made.start : s.made.stop].any()]
         steps = [s for s in steps if s.sure] or steps  # a weight is added to in the forward pass of a sample, too
         if not any(forward[level].any() for s in steps for level in s.levels):
             return None
-        update = joined(self.record, steps)
+        update = joined(steps)
         level = next((ids for ids in update.levels if forward[ids].any()), None)
         return None if level is None else (update, level)
 
+    def _step_line(self, update: Update) -> int:
+        """The line that made what an update adds, its own or another."""
+        maker = self.record.maker(int(update.by[0]))
+        return self.record.operations[maker].line if maker >= 0 else update.line
+
     def _at_once(
-        self, update: Update, level: Ids, adjoint: Floats, largest: float, forward: NDArray[np.bool_]
+        self,
+        update: Update,
+        level: Ids,
+        adjoint: Floats,
+        largest: float,
+        forward: NDArray[np.bool_],
+        optimizers: Mapping[int, int],
     ) -> ComparedGradient | None:
-        """The step itself against dL/d(what it stepped); `OPEN` where it is not right."""
+        """The step itself against dL/d(what it stepped); `OPEN` where it is not right. A line that makes the steps of several arrays is an
+        optimizer's (`optimizers` says how many each makes): what it multiplies by is a rate, as on the update's own line."""
         record, right = self.record, adjoint[level]
         called = [n for ids in (level, *update.levels) if (n := self.names.of(ids)) and not n.startswith(NAMELESS)]
         name = called[0] if called else self.names.of(level)
-        gradient = gradients.bare(record, update.by, update.line)
         line = record.lines[update.line].number
-        maker = record.maker(int(update.by[0]))
-        elsewhere = record.operations[maker].line if maker >= 0 and record.operations[maker].line != update.line else 0
-        row = ComparedGradient(
-            name, line, "not compared", None, level, gradient, right, "", update, step_line=elsewhere
-        )
+        step_line = self._step_line(update)
+        scaled_on = step_line if optimizers[step_line] > 1 else update.line
+        gradient = gradients.bare(record, gradients.bare(record, update.by, update.line), scaled_on)
+        row = ComparedGradient(name, line, "not compared", None, level, gradient, right, "", update)
         if not right.any():
-            return replace(row, reason="it is zero, and so is dL/d(it)")
+            return replace(row, reason="it is zero, and so is dL/d(it)") if update.sure else None
         step = record.pool[update.by] * update.signs
         match = compared(step, right)
         if match is not None and match.right and not update.sure and (match.factor > 0 or len(level) <= ONE):
@@ -146,8 +160,9 @@ class SteppedRows:
         walk = next((w for r, w in before if w.same_for(forward) and _is_multiple(row.right, r)), None)
         if walk is None:
             walk = gradients.walked(self.record, update.by, Target(row.right, update.levels, forward))
-            if walk.right and not gradients.kept(self.record, walk, row.gradient, row.right):
-                ids, match = walk.found[0]
+            found = walk.gradient(self.record, row.right)
+            if found is not None and not gradients.kept(self.record, walk, row.gradient, row.right):
+                ids, match = found
                 walk.uphill = row.match is not None and row.match.cosine > UPHILL and not (walk.states or walk.penalty)
                 alone = self._unscaled(ids, row.right, forward) or match
                 return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
@@ -157,6 +172,11 @@ class SteppedRows:
             alone = self._beside_a_penalty(row, ids)
             if alone is not None and self._is_made_of(update, ids, forward):
                 return replace(row, status="right", match=None, gradient=ids, walk=Walk(penalty=True), bare=alone)
+        if (
+            lines := gradients.made_from_right(self.record, update.by, Target(row.right, update.levels, forward))
+        ) is not None:
+            made, changed = (self.record.lines[line].number for line in lines)
+            return replace(row, status="not compared", reason=CHANGED.format(made, changed))
         return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
 
     def _beside_a_penalty(self, row: ComparedGradient, ids: Ids) -> Agreement | None:
@@ -172,7 +192,9 @@ class SteppedRows:
 
     def _is_made_of(self, update: Update, ids: Ids, forward: NDArray[np.bool_]) -> bool:
         """Whether between an array and a step there is only what optimizers do."""
-        return gradients.walked(self.record, update.by, Target(self.record.pool[ids], update.levels, forward)).right
+        right = self.record.pool[ids]
+        walk = gradients.walked(self.record, update.by, Target(right, update.levels, forward))
+        return walk.gradient(self.record, right) is not None
 
     def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
         """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
@@ -203,7 +225,7 @@ class SteppedRows:
         """What speaks for an addition being the update itself: it is written in place, or sure, or the last one."""
         assert row.update is not None
         made = row.update.made[-1]
-        return self.record.operations[made].parameters == IN_PLACE, row.update.sure, made
+        return made.parameters == IN_PLACE, row.update.sure, made.start
 
 
 def _at_best(rows: Sequence[ComparedGradient]) -> tuple[int, int, int]:

@@ -123,6 +123,26 @@ class RecordedOperation:
         return RecordedArray(self.shape, self.start, in_order(self.shape))
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class PlaceByPlace:
+    """How the numbers of an array were made, each from those at its place: by one operation on arrays, or each by one of its own on the
+    same line, as in a loop. `operands` are the ids at these places, the id of one number that all are made from, or None for what is of
+    another shape.
+    """
+
+    name: str
+    line: int
+    operands: tuple[Ids | int | None, ...]
+
+    @property
+    def arrays(self) -> list[Ids]:
+        return [o for o in self.operands if isinstance(o, np.ndarray)]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [o for o in self.operands if isinstance(o, int)]
+
+
 @dataclass(frozen=True)
 class UserLine:
     """A line of the user's."""
@@ -170,7 +190,8 @@ class RecordedEvent:
 class Record:
     """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start,
     size, line (-1 where they are written in the text); `rounds` when the program read a weight that was stepped where
-    it had read it first: the number that came next, and the first of the weight's own; `earlier` the ranges, as leaves, of what was
+    it had read it first: the number that came next, and the first of the weight's own; `again` a number of each list that was read, once it
+    was stepped, where it had been read before; `earlier` the ranges, as leaves, of what was
     computed before the round that this is a part of; `constants` the numbers that are written in the program's text.
     """
 
@@ -183,6 +204,7 @@ class Record:
     lost: tuple[tuple[str, int, int], ...]
     outcome: dict[str, Any]
     rounds: tuple[tuple[int, int], ...] = ()
+    again: frozenset[int] = frozenset()
     earlier: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     constants: frozenset[int] = frozenset()
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -205,6 +227,26 @@ class Record:
         places = ids - self._first
         inside = (places >= 0) & (places < len(self._maker))
         return np.where(inside, self._maker[np.where(inside, places, 0)], -1)
+
+    def place_by_place(self, ids: Ids) -> PlaceByPlace | None:
+        """How these numbers were made; None where they came from outside, or in several ways."""
+        makers = self.makers(ids)
+        if makers.min() < 0:
+            return None
+        first = self.operations[int(makers[0])]
+        if makers.min() == makers.max():
+            places = ids - first.start
+            operands = [
+                r.ids().ravel()[places] if r.shape == first.shape else r.first if r.size == 1 else None
+                for r in first.operands
+            ]
+            return PlaceByPlace(first.name, first.line, tuple(operands))
+        made = [self.operations[int(k)] for k in makers]
+        how = (first.name, first.line, len(first.operands))
+        if any((o.name, o.line, len(o.operands)) != how or o.shape or any(r.shape for r in o.operands) for o in made):
+            return None
+        columns = np.array([[r.base for r in o.operands] for o in made], np.int32).T
+        return PlaceByPlace(*how[:2], tuple(int(c[0]) if (c == c[0]).all() else c for c in columns))
 
     def is_earlier(self, number: int) -> bool:
         """Whether a number was computed in an earlier round."""
@@ -341,12 +383,13 @@ def _read(folder: Path) -> Record:
     )
     outcome = dict(content["outcome"])
     rounds = tuple((int(t), int(n)) for t, n in content["rounds"])
+    again = frozenset(int(n) for n in content["again"])
     starts = np.array([o.start for o in operations], np.int64)
     if len(starts) > 1 and (np.diff(starts) < 0).any():
         raise ValueError
     constants = frozenset(cast("list[int]", leaves[leaves[:, 2] < 0, 0].tolist()))
     return Record(
-        pool, operations, events, leaves, lines, sites, lost, outcome, rounds, constants=constants, starts=starts
+        pool, operations, events, leaves, lines, sites, lost, outcome, rounds, again, constants=constants, starts=starts
     )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.derivatives import UNARY
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.recording.tracing.store import LISTED
 
 IN_PLACE = (1,)
 """What an operation's parameters are that puts its result in the place of its first operand."""
@@ -27,7 +28,7 @@ _NAME = re.compile(r"^[^\W\d][\w.]*(\[[^()]*\])*([.][\w.]+(\[[^()]*\])*)*$")
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """At operation `made` an array was stepped by the numbers `by`, added (`sign` 1) or subtracted (-1).
+    """By operation `made` an array was stepped by the numbers `by`, added (`sign` 1) or subtracted (-1).
 
     `levels` are the ids of the array: as it was stepped, and what it was before weight decay, a gather or the scaling
     of its first values.
@@ -36,37 +37,43 @@ class Step:
     levels: tuple[Ids, ...]
     by: Ids
     sign: float
-    made: int
+    made: RecordedOperation
     sure: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the places of the operations,
+    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the operations,
     `line` of the first."""
 
     line: int
     levels: tuple[Ids, ...]
     by: Ids
     signs: NDArray[np.float64]
-    made: tuple[int, ...]
+    made: tuple[RecordedOperation, ...]
     sure: bool
 
 
 def found(record: Record, names: ArrayNames) -> list[list[Step]]:
     """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps."""
-    steps: dict[tuple[int, int], list[Step]] = defaultdict(list)
-    confirmed = {int(record.maker(number)) for _, number in record.rounds}
+    steps: dict[tuple[int | str, int], list[Step]] = defaultdict(list)
+    confirmed = {int(record.maker(number)) for number in (*record.again, *(first for _, first in record.rounds))}
     lines = {record.operations[k].line for k in confirmed if k >= 0}
     for k, operation in enumerate(record.operations):
         if operation.name in ("add", "subtract") and len(operation.operands) == 2:
             for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
-                steps[_owner(record, step.levels[-1]), len(step.levels)].append(step)
+                steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
     return list(steps.values())
 
 
-def _owner(record: Record, ids: Ids) -> int:
-    return record.leaf(int(ids.flat[0]))
+def _owner(record: Record, ids: Ids, names: ArrayNames) -> int | str:
+    """What tells the steps of one array from those of others: its leaf, the operation that made one of a list's numbers, or what the
+    numbers are called that were stepped one by one."""
+    first = int(ids.flat[0])
+    if ids.size == 1 and first in names.known:
+        return names.known[first]
+    k = record.maker(first)
+    return record.leaf(first) if k < 0 else -record.operations[k].start
 
 
 def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool) -> Iterable[Step]:
@@ -90,7 +97,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
             owners[:] = owners.flat[0]  # put together of arrays that have no name
         for owner in np.unique(owners):
             own = owners == owner
-            yield Step(tuple(level[own] for level in levels), added[own], sign, k, known)
+            yield Step(tuple(level[own] for level in levels), added[own], sign, operation, known)
 
 
 def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) -> list[Ids]:
@@ -122,13 +129,15 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:
-    """`levels_of` for a single number: where a program computes number by number, there are very many."""
+    """`levels_of` for a single number: where a program computes number by number, there are very many. A list's goes back to the list."""
     levels = [number]
     for _ in range(_DEEPEST):
         k = record.maker(number)
         if k < 0:
             return [] if number in record.constants else levels
         operation = record.operations[k]
+        if operation.name == "gather" and operation.parameters == LISTED:
+            return levels
         kept = _scaled(operation)
         if kept is None:
             return []
@@ -170,13 +179,13 @@ def _scaled_by_given(record: Record, operation: RecordedOperation) -> int | None
     return None
 
 
-def joined(record: Record, steps: Sequence[Step]) -> Update:
+def joined(steps: Sequence[Step]) -> Update:
     """The steps of one array as one update."""
     signs = np.concatenate([np.full(len(s.by), s.sign) for s in steps])
     levels = tuple(np.concatenate(same) for same in zip(*(s.levels for s in steps), strict=True))
     made = tuple(dict.fromkeys(s.made for s in steps))
     by = np.concatenate([s.by for s in steps])
-    return Update(record.operations[steps[0].made].line, levels, by, signs, made, any(s.sure for s in steps))
+    return Update(made[0].line, levels, by, signs, made, any(s.sure for s in steps))
 
 
 class ArrayNames:
@@ -191,6 +200,8 @@ class ArrayNames:
         """By the first number, and whether it is the only one: `w[i]` is not what the array is called that begins with it."""
         self.whole: dict[tuple[int, int], list[str]] = defaultdict(list)
         """By the first number and how many there are: a part that begins with the same number has another name."""
+        returned: dict[tuple[int, int], bool] = {}
+        """Whether an array was returned last: what it is assigned to then is what it is called, and no longer as in the function."""
         for event in record.events:
             if not event.value.size or not _NAME.match(event.name) or event.site.kind == "increment":
                 continue
@@ -198,11 +209,18 @@ class ArrayNames:
             if record.maker(first) < 0:
                 self.leaves[self.record.leaf(first)].append(event.name)
             self.results[first, event.value.size == 1].append(event.name)
-            self.whole[first, event.value.size].append(event.name)
+            whole = self.whole[first, event.value.size]
+            if returned.get((first, event.value.size)) and event.site.kind == "assign":
+                whole.clear()
+            whole.append(event.name)
+            returned[first, event.value.size] = event.site.kind == "return"
 
     def all_of(self, ids: Ids) -> list[str]:
         """Every name that an array was seen under, in the order of the run."""
         first = int(ids.flat[0])
+        k = self.record.maker(first)
+        if ids.size == 1 and k >= 0 and self.record.operations[k].parameters == LISTED:
+            return self.results.get((self.record.operations[k].start, False), [])
         names = self.results.get((first, ids.size == 1), [])
         return names or (self.leaves.get(self.record.leaf(first), []) if self.record.maker(first) < 0 else [])
 
@@ -229,8 +247,10 @@ class ArrayNames:
         return bool(own) and bool(origin) and not {_last(n) for n in own} & {_last(n) for n in origin}
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
-        """Whether a result was given a name that the array had."""
+        """Whether a result was given a name that the array had; one number, that of an entry of it."""
         after = {_last(n) for n in self.results.get((operation.start, operation.size == 1), ())}
+        if operation.size == 1:
+            after |= {n.split("[", 1)[0] for n in after}
         return bool(after) and any(_last(n) in after for level in levels for n in self.all_of(level))
 
 

@@ -52,7 +52,7 @@ def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
     """A weight that is stepped by its gradient, and once more by the same before anything else reads it."""
     whole = seen.whole
     made = [(row, row.update.made[-1]) for row in seen.compared if row.update is not None and row.status == "right"]
-    waiting = {seen.record.operations[k].start: (row, seen.record.operations[k]) for row, k in made}
+    waiting = {operation.start: (row, operation) for row, operation in made}
     fresh = np.zeros(len(whole.pool), bool)
     for _, operation in waiting.values():
         fresh[operation.start : operation.stop] = True

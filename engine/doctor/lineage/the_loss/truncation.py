@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.carry_back import carried_back, share_of
+from engine.doctor.lineage.record.carry_back import carried_back, reached, share_of
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.the_loss.loss import depending
 
@@ -29,6 +29,7 @@ def shortened(
     seeds: Sequence[tuple[RecordedArray, Floats]],
     weights: Sequence[Ids],
     forward: NDArray[np.bool_],
+    gradients: Sequence[Ids] = (),
     *,
     later: bool = False,
 ) -> Iterator[tuple[int, Floats, bool]]:
@@ -36,12 +37,15 @@ def shortened(
     longer ones. Fewer than `FEWEST` are none.
 
     Where all errors begin at the last step, one that leaves out the first step alone is a mistake and no choice. In a round after one
-    that was right, any number of steps is a choice: the state that was kept may be taken as given, as in Elman's networks."""
+    that was right, the state that was kept may be taken as given, as in Elman's networks, however many steps made it: only one of them
+    has a part in the loss by itself then, and no gradient (`gradients` are all of them) is made from what the others began with."""
     uses = _recurrent(record, weights, forward)
     if not uses:
         return
     total, largest = np.zeros(len(record.pool)), 0.0
     left, begun = set(uses), 0
+    back = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in gradients]) & ~forward
+    read = {r.first for o in record.operations if back[o.start] for r in o.operands if r.size}
     for steps in range(min(MOST_STEPS, max(1, MOST_NUMBERS // len(record.pool)))):
         adjoint = carried_back(record, seeds, stops=uses)
         total += adjoint
@@ -52,7 +56,8 @@ def shortened(
         del adjoint  # one at a time
         size = max((float(np.abs(part).max()) for _, part in seeds), default=0.0)
         largest = max(largest, size)
-        yield steps, total, later or (steps >= FEWEST and size > VANISHED * largest and not 0 < len(left) <= begun)
+        is_given = later and begun <= 1 and not any(record.operations[k].operands[uses[k]].first in read for k in left)
+        yield steps, total, is_given or (steps >= FEWEST and size > VANISHED * largest and not 0 < len(left) <= begun)
         if size <= VANISHED * largest:
             return
 

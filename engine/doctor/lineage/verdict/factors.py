@@ -4,7 +4,6 @@ program; another one of some is a mistake."""
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,8 +25,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     if odd:
         alone = _reference([r.bare.factor for r in direct if r.bare])
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
-        odd, by_others = _without_other_optimizers(odd, direct, rows)
-        if not odd or by_others:
+        if not odd:
             conventions.append("each update has a rate or a clip of its own")
     for row in [r for r in direct if len(r.own) <= ONE]:
         limited = row in odd and row.walk is not None and row.walk.clipped
@@ -36,7 +34,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
                 row, status="not compared", reason="of a single number only the factor could be compared"
             )
             odd = [r for r in odd if r is not row]
-    odd += _without_other_optimizers(_odd_inside(rows, direct), [*direct, *_inside(rows)], rows)[0]
+    odd += _odd_inside(rows, direct)
     for row in odd:
         factor_ = row.bare.factor if row.bare else row.match.factor if row.match else 0.0
         made[made.index(row)] = replace(
@@ -65,17 +63,6 @@ def _clipped(row: ComparedGradient, direct: Sequence[ComparedGradient]) -> Compa
     factor = _reference([r.bare.factor for r in direct if r.bare is not None and len(r.own) > ONE])
     found = [(ids, match) for ids, match in row.walk.small if factor is not None and same(match.factor, factor)]
     return replace(row, status="right", match=None, gradient=found[0][0], bare=found[0][1]) if found else row
-
-
-def _without_other_optimizers(
-    odd: Sequence[ComparedGradient], right: Sequence[ComparedGradient], rows: Sequence[ComparedGradient]
-) -> tuple[list[ComparedGradient], bool]:
-    """Of right gradients the `odd` ones, of another factor than the rest, without those whose steps another optimizer made; and whether
-    there are any. A line is an optimizer's where it makes the steps of several arrays."""
-    lines = {row.step_line for row in right if row not in odd}
-    optimizers = {line for line, count in Counter(row.step_line for row in rows).items() if line and count > 1}
-    left = [row for row in odd if row.step_line not in optimizers - lines]
-    return left, len(left) < len(odd)
 
 
 def _inside(rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:

@@ -67,13 +67,13 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         part = window(record, begin, end)
         agreed = made and any(row.status == "right" for row in made[0].compared)
         verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut, later=bool(agreed))
-        steps = [k for row in verdict.compared if row.update is not None for k in row.update.made]
+        steps = [o for row in verdict.compared if row.update is not None for o in row.update.made]
         if not steps:  # a round that shows nothing ends with its updates, too
             steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
         left = left or reused(part, known)
-        known.update(_versions(part, verdict))
+        known.update(_versions(verdict))
         if steps:
-            begin = max(part.operations[k].stop for k in steps)
+            begin = max(o.stop for o in steps)
         if verdict.loss is not None:
             made.append(replace(verdict, record=part, round=len(made)))
         if verdict.verdict == "wrong":
@@ -148,12 +148,12 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
     return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left, conventions=said)
 
 
-def _versions(record: Record, verdict: RunVerdict) -> dict[int, str]:
+def _versions(verdict: RunVerdict) -> dict[int, str]:
     """What the results of a round's updates are called: as what they step."""
     made: dict[int, str] = {}
     for row in verdict.compared:
         if row.update is not None:
-            made.update({record.operations[k].start: row.name for k in row.update.made})
+            made.update({operation.start: row.name for operation in row.update.made})
     return made
 
 
@@ -343,7 +343,8 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     forward = loss.forward_of(record, chosen)
     one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
     weights = [r.own for r in verdict.compared if len(r.own) > 2]
-    for steps, shorter, is_choice in shortened(record, chosen.seeds, weights, forward, later=later):
+    gradients = [r.gradient for r in verdict.compared]
+    for steps, shorter, is_choice in shortened(record, chosen.seeds, weights, forward, gradients, later=later):
         if (steps and not is_choice) or not any(
             (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
         ):

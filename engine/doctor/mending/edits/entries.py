@@ -56,6 +56,8 @@ def at_another_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[ast
     several = isinstance(node.slice, ast.Tuple)
     if isinstance(node.slice, ast.Tuple) and not any(isinstance(part, ast.Slice) for part in node.slice.elts):
         yield ast.Subscript(node.value, ast.Tuple(node.slice.elts[::-1], ast.Load()), node.ctx)
+    if isinstance(node.value, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+        yield ast.Subscript(ast.Subscript(node.value.value, node.slice, ast.Load()), node.value.slice, node.ctx)
     for k, part in enumerate(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]):
         if isinstance(part, ast.Slice):
             yield from (

@@ -15,6 +15,8 @@ from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
 
 MOST_ENTRIES = 8
 """Of lists of so many entries, as those that are put side by side, each two may be exchanged."""
+ELEMENT = "elt"
+"""The part of a comprehension that is evaluated for each entry, with variables of its own: nothing of it is known outside."""
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
 
 PRODUCTS = ("{a}.T @ {e}", "{e} @ {a}.T", "{a} @ {e}", "{e} @ {a}")
@@ -27,7 +29,7 @@ def of_expression(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]
     for path, node in walk(expression):
         for kind, made, same in _of_node(node, around):
             if kind != "complement" or id(node) not in in_comparisons:  # 1 - h > 0 is no factor of anything
-                yield kind, with_part(expression, path, made), same
+                yield kind, with_part(expression, path, made), same if ELEMENT not in path else None
     yield from _at_root(expression, around)
 
 
@@ -44,7 +46,10 @@ def walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.expr
         if isinstance(node, ast.IfExp):  # a condition is taken or left as a whole
             stack += [((*path, "body"), node.body), ((*path, "orelse"), node.orelse)]
             continue
-        if isinstance(node, (ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)):
+        if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+            stack.append(((*path, ELEMENT), node.elt))
+            continue
+        if isinstance(node, (ast.Lambda, ast.DictComp, ast.SetComp)):
             continue
         for field, inside in ast.iter_fields(node):
             if isinstance(inside, ast.AST):

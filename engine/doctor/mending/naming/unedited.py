@@ -43,8 +43,7 @@ def _stepped_early(verdict: RunVerdict) -> int:
     made = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in wrong]) & ~forward
     judged = [row for row in verdict.compared if row.status in ("right", "wrong")]  # `y - p` looks like a step of y
     for row in judged:
-        steps = [record.operations[k] for k in row.update.made] if row.update is not None else []
-        for step in steps:
+        for step in row.update.made if row.update is not None else ():
             read = made[step.start : step.stop].any()
             if read and not any(np.isin(w.gradient, np.arange(step.start, step.stop)).any() for w in wrong):
                 return step.line

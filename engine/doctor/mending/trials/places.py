@@ -144,7 +144,7 @@ def _slice_lines(
     for row in rows:
         marked[row.gradient] = True
         if row.update is not None:
-            lines.update({record.operations[k].line: None for k in row.update.made})
+            lines.update({operation.line: None for operation in row.update.made})
     for operation in reversed(record.operations):
         if marked[operation.start : operation.stop].any() and not forward[operation.start : operation.stop].any():
             lines[operation.line] = None

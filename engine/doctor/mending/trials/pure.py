@@ -7,10 +7,13 @@ from collections.abc import Mapping
 
 from engine.doctor.recording.trials.expressions import SAFE
 
+NEW = {"zeros", "zeros_like", "ones", "ones_like", "empty", "empty_like", "full", "copy", "list", "dict"}
+"""Calls that make something new, which a function may write into."""
+
 
 def pure_functions(texts: Mapping[str, str]) -> list[str]:
-    """Names of functions that assign to variables of their own, decide and return, and call nothing but each other and what is safe: all
-    functions of such a name do. None of them calls itself."""
+    """Names of functions that write into nothing but what they made themselves, decide, loop and return, and call nothing but each
+    other and what is safe: all functions of such a name do. None of them calls itself."""
     by_name: dict[str, list[ast.FunctionDef]] = {}
     for text in texts.values():
         for node in ast.walk(ast.parse(text)):
@@ -20,28 +23,70 @@ def pure_functions(texts: Mapping[str, str]) -> list[str]:
     while more := {
         name
         for name, functions in by_name.items()
-        if name not in found and all(_only_computes(f.body) and _called(f) <= {*SAFE, *found} for f in functions)
+        if name not in found
+        and all(_only_computes(f.body, _own(f)) and _called(f) <= {*SAFE, *found} for f in functions)
     }:
         found |= more
     return sorted(found)
 
 
-def _only_computes(body: list[ast.stmt]) -> bool:
+def _only_computes(body: list[ast.stmt], own: set[str]) -> bool:
+    """Whether statements compute and no more; `own` are the variables whose values the function made."""
     for statement in body:
         match statement:
             case ast.Return() | ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
-            case ast.Assign(targets=targets) if all(_is_variable(t) for t in targets):
+            case ast.Assign(targets=targets) if all(_may_be_written(t, own) for t in targets):
                 pass
-            case ast.If() if _only_computes(statement.body) and _only_computes(statement.orelse):
+            case ast.AugAssign(target=target) if _root(target) in own:
+                pass
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append", value=target))) if _root(target) in own:
+                pass
+            case ast.If() | ast.For() if _only_computes([*statement.body, *statement.orelse], own):
                 pass
             case _:
                 return False
     return True
 
 
-def _is_variable(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) or (isinstance(target, ast.Tuple) and all(map(_is_variable, target.elts)))
+def _may_be_written(target: ast.expr, own: set[str]) -> bool:
+    if isinstance(target, ast.Tuple):
+        return all(_may_be_written(t, own) for t in target.elts)
+    return isinstance(target, ast.Name) or (isinstance(target, ast.Subscript) and _root(target) in own)
+
+
+def _root(target: ast.expr) -> str:
+    """The variable of an entry, "" where it is an attribute's."""
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _own(function: ast.FunctionDef) -> set[str]:
+    """The variables that are assigned nothing but what is new."""
+    new: set[str] = set()
+    others = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+    for node in (n for s in function.body for n in ast.walk(s)):
+        if (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+            and _is_new(node.value)
+        ):
+            new.add(node.targets[0].id)
+        elif isinstance(node, (ast.Assign, ast.For)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            others |= {
+                n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+    return new - others
+
+
+def _is_new(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call):
+        name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+        return name in NEW
+    return isinstance(value, (ast.List, ast.ListComp, ast.Dict, ast.BinOp, ast.Constant))
 
 
 def _called(function: ast.FunctionDef) -> set[str]:
@@ -49,7 +94,8 @@ def _called(function: ast.FunctionDef) -> set[str]:
     names: set[str] = set()
     for node in (n for s in function.body for n in ast.walk(s)):
         if isinstance(node, ast.Call):
-            names.add(node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""))
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            names |= {name} - {"append"}  # to what is its own, see above
         elif isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Lambda)):
             names.add("")
     return names

@@ -1,12 +1,12 @@
 # ruff: noqa: RUF005  (Python 3.8, and few calls where every operation passes)
-# pyright: basic, reportArgumentType=false, reportAssignmentType=false
+# pyright: basic, reportArgumentType=false, reportAssignmentType=false, reportAttributeAccessIssue=false
 """A user's source, rewritten so that arrays become traced where they first appear, and that it is known what is
 assigned where.
 
 The program does what it did; each place that is watched is a site: its file, line, kind and text.
 
-Kinds of sites: assign, step (after an augmented assignment), increment (what was added), return, append, argument (an
-array handed to a call that stands alone, which may have written into it).
+Kinds of sites: assign, step (after an augmented assignment, or after the loop that fills a list), increment (what was
+added), return, append, argument (an array handed to a call that stands alone, which may have written into it).
 """
 
 import ast
@@ -20,7 +20,7 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_base_",
     "_rt_key_",
 )
-LISTED, SHAPED = "__rt_listed__", "__rt_shaped__"
+LISTED, SHAPED, FILLED = "__rt_listed__", "__rt_shaped__", "__rt_filled__"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -147,6 +147,7 @@ class Rewriter(ast.NodeTransformer):
         self.file = file
         self.sites = sites
         self.functions = []
+        self.loops = 0
         self.temporary = 0
 
     # Helpers
@@ -178,7 +179,9 @@ class Rewriter(ast.NodeTransformer):
         if node.name.startswith(DRIVEN):
             return node
         self.functions.append(node.name)
+        loops, self.loops = self.loops, 0
         self.generic_visit(node)
+        self.loops = loops
         self.functions.pop()
         return node
 
@@ -203,6 +206,20 @@ class Rewriter(ast.NodeTransformer):
         if node.value is not None:
             node.value = self.event(node.value, "assign", self.segment(node.target), node)
         return node
+
+    def visit_For(self, node):
+        """After a loop, the lists that it filled are seen as a whole."""
+        filled = [] if self.loops else _filled(node)
+        self.loops += 1
+        self.generic_visit(node)
+        self.loops -= 1
+        after = []
+        for statement, target in filled:
+            arguments = [self.reading(target), self.site(statement, "step", self.segment(target))]
+            after.append(ast.copy_location(ast.Expr(self.call(FILLED, arguments, statement)), statement))
+        return [node, *after]
+
+    visit_While = visit_For
 
     def visit_AugAssign(self, node):
         text = self.segment(node.target)
@@ -247,11 +264,7 @@ class Rewriter(ast.NodeTransformer):
         if not isinstance(value, ast.Call):
             self.generic_visit(node)
             return node
-        if (
-            isinstance(value.func, ast.Attribute)
-            and value.func.attr in ("append", "insert", "appendleft")
-            and value.args
-        ):
+        if _appends(value):
             *others, last = value.args
             value.args = [
                 *[self.visit(o) for o in others],
@@ -300,6 +313,36 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_JoinedStr(self, node):
         return node
+
+
+def _appends(call):
+    """Whether a call puts something into a list."""
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("append", "insert", "appendleft")
+        and bool(call.args)
+    )
+
+
+def _filled(loop):
+    """What a loop appends to, or assigns entries of, and does not make, each with the first statement that does it."""
+    found, made = {}, set()
+    for node in ast.walk(loop):
+        target = None
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _appends(node.value):
+            target = node.value.func.value
+        elif isinstance(node, (ast.Assign, ast.AugAssign)):
+            stored = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            target = stored.value if isinstance(stored, ast.Subscript) else None
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            made.add(node.id)
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        if isinstance(target, (ast.Name, ast.Attribute)):
+            found.setdefault(ast.dump(target), (node, target))
+    roots = {key: _root(target) for key, (_, target) in found.items()}
+    kept = [found[key] for key, root in roots.items() if root is not None and root.id not in made]
+    return sorted(kept, key=lambda pair: pair[0].lineno)
 
 
 def _loaded(node):

@@ -38,6 +38,7 @@ def save(folder, store, sites, lines, outcome, names):
         "lost": [[what, line, count] for (what, line), count in store.lost.items()],
         "names": list(store.names),
         "rounds": list(store.rounds),
+        "again": list(store.again),
         "outcome": outcome,
     }
     with open(os.path.join(folder, "record.json"), "w") as file:

@@ -168,6 +168,7 @@ def run(job):
             (instrument.EVENT, watched.event),
             (instrument.LEAF, watched.leaf),
             (instrument.AFTER, watched.after),
+            (instrument.FILLED, watched.whole),
             (instrument.CAST, patches.cast),
             (instrument.LISTED, patches.listed),
             (instrument.SHAPED, patches.shaped),

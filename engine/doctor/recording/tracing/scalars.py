@@ -3,14 +3,18 @@
 
 NumPy takes the kind of a number from the first of its type's bases, so `Lineage` is the second, and its methods are put
 into each class.
+
+A list of single numbers that came from outside is an array: its numbers are entries, which a loop reads and steps one by one.
 """
 
 import numpy as np
 
-from .codes import CODES
+from .codes import ADD, CODES, MULTIPLY, SUBTRACT
+from .store import Root
 
 STORE = [None]
 HOOKS = {}
+_DIVIDE = CODES["divide"]
 TINY, HUGE = 1e-300, 1e300
 """Between these the arithmetic of Python's floats is that of NumPy's, without a warning or an exception."""
 
@@ -69,6 +73,29 @@ class TracedFloat(float, Lineage):
         return self.__reduce__()
 
 
+class Given(TracedFloat):
+    """A number that came from outside, or is made of nothing but such numbers."""
+
+    __slots__ = ()
+
+
+class Entry(TracedFloat):
+    """A number of a list that came from outside. All of a list's share a root."""
+
+    __slots__ = ("_root",)
+
+
+class ListRoot(Root):
+    """What the numbers of one list share; `stepped_to` what they share once they are stepped."""
+
+    __slots__ = ("shape", "stepped_to")
+
+    def __init__(self, first, shape, leaf=True):
+        Root.__init__(self, np.array([first], np.int32), False, leaf)
+        self.shape = shape
+        self.stepped_to = None
+
+
 class TracedFloat64(np.float64, Lineage):
     """A `numpy.float64`."""
 
@@ -103,7 +130,7 @@ def _float64(x):
     return np.float64(float(x))
 
 
-TRACED = {TracedFloat, TracedFloat64, TracedFloat32}
+TRACED = {TracedFloat, Given, Entry, TracedFloat64, TracedFloat32}
 _KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
 
 
@@ -117,8 +144,58 @@ def made(value, number):
     return out
 
 
+def given(value, number):
+    """A Python float that came from outside, with this id."""
+    out = Given.__new__(Given, value)
+    out._i = number
+    return out
+
+
+def entry(value, number, root):
+    """A number of a list."""
+    out = Entry.__new__(Entry, value)
+    out._i, out._root = number, root
+    return out
+
+
+def read(x):
+    """A number of a list takes part in an operation."""
+    root = x._root
+    if (root.leaf or root.stepped) and root.first >= 0:
+        came = STORE[0].updates.read(root, root.shape)
+        if came:
+            STORE[0].again.append(root.owner.item(0))
+
+
+def _of_entries(code, one, two, made):
+    """What an operation made of numbers of which one is a list's: that list's still where it is stepped or scaled."""
+    if type(one) is Entry and code in (ADD, SUBTRACT) and type(two) in _COMPUTED:
+        return _stepped(one._root, made)
+    for x in (one, two):
+        if type(x) is Entry:
+            read(x)
+    scaled, by = (one, two) if type(one) is Entry else (two, one)
+    if type(by) in _OUTSIDE and (code == MULTIPLY or (code == _DIVIDE and scaled is one)):
+        return entry(made, made._i, scaled._root)
+    return made
+
+
+def _stepped(root, made):
+    """`made` is a number of a list with something computed added to it: see `operations`, where an array is."""
+    if root.first == 0:
+        root.first = -1
+    if root.first < 0 or not (root.leaf or root.stepped):
+        return made
+    if root.stepped_to is None:
+        root.stepped_to = ListRoot(made._i, root.shape, False)
+    STORE[0].updates.step(root, root.stepped_to)
+    return entry(made, made._i, root.stepped_to) if root.stepped_to.stepped else made
+
+
 def as_float(x):
     """A Python float with the lineage of x."""
+    if isinstance(x, TracedFloat):
+        return x
     if isinstance(x, Lineage):
         out = TracedFloat.__new__(TracedFloat, float(x))
         out._i = x._i
@@ -147,9 +224,13 @@ def _number(x):
     return None
 
 
-_PYTHON, _NUMPY = (float, int, TracedFloat), (np.float64, TracedFloat64)
+_OUTSIDE, _COMPUTED, _NUMPY = (float, int, Given), (TracedFloat, TracedFloat64), (np.float64, TracedFloat64)
+_PYTHON = (*_OUTSIDE, TracedFloat, Entry)
+_FLOATS = {**dict.fromkeys(_PYTHON, TracedFloat), **dict.fromkeys(_NUMPY, TracedFloat64)}
 _BESIDE = {
-    TracedFloat: {**dict.fromkeys(_PYTHON, TracedFloat), **dict.fromkeys(_NUMPY, TracedFloat64)},
+    TracedFloat: _FLOATS,
+    Entry: _FLOATS,
+    Given: {**_FLOATS, **dict.fromkeys(_OUTSIDE, Given)},
     TracedFloat64: dict.fromkeys(_PYTHON + _NUMPY, TracedFloat64),
 }
 """What a number of this kind and one of that kind make, where Python's floats compute it as NumPy does."""
@@ -177,8 +258,8 @@ def _binary(name, forward, backward, in_python, in_numpy):
 
     def operator(in_floats, swapped):
         def operate(self, other):
-            kind = type(other)
-            result = _BESIDE.get(type(self), {}).get(kind)
+            own, kind = type(self), type(other)
+            result = _BESIDE.get(own, {}).get(kind)
             store = STORE[0]
             value = 0.0
             if result is not None and in_floats is not None and store.on:
@@ -191,6 +272,8 @@ def _binary(name, forward, backward, in_python, in_numpy):
             one, two = self._i, other._i if kind in TRACED else store.constant(other)
             out = result.__new__(result, value)
             out._i = store.computed(code, value, two, one) if swapped else store.computed(code, value, one, two)
+            if own is Entry or kind is Entry:
+                return _of_entries(code, other, self, out) if swapped else _of_entries(code, self, other, out)
             return out
 
         return operate
@@ -208,7 +291,7 @@ _binary("divide", "__truediv__", "__rtruediv__", lambda a, b: a / b, np.true_div
 _binary("power", "__pow__", "__rpow__", lambda a, b: a**b, np.power)
 
 _OWN = {"__dict__", "__weakref__", "__module__", "__doc__", "__slots__", "__qualname__"}
-for _kind in (TracedFloat, TracedFloat64, TracedFloat32):
+for _kind in (TracedFloat, TracedFloat64, TracedFloat32):  # the others are made of the first
     for _name, _method in list(vars(Lineage).items()):
         if _name not in _OWN and _name not in vars(_kind):
             setattr(_kind, _name, _method)

@@ -22,6 +22,8 @@ from .. import progress
 from .codes import ADD, GATHER, SUBTRACT
 
 VIEW, KEPT = 0, 1
+LISTED = (1,)
+"""The parameters of a gather that makes one array of a list's numbers."""
 FLUSH = 1 << 18
 OPERATION = 22
 """An operation counts as so many numbers where memory is limited: what reads the record keeps an object of each, of about 700 bytes."""
@@ -93,6 +95,7 @@ class Store:
         self.updates = None
         self.names = {}
         self.rounds = []
+        self.again = []  # a number of each list that was read, once it was stepped, where it had been read before
         self.singles_left = SINGLES  # endless once an update was seen
 
     def fresh(self, value):
@@ -240,9 +243,9 @@ class Store:
         self.operation(code, start, value.shape, operands, parameters)
         return self.shadow(start, value.shape)
 
-    def gathered(self, value, shadow):
+    def gathered(self, value, shadow, parameters=()):
         """A copy in which a number may stand several times: each place is a number of its own."""
-        return self.made(GATHER, value, [self.reference(shadow, None)])
+        return self.made(GATHER, value, [self.reference(shadow, None)], parameters)
 
     def named(self, name):
         """The part of an event whose value has a name of its own, as the entry of a dict has: below 0."""

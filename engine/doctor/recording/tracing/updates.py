@@ -51,15 +51,17 @@ class UpdateWatch:
             self.begin = self.begin if self.store.rounds else self.store.n
 
     def read(self, root, shape):
-        """An array takes part in an operation. Only called for what came from outside, and for what was stepped."""
+        """An array takes part in an operation: whether it has come round. Only called for what came from outside, or was stepped."""
         line = self.line(3)
+        again = line in (root.lines[:-1] or root.lines) or (line in self.round_on and line in root.lines)
+        came = again and root.stepped > 0
         if root.stepped < self.generation:
             root.stepped = 0
             if root.first == 0:
                 root.first = line
             if line not in root.lines:
                 root.lines = (*root.lines[-MOST_LINES:], line)
-        elif line in (root.lines[:-1] or root.lines) or (line in self.round_on and line in root.lines):
+        elif again:
             root.stepped = 0
             self.round_on.add(line)
             self.begun_on.add(root.first)
@@ -67,6 +69,7 @@ class UpdateWatch:
             several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
             if several or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 self.complete(root)
+        return came
 
     def complete(self, root):
         """A round is complete."""

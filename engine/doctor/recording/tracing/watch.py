@@ -1,5 +1,5 @@
 # ruff: noqa: C419  (Python 3.8, and few calls where every operation passes)
-# pyright: basic, reportAttributeAccessIssue=false
+# pyright: basic, reportGeneralTypeIssues=false, reportArgumentType=false, reportAttributeAccessIssue=false
 """What the rewritten code calls: leaves and events."""
 
 import itertools
@@ -11,19 +11,33 @@ import numpy as np
 from . import scalars, traced
 from .matrices import MATRIX, TracedMatrix, bare
 from .matrices import leaf as matrix_leaf
-from .scalars import TRACED
-from .store import VIEW
+from .scalars import TRACED, Entry, Given, ListRoot
+from .store import LISTED, VIEW, Root
 from .traced import Traced, wrap
 
 LARGEST = 4000000
-LONGEST = 20000
+LONGEST, DEEPEST = 20000, 3
 FILLING = 10000
 """So often one line assigns a number that is written there, before it only fills data."""
 _PLAIN = np.ndarray
 _NUMBER = re.compile(r"^-?[\d.e+-]+$")
 _RANDOM = np.random.RandomState  # before anything is patched, and apart from the program's own
 _RECORDED = {Traced, TracedMatrix, *TRACED}
+_OUTSIDE = {float, Given, Entry}
+_NUMBERS = {int, float, *TRACED}
 _FLOATS = (np.float64, np.float32)
+
+
+def rows_of(items, depth=0):
+    """The innermost lists of a list of numbers, or of lists of as many numbers, and the shape; no lists where it is something else."""
+    if not items or type(items[0]) is not list:
+        return [items], (len(items),)
+    if depth > DEEPEST:
+        return [], ()
+    within = [rows_of(item, depth + 1) if type(item) is list else ([], ()) for item in items]
+    if len({shape for _, shape in within}) > 1:
+        return [], ()
+    return [row for rows, _ in within for row in rows], (len(items), *within[0][1])
 
 
 class ValueWatch:
@@ -53,9 +67,9 @@ class ValueWatch:
         if kind is MATRIX and value.dtype.kind == "f" and value.size <= LARGEST:
             return matrix_leaf(value)
         if kind is float or kind in _FLOATS:
-            made = scalars.made(value, self.store.single(value))
-            self.store.leaves.extend((made._i, 1, self.store.line()))
-            return made
+            number = self.store.single(value)
+            self.store.leaves.extend((number, 1, self.store.line()))
+            return scalars.given(value, number) if kind is float else scalars.made(value, number)
         if kind is list:
             self.inside(value, 0)
         elif kind is tuple and any([type(i) in (_PLAIN, float, list) or type(i) in _FLOATS for i in value]):
@@ -75,8 +89,35 @@ class ValueWatch:
         if size == value.size and value.flags.writeable:
             value += (by * _RANDOM(start).standard_normal(value.shape)).astype(value.dtype)
 
+    def listed(self, items):
+        """Makes the numbers of a list that came from outside entries of one array; whether it is such a list. Those of lists that nothing
+        was read of yet are entries of the list that these are put into."""
+        rows, shape = rows_of(items)
+        if not rows or not rows[0] or type(rows[0][0]) not in _OUTSIDE:
+            return False
+        numbers = [n for row in rows for n in row]
+        kinds = set(map(type, numbers))
+        if not kinds <= _OUTSIDE:
+            return False
+        roots = {id(n._root): n._root for n in numbers if type(n) is Entry} if Entry in kinds else {}
+        if len(roots) == 1 or any([root.first for root in roots.values()]):
+            return kinds == {Entry}
+        value = np.array(numbers, float).reshape(shape)
+        if kinds != {float}:
+            ids = np.array([self.leaf(n)._i for n in numbers], np.int32).reshape(shape)
+            start = self.store.gathered(value, ids, LISTED)[0].item(0)
+        else:
+            if self.shifts:
+                self.shift(value)
+            start = self.store.leaf(value)[0].item(0)
+        root = ListRoot(start, shape)
+        made = [scalars.entry(n, start + k, root) for k, n in enumerate(value.ravel().tolist())]
+        for k, row in enumerate(rows):
+            row[:] = made[k * shape[-1] : (k + 1) * shape[-1]]
+        return True
+
     def inside(self, items, depth):
-        if not items or len(items) > LONGEST or depth > 3:
+        if not items or len(items) > LONGEST or depth > DEEPEST or self.listed(items):
             return
         kind = type(items[-1])
         if kind in (_PLAIN, list, float, dict, tuple) or kind in _FLOATS:
@@ -104,14 +145,15 @@ class ValueWatch:
             return value
         value = self.leaf(value)
         kind = type(value)
-        if kind in _RECORDED:
+        if kind is tuple or kind is list:
             self.keep(number, 0, value)
-        elif kind is tuple or kind is list:
             self.several(number, value)
         elif kind is dict and len(value) <= 256:
             self.entries(number, value)
         elif kind is types.SimpleNamespace or hasattr(kind, "__dataclass_fields__"):
             self.attributes(number, value)
+        else:
+            self.keep(number, 0, value)
         return value
 
     def fills(self, number):
@@ -124,15 +166,13 @@ class ValueWatch:
         site = self.sites[number]
         target = site.target if site.kind == "assign" else ""
         for key, item in list(getattr(value, "__dict__", {}).items())[:256]:
-            if type(item) in _RECORDED:
-                self.keep(number, self.store.named(f"{target}.{key:.40}"), item)
+            self.keep(number, f"{target}.{key:.40}", item)
 
     def entries(self, number, value):
         site = self.sites[number]
         target = site.target if site.kind == "assign" else ""
         for key, item in value.items():
-            if type(item) in _RECORDED:
-                self.keep(number, self.store.named(f"{target}[{key!r:.40}]"), item)
+            self.keep(number, f"{target}[{key!r:.40}]", item)
 
     def several(self, number, values):
         """The entries of a tuple or list, and of those in it where they are returned."""
@@ -140,25 +180,51 @@ class ValueWatch:
             return
         site = self.sites[number]
         for part, item in enumerate(values):
-            if type(item) in _RECORDED:
-                self.keep(number, part + 1, item)
-            elif site.kind == "return" and type(item) in (tuple, list, dict) and len(item) <= 64:
+            if self.keep(number, part + 1, item):
+                continue
+            if site.kind == "return" and type(item) in (tuple, list, dict) and len(item) <= 64:
                 name = site.names[part] if part < len(site.names) else f"{site.target}[{part}]"
                 for key, one in item.items() if type(item) is dict else enumerate(item):
-                    if type(one) in _RECORDED:
-                        self.keep(number, self.store.named(f"{name}[{key!r:.40}]"), one)
+                    self.keep(number, f"{name}[{key!r:.40}]", one)
 
     def keep(self, number, part, value):
+        """Records what was seen at a site, if it has lineage: the `part` of what is there, by its place from 1 on (0: all of it) or by a
+        name of its own. Whether it has."""
+        reference = self.reference(value)
+        if reference is None:
+            return False
         if self.count >= self.limit:
             from .store import Full
 
             self.store.on = False
             raise Full()
         self.count += 1
-        single = type(value) in TRACED
-        self.store.event(number, part, (VIEW, value._i, 0) if single else traced.reference(bare(value), False))
+        self.store.event(number, self.store.named(part) if type(part) is str else part, reference)
+        return True
+
+    def reference(self, value):
+        """How the numbers of a value are found again; None for what has no lineage."""
+        kind = type(value)
+        if kind in TRACED:
+            return (VIEW, value._i, 0)
+        if kind in _RECORDED:
+            return traced.reference(bare(value), False)
+        if kind is not list or len(value) > LONGEST:
+            return None
+        rows, shape = rows_of(value)
+        kinds = {type(n) for row in rows for n in row}
+        if not kinds & TRACED or not kinds <= _NUMBERS:
+            return None
+        ids = [n._i if type(n) in TRACED else self.store.constant(n) for row in rows for n in row]
+        shadow = np.array(ids, np.int32).reshape(shape)
+        return self.store.reference(shadow, Root(shadow, bool((np.diff(ids) == 1).all())))
 
     def after(self, value, number):
         """What is there after a statement that may have written into it."""
-        if self.store.on and type(value) in _RECORDED:
+        if self.store.on:
             self.keep(number, 0, value)
+
+    def whole(self, value, number):
+        """A list is there as a whole after the loop that filled it."""
+        if self.store.on and type(value) is list:
+            self.keep(number, 0, self.leaf(value))

@@ -3,6 +3,7 @@
 
 import ast
 import copy
+import types
 
 import numpy as np
 
@@ -11,7 +12,7 @@ LARGEST = 4000000
 SAFE = set(
     """dot sum mean reshape copy ravel flatten transpose max min T outer tanh exp log matmul einsum zeros_like zeros ones sqrt where
     sign clip maximum minimum square abs len concatenate hstack vstack tensordot multiply add subtract expand_dims squeeze astype
-    stack cosh power float int atleast_2d""".split()  # noqa: SIM905
+    stack cosh power float int atleast_2d range zip enumerate reversed list tuple""".split()  # noqa: SIM905
 )
 """What may be called twice; a probing run adds the program's own functions that change nothing."""
 
@@ -35,6 +36,8 @@ def compiled(text):
 
 def evaluated(code, spaces, variables):
     """What an expression makes: an array of floats; None where it makes none."""
+    if types.CodeType in map(type, getattr(code, "co_consts", ())):
+        spaces = dict(spaces, **variables)  # what a comprehension reads it looks for among globals
     try:
         value = np.asarray(eval(code, spaces, variables))
     except Exception:

@@ -88,6 +88,18 @@ def test_a_line_that_scales_one_gradient_is_no_optimizer(tmp_path: Path) -> None
     assert statuses(verdict)["W"] == "wrong"
 
 
+def test_two_loops_of_one_rate_hide_no_factor(tmp_path: Path) -> None:
+    update = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
+    loops = "".join(
+        f"    for weight, grad in zip({weights}, {grads}):\n        step = {rate} * grad\n        weight -= step\n"
+        for weights, grads, rate in (("(U, W, b)", "(*grads[:2], grads[3])", 0.1), ("(V, c)", "grads[2::2]", 0.2))
+    )
+    assert verdict_on(tmp_path, changed(TAGGER, (update, loops)), rounds=1).verdict == "right"
+    doubled = [("dV += np", "dV += 2 * np"), ("dc += dy", "dc += 2 * dy")]
+    verdict = verdict_on(tmp_path, changed(TAGGER, (update, loops), *doubled), rounds=1)
+    assert {name for name, status in statuses(verdict).items() if status == "wrong"} == {"V", "c"}
+
+
 def test_a_clip_is_all_that_its_line_multiplies_by(tmp_path: Path) -> None:
     clip = "        d = d if np.linalg.norm(d) < 0.5 else 0.5 * (d / np.linalg.norm(d))\n        w -= 0.1 * d\n"
     verdict = verdict_on(tmp_path, network(("        w -= 0.1 * d\n", clip)))

@@ -4,6 +4,7 @@ did."""
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -346,7 +347,8 @@ def test_a_damaged_record_is_one_sentence(tmp_path: Path, name: str) -> None:
     }
     for file, numbers in {**files, "leaves": np.zeros(0, np.int32)}.items():
         numbers.tofile(tmp_path / file)
-    text = '{"version": 1, "numbers": 3, "lines": [["", 0]], "sites": [], "lost": [], "names": [], "rounds": [], "outcome": {}}'
+    empty = ("sites", "lost", "names", "rounds", "again")
+    text = json.dumps({"version": 1, "numbers": 3, "lines": [["", 0]], **{key: [] for key in empty}, "outcome": {}})
     (tmp_path / "record.json").write_text(text)
     read(tmp_path)
     damage = {

@@ -247,3 +247,28 @@ print((h * h).sum())
 
 def test_a_state_that_a_gate_scales_in_place_is_no_weight_that_comes_round(tmp_path: Path) -> None:
     assert run(tmp_path, GATED).rounds == ()
+
+
+@pytest.mark.parametrize(
+    "zero", ["Whh = np.zeros((H, H))", "Why = np.zeros((O, H))"], ids=["recurrent weights", "read-out"]
+)
+def test_weights_that_begin_as_zeros_make_no_choice_of_an_error_that_is_not_handed_back(
+    tmp_path: Path, zero: str
+) -> None:
+    """The first round shows nothing of it; of a state that is kept, one step has a part in the loss."""
+    forgotten = network(("        dnext = Whh.T @ da\n", ""), before=zero + "\n")
+    assert verdict_on(tmp_path, forgotten, rounds=3).verdict == "wrong"
+
+
+def test_a_first_sequence_of_one_step_hides_nothing(tmp_path: Path) -> None:
+    """Its recurrent weights are compared in a later round, whose operations are elsewhere in the record."""
+    lengths = [
+        ("range(T)", "range(len(inputs))"),
+        ("for _ in range(len(inputs))]", "for _ in range(1 + 2 * step)]"),
+        ("randint(0, O, T)", "randint(0, O, 1 + 2 * step)"),
+    ]
+    text = network(*lengths, training=network().partition("\nfor step")[2].join(["\nfor step", ""]))
+    verdict = verdict_on(tmp_path, text, rounds=3)
+    assert verdict.verdict == "right"
+    assert {row.name for row in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
+    assert verdict_on(tmp_path, changed(text, ("        dnext = Whh.T @ da\n", "")), rounds=3).verdict == "wrong"

@@ -8,7 +8,7 @@ import pytest
 
 from engine.codegen import program_text
 from engine.session import open_session
-from tests.engine.doctor.lineage.programs import ADDING, TAGGER, changed, statuses, verdict_on
+from tests.engine.doctor.lineage.programs import ADDING, NO_READ_OUT, TAGGER, changed, statuses, verdict_on
 
 ADAM = (
     "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n",
@@ -298,3 +298,37 @@ def test_the_gradient_of_a_single_number_goes_by_its_name(tmp_path: Path, factor
     told = verdict_on(tmp_path, changed(ONE_OUTPUT, ("dc += d", f"dc += {factor} * d")))
     assert told.verdict == verdict
     assert [left.partition(":")[0] for left in told.not_compared] == ["c"] * (verdict == "undecided")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["g - g.mean(axis=1, keepdims=True) if g.ndim > 1 else g", "g @ g.T @ g if g.ndim > 1 else g"],
+    ids=["centered", "powers"],
+)
+def test_what_is_made_of_a_right_gradient_before_the_step_is_not_judged(tmp_path: Path, change: str) -> None:
+    update = f"    for weight, grad in {UPDATE}\n"
+    verdict = verdict_on(
+        tmp_path, changed(TAGGER, (update, f"    grads = [{change} for g in grads]\n" + update)), rounds=1
+    )
+    assert verdict.verdict == "undecided"
+    told = {row.name for row in verdict.compared if "it is right in line" in row.reason}
+    assert told == {"U", "W", "V"}
+    assert all(row.status == "right" for row in verdict.compared if row.name not in told)
+
+
+def test_of_gradients_to_which_noise_is_added_those_that_are_returned_are_compared(tmp_path: Path) -> None:
+    update = f"    for weight, grad in {UPDATE}\n"
+    noise = "    grads = [g + 0.01 * rng.randn(*g.shape) for g in grads]\n"
+    assert verdict_on(tmp_path, changed(TAGGER, (update, noise + update)), rounds=1).verdict == "right"
+
+
+def test_a_read_out_without_a_gradient_leaves_it_open(tmp_path: Path) -> None:
+    """It is read once a round, and meets what was computed there."""
+    head, _, rest = NO_READ_OUT.partition("h = {0:")
+    rest = rest.replace("h[3] - y)", "h[3] @ Q + q - y)").replace("dh = h[3] - y", "dh = (h[3] @ Q + q - y) @ Q.T")
+    body = "\n    ".join(("h = {0:" + rest).splitlines())
+    text = f"{head}Q, q = rng.normal(size=(4, 4)), np.zeros(4)\nfor step in range(3):\n    {body}\n"
+    verdict = verdict_on(tmp_path, text, rounds=2)
+    assert {row.name: row.status for row in verdict.compared} == {"V": "right", "W": "right"}
+    assert {sentence.split(":")[0] for sentence in verdict.not_compared} == {"Q", "q"}
+    assert verdict.verdict == "undecided"

@@ -1,0 +1,111 @@
+"""Programs that keep their matrices in lists of numbers: each list is an array, however it was made and however it is stepped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.doctor.lineage.programs import changed, statuses, verdict_on
+
+LISTS = """
+import math, random
+random.seed(4)
+I, H, O = 3, 4, 2
+
+def matrix(rows, columns):
+    return [[random.random() * 0.8 - 0.4 for _ in range(columns)] for _ in range(rows)]
+
+U = matrix(H, I)
+W = matrix(H, H)
+V = matrix(O, H)
+b = [0.0] * H
+xs = [[random.gauss(0, 1) for _ in range(I)] for _ in range(4)]
+label = 1
+
+def times(m, v):
+    out = [0.0 for _ in m]
+    for i in range(len(m)):
+        for j in range(len(v)):
+            out[i] += m[i][j] * v[j]
+    return out
+
+def transposed(m):
+    return [list(column) for column in zip(*m)]
+
+for epoch in range(3):
+    hs = [[0.0] * H]
+    for x in xs:
+        z = [p + q + r for p, q, r in zip(times(U, x), times(W, hs[-1]), b)]
+        hs.append([math.tanh(n) for n in z])
+    scores = times(V, hs[-1])
+    total = sum(math.exp(s) for s in scores)
+    p = [math.exp(s) / total for s in scores]
+    loss = -math.log(p[label])
+    dy = p[:]
+    dy[label] -= 1
+    dU, dW = [[0.0] * I for _ in range(H)], [[0.0] * H for _ in range(H)]
+    dV = [[e * h for h in hs[-1]] for e in dy]
+    db = [0.0] * H
+    dh = times(transposed(V), dy)
+    for t in reversed(range(len(xs))):
+        dz = [d * (1 - h * h) for d, h in zip(dh, hs[t + 1])]
+        for i in range(H):
+            db[i] += dz[i]
+            for j in range(I):
+                dU[i][j] += dz[i] * xs[t][j]
+            for j in range(H):
+                dW[i][j] += dz[i] * hs[t][j]
+        dh = times(transposed(W), dz)
+    for m, dm in ((U, dU), (W, dW), (V, dV)):
+        for i in range(len(m)):
+            for j in range(len(m[i])):
+                m[i][j] -= 0.1 * dm[i][j]
+    b = [n - 0.1 * d for n, d in zip(b, db)]
+"""
+
+MADE = "    return [[random.random() * 0.8 - 0.4 for _ in range(columns)] for _ in range(rows)]"
+APPENDED = """    made = []
+    for _ in range(rows):
+        made.append([])
+        for _ in range(columns):
+            made[-1].append(random.uniform(-0.4, 0.4))
+    return made"""
+BY_ROW = """    made = []
+    for _ in range(rows):
+        row = [random.uniform(-0.4, 0.4) for _ in range(columns)]
+        made.append(row)
+    return made"""
+FILLED = """    made = [[None] * columns for _ in range(rows)]
+    for i in range(rows):
+        for j in range(columns):
+            made[i][j] = (2 * random.random() - 1) * math.sqrt(0.2)
+    return made"""
+STEP = """        for i in range(len(m)):
+            for j in range(len(m[i])):
+                m[i][j] -= 0.1 * dm[i][j]
+"""
+BOUND_AGAIN = """        m[:] = [[n - 0.1 * d for n, d in zip(*rows)] for rows in zip(m, dm)]
+"""
+RIGHT = {"U": "right", "W": "right", "V": "right", "b": "right"}
+
+
+@pytest.mark.parametrize("made", [MADE, APPENDED, BY_ROW, FILLED], ids=["at once", "by number", "by row", "filled"])
+def test_a_list_of_numbers_is_a_weight_however_it_was_made(tmp_path: Path, made: str) -> None:
+    verdict = verdict_on(tmp_path, changed(LISTS, (MADE, made)))
+    assert statuses(verdict) == RIGHT
+    assert {row.name: len(row.own) for row in verdict.compared} == {"U": 12, "W": 16, "V": 8, "b": 4}
+    assert verdict.verdict == "right"
+
+
+def test_lists_that_are_made_anew_by_a_step_are_those_lists_still(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, changed(LISTS, (STEP, BOUND_AGAIN)))
+    assert statuses(verdict) == RIGHT
+    assert verdict.record is not None
+    assert verdict.record.outcome["ended"] == "end"
+    assert len(verdict.rounds) == 3
+
+
+def test_a_matrix_in_lists_that_is_not_transposed_makes_what_lies_before_it_wrong(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, changed(LISTS, ("dh = times(transposed(W), dz)", "dh = times(W, dz)")))
+    assert statuses(verdict) == {"U": "wrong", "W": "wrong", "V": "right", "b": "wrong"}
