@@ -343,5 +343,6 @@ def _conventions(verdict: RunVerdict) -> dict[str, str]:
     factors = [f.factor for c in verdict.compared if c.status == "right" and (f := _measured(c)) is not None]
     bare = [abs(f) for f in factors]
     if bare and all(same(f, bare[0]) for f in bare) and not same(bare[0], 1.0):
-        made["gradients"] = f"all are {bare[0]:.6g} times dL/d(parameter)"
+        some = "all" if all(c.status == "right" for c in verdict.compared) else "those that are right"
+        made["gradients"] = f"{some} are {bare[0]:.6g} times dL/d(parameter)"
     return made

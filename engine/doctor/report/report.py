@@ -129,7 +129,7 @@ def text(report: Report) -> str:
         width = max(map(len, report.conventions))
         lines += [
             "",
-            "  conventions, as found by trying",
+            "  conventions, taken to be meant",
             *(f"    {k:<{width}}  {v}" for k, v in report.conventions.items()),
         ]
     if report.not_compared:

@@ -181,8 +181,8 @@ def made_from_right(record: Record, ids: Ids, target: Target) -> tuple[int, int]
                     return None
             elif (record.makers(numbers) >= 0).all():
                 marked[numbers] = True
-            elif operation.name in ("add", "subtract") and np.ptp(record.pool[numbers]) > 0:
-                changed = operation.line
+            elif operation.name in ("add", "subtract") and not record.is_earlier(int(numbers[0])):
+                changed = operation.line if np.ptp(record.pool[numbers]) > 0 else changed
     return (found, changed) if found and changed else None
 
 

@@ -25,8 +25,8 @@ def never_stepped(
 ) -> tuple[list[ComparedGradient], list[str]]:
     """Their gradients, where some were made, and a sentence on each that has none. `record` is a round, `later` the next one, if any.
 
-    A weight, other than data or targets, is read again in the next round, and meets what was computed in both, or is read several times
-    by a line; of a single round, it meets different arrays there. What is multiplied by weights that are stepped is data, and what has no
+    A weight, other than data or targets, is read several times by a line, where it meets different arrays, and again in the next round, if
+    there is one; or it meets what was computed. What is multiplied by weights that are stepped is data, and what has no
     numbers but 0 and another is a mask.
     """
     stepped = np.zeros(len(record.pool), bool)
@@ -39,10 +39,10 @@ def never_stepped(
 
     def is_read_again(ids: Ids) -> bool:
         first = int(ids[0])
+        is_again = (first, len(ids)) in again and len(met[first]) > 1
         if later is None:
-            return (first, len(ids)) in again and len(met[first]) > 1
-        meets_computed = any(record.maker(other) >= 0 for other in met[first])
-        return _is_read(later, ids) and (meets_computed or (first, len(ids)) in again)
+            return is_again
+        return _is_read(later, ids) and (is_again or any(record.maker(other) >= 0 for other in met[first]))
 
     weights = [ids for ids in returned.inputs(record) if not stepped[ids].any() and not _is_mask(record.pool[ids])]
     weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])]) and is_read_again(ids)]

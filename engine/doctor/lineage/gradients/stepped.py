@@ -133,6 +133,8 @@ class SteppedRows:
         row = ComparedGradient(name, line, "not compared", None, level, gradient, right, "", update)
         if not right.any():
             return replace(row, reason="it is zero, and so is dL/d(it)") if update.sure else None
+        if not np.isfinite(right).all():
+            return replace(row, reason="dL/d(it) is not finite") if update.sure else None
         step = record.pool[update.by] * update.signs
         match = compared(step, right)
         if match is not None and match.right and not update.sure and (match.factor > 0 or len(level) <= ONE):

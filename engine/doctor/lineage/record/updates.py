@@ -77,7 +77,7 @@ def _owner(record: Record, ids: Ids, names: ArrayNames) -> int | str:
 
 
 def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool) -> Iterable[Step]:
-    for which in (0, 1) if operation.name == "add" else (0,):
+    for which in (0, 1) if operation.name == "add" and (operation.size > 1 or sure) else (0,):
         stepped, by = operation.operands[which], operation.operands[1 - which]
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
@@ -120,6 +120,8 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         if makers.min() != makers.max():
             return []
         operation = record.operations[int(makers[0])]
+        if operation.parameters == LISTED and operation.name == "gather":
+            return levels
         kept = _kept(record, operation, by_vectors)
         if kept is None:
             return []
@@ -141,6 +143,8 @@ def _levels_of_one(record: Record, number: int) -> list[int]:
         kept = _scaled(operation)
         if kept is None:
             return []
+        if operation.name in ("add", "subtract") and record.maker(operation.operands[1 - kept].first) >= 0:
+            return []  # a step before this one
         number = operation.operands[kept].number(number - operation.start)
         levels.append(number)
     return []

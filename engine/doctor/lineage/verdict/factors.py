@@ -18,7 +18,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     """One common factor over all gradients is a convention, a factor on some is a mistake."""
     conventions: list[str] = []
     direct = [r for r in rows if r.status == "right" and r.match is not None]
-    rows = [_clipped(row, direct) for row in rows]
+    rows = [_of_two_numbers(row, rows) for row in rows]
     made = list(rows)
     factor = gradients.common([r.match.factor for r in direct if r.match])
     odd = [r for r in direct if r.match and factor is not None and not same(r.match.factor, factor)]
@@ -56,11 +56,12 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     return made, conventions
 
 
-def _clipped(row: ComparedGradient, direct: Sequence[ComparedGradient]) -> ComparedGradient:
-    """A gradient of two numbers at most that is right before a clip, with the factor of the others, as right."""
-    if row.status != "wrong" or row.walk is None or not row.walk.clipped:
+def _of_two_numbers(row: ComparedGradient, rows: Sequence[ComparedGradient]) -> ComparedGradient:
+    """A gradient of two numbers at most that is right within a step, with the factor of the others, as right."""
+    if row.status != "wrong" or row.walk is None or not row.walk.small:
         return row
-    factor = _reference([r.bare.factor for r in direct if r.bare is not None and len(r.own) > ONE])
+    right = [r for r in rows if r.status == "right" and r.bare is not None and len(r.own) > ONE]
+    factor = _reference([r.bare.factor for r in right if r.bare is not None])
     found = [(ids, match) for ids, match in row.walk.small if factor is not None and same(match.factor, factor)]
     return replace(row, status="right", match=None, gradient=found[0][0], bare=found[0][1]) if found else row
 

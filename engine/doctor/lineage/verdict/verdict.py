@@ -172,10 +172,11 @@ def of_round(
     steps = found(record, names)
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken, same_as)
-    by = [s.by for group in steps for s in group if s.sure]
-    # no step is made from the loss, and the loss is made from no step
-    used = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in by])
-    used |= loss.depending(record, [ids for ids in by if ids.size > 1])  # `loss -= log(p)` looks like a step
+    sure = [s for group in steps for s in group if s.sure]
+    # no step is made from the loss, and the loss is made from no step, but of a state that is added to: other steps are made from it
+    used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in sure])
+    last = [s.by for s in sure if not used[s.made.start : s.made.stop].any()]
+    used |= loss.depending(record, [ids for ids in last if ids.size > 1])  # `loss -= log(p)` looks like a step
     tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)
     compare: GradientRows = SteppedRows(record, steps, names)
     trusted = same_as is not None or bool(taken)

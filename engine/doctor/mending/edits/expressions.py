@@ -193,15 +193,7 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
         assert isinstance(other.func, ast.Attribute)
         other.func.attr = "mean" if name == "sum" else "sum"
         yield "sum-for-mean", other, None
-        for k, keyword in enumerate(node.keywords):
-            if (
-                keyword.arg == "axis"
-                and isinstance(keyword.value, ast.Constant)
-                and isinstance(keyword.value.value, int)
-            ):
-                other = copy.deepcopy(node)
-                other.keywords[k].value = ast.Constant(1 - keyword.value.value if keyword.value.value in (0, 1) else 0)
-                yield "axis", other, None
+        yield from _along_another(node)
     if name in ("dot", "outer", "matmul") and len(node.args) == 2:
         yield "exchanged", ast.Call(node.func, node.args[::-1], node.keywords), None
         yield "factor-dropped", node.args[0], None
@@ -210,6 +202,8 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
         yield "factor-dropped", node.args[0], None
         yield "factor-dropped", node.func.value, None
         yield "exchanged", ast.Call(ast.Attribute(node.args[0], "dot", ast.Load()), [node.func.value], []), None
+    if name == "einsum" and node.args:
+        yield from _by_other_letters(node)
     if name == "tanh" and len(node.args) == 1:
         yield "derivative", node.args[0], None
     if name == "clip" and node.args:
@@ -222,6 +216,33 @@ def _of_call(node: ast.Call) -> Iterator[Made]:
             yield "axis", ast.Call(node.func, node.args[:1], [*kept, ast.keyword("axis", ast.Constant(axis))]), None
     if name == "zeros_like" and len(node.args) == 1:
         yield "term-missing", node.args[0], None
+
+
+def _along_another(node: ast.Call) -> Iterator[Made]:
+    """A sum over another axis."""
+    of_array = not (isinstance(node.func, ast.Attribute) and text_of(node.func.value) in ("np", "numpy"))
+    places = [("keywords", k) for k, keyword in enumerate(node.keywords) if keyword.arg == "axis"]
+    places += [("args", k) for k in ((0,) if of_array else (1,)) if k < len(node.args)]
+    for field, k in places:
+        found = node.keywords[k].value if field == "keywords" else node.args[k]
+        own = found.operand if isinstance(found, ast.UnaryOp) else found
+        if not (isinstance(own, ast.Constant) and isinstance(own.value, int)):
+            continue
+        for axis in ("0", "1", "-1"):
+            path = (field, k, "value") if field == "keywords" else (field, k)
+            if axis != text_of(found):
+                yield "axis", cast("ast.expr", replaced_in(node, path, parsed(axis))), None
+
+
+def _by_other_letters(node: ast.Call) -> Iterator[Made]:
+    """A sum of products by index with two letters of an operand, or of the result, exchanged."""
+    if not (isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)):
+        return
+    letters = node.args[0].value
+    for k, j in combinations([k for k, letter in enumerate(letters) if letter.isalpha()], 2):
+        if letters[k] != letters[j] and letters[k : j + 1].isalpha():
+            made = letters[:k] + letters[j] + letters[k + 1 : j] + letters[k] + letters[j + 1 :]
+            yield "axis", ast.Call(node.func, [ast.Constant(made), *node.args[1:]], node.keywords), None
 
 
 def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:

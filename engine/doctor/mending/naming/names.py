@@ -50,6 +50,11 @@ def _transpose(c: Correction) -> str:
     return "weights-not-transposed" if recurrent and not any(recurrent) else "wa-not-transposed"
 
 
+def _axis(c: Correction) -> str:
+    """The other letters of weights in a sum by index are these transposed."""
+    return _transpose(c) if "einsum(" in c.old and c.weights else ""
+
+
 def _accumulation(c: Correction) -> str:
     return "overwritten-not-accumulated" if "+=" in c.mended else "carry-not-reset"
 
@@ -72,6 +77,7 @@ def _is_of_a_bias(c: Correction) -> bool:
 _BY_KIND: dict[str, Callable[[Correction], str]] = {
     "transpose": _transpose,
     "accumulation": _accumulation,
+    "axis": _axis,
     "derivative": of_derivative,
     "index": of_value,
     "variable": of_value,

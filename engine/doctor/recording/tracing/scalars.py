@@ -86,13 +86,15 @@ class Entry(TracedFloat):
 
 
 class ListRoot(Root):
-    """What the numbers of one list share; `stepped_to` what they share once they are stepped."""
+    """What the numbers of one list share; `stepped_to` what they share once they are stepped. `begun` tells the list from others, also
+    once it is stepped: functions for matrices in lists read all of them on one line."""
 
-    __slots__ = ("shape", "stepped_to")
+    __slots__ = ("begun", "shape", "stepped_to")
 
-    def __init__(self, first, shape, leaf=True):
-        Root.__init__(self, np.array([first], np.int32), False, leaf)
+    def __init__(self, first, shape, before=None):
+        Root.__init__(self, np.array([first], np.int32), False, before is None)
         self.shape = shape
+        self.begun = -first if before is None else before.begun
         self.stepped_to = None
 
 
@@ -130,6 +132,8 @@ def _float64(x):
     return np.float64(float(x))
 
 
+GIVEN = {float, int, Given, Entry}
+"""Numbers that came from outside."""
 TRACED = {TracedFloat, Given, Entry, TracedFloat64, TracedFloat32}
 _KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
 
@@ -187,7 +191,7 @@ def _stepped(root, made):
     if root.first < 0 or not (root.leaf or root.stepped):
         return made
     if root.stepped_to is None:
-        root.stepped_to = ListRoot(made._i, root.shape, False)
+        root.stepped_to = ListRoot(made._i, root.shape, root)
     STORE[0].updates.step(root, root.stepped_to)
     return entry(made, made._i, root.stepped_to) if root.stepped_to.stepped else made
 
@@ -268,11 +272,12 @@ def _binary(name, forward, backward, in_python, in_numpy):
                 except ArithmeticError:
                     value = 0.0
             if not TINY < abs(value) < HUGE:
-                return compute(other, self) if swapped else compute(self, other)
-            one, two = self._i, other._i if kind in TRACED else store.constant(other)
-            out = result.__new__(result, value)
-            out._i = store.computed(code, value, two, one) if swapped else store.computed(code, value, one, two)
-            if own is Entry or kind is Entry:
+                out = compute(other, self) if swapped else compute(self, other)
+            else:
+                one, two = self._i, other._i if kind in TRACED else store.constant(other)
+                out = result.__new__(result, value)
+                out._i = store.computed(code, value, two, one) if swapped else store.computed(code, value, one, two)
+            if (own is Entry or kind is Entry) and type(out) in TRACED:
                 return _of_entries(code, other, self, out) if swapped else _of_entries(code, self, other, out)
             return out
 

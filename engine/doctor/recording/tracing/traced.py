@@ -8,7 +8,7 @@ It must pass for a plain array everywhere. What moves numbers is done by the sam
 import numpy as np
 
 from . import scalars
-from .store import Root
+from .store import LISTED, Root
 
 STORE = scalars.STORE
 PLAIN = np.ndarray
@@ -366,7 +366,24 @@ def as_traced(x, dtype=None):
     if not has_lineage(x):
         shadow, root = STORE[0].leaf(value)
         return wrap(value, shadow, root)
-    return wrap(value, np.array(np_array(shadows(x)), np.int32).reshape(value.shape), None)
+    return put_together(value, x)
+
+
+def put_together(value, x):
+    """`value`, made of the numbers and arrays in lists: a weight where all came from outside."""
+    shadow = np.array(np_array(shadows(x)), np.int32).reshape(value.shape)
+    if not _is_given(x):
+        return wrap(value, shadow, None)
+    shadow, root = STORE[0].gathered(value, shadow, LISTED)
+    root.leaf = True
+    return wrap(value, shadow, root)
+
+
+def _is_given(x):
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return all([_is_given(i) for i in x])
+    return x._root is not None and x._root.leaf if kind is Traced else kind in scalars.GIVEN
 
 
 np_array = np.array

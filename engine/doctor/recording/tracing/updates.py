@@ -59,16 +59,16 @@ class UpdateWatch:
             root.stepped = 0
             if root.first == 0:
                 root.first = line
-            if line not in root.lines:
-                root.lines = (*root.lines[-MOST_LINES:], line)
         elif again:
             root.stepped = 0
             self.round_on.add(line)
-            self.begun_on.add(root.first)
+            self.begun_on.add(getattr(root, "begun", root.first))
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
             several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
             if several or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 self.complete(root)
+        if line not in root.lines:
+            root.lines = (*root.lines[-MOST_LINES:], line)
         return came
 
     def complete(self, root):

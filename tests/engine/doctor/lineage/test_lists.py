@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.doctor.lineage.programs import changed, statuses, verdict_on
+from engine.doctor.lineage.verdict.verdict import judged
+from tests.engine.doctor.lineage.programs import TAGGER, changed, run, statuses, verdict_on
 
 LISTS = """
 import math, random
@@ -109,3 +110,29 @@ def test_lists_that_are_made_anew_by_a_step_are_those_lists_still(tmp_path: Path
 def test_a_matrix_in_lists_that_is_not_transposed_makes_what_lies_before_it_wrong(tmp_path: Path) -> None:
     verdict = verdict_on(tmp_path, changed(LISTS, ("dh = times(transposed(W), dz)", "dh = times(W, dz)")))
     assert statuses(verdict) == {"U": "wrong", "W": "wrong", "V": "right", "b": "wrong"}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "    return np.array([[random.random() - 0.5] * columns for _ in range(rows)])",
+        "    made = []\n    for _ in range(rows):\n        row = []\n        for _ in range(columns):\n"
+        "            row.append(random.random() - 0.5)\n        made.append(np.array(row))\n    return np.array(made)",
+    ],
+    ids=["numbers that stand at several places", "rows"],
+)
+def test_an_array_that_is_made_of_lists_of_numbers_is_a_weight(tmp_path: Path, made: str) -> None:
+    weights = "U, W, V = rng.randn(H, D) * 0.5, rng.randn(H, H) * 0.5, rng.randn(K, H) * 0.5\n"
+    function = (
+        f"import random\ndef matrix(rows, columns):\n{made}\nU, W, V = matrix(H, D), matrix(H, H), matrix(K, H)\n"
+    )
+    record = run(tmp_path, changed(TAGGER, (weights, function)), rounds=2)
+    assert record.outcome["ended"] == "update"
+    assert statuses(judged(record)) == dict.fromkeys("UWVbc", "right")
+
+
+def test_matrices_of_one_shape_that_one_function_reads_come_round(tmp_path: Path) -> None:
+    one_shape = ("I, H, O = 3, 4, 2", "I, H, O = 4, 4, 4")
+    record = run(tmp_path, changed(LISTS, one_shape), rounds=2)
+    assert record.outcome["ended"] == "update"
+    assert statuses(judged(record)) == RIGHT

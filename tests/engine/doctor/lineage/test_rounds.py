@@ -234,6 +234,44 @@ def test_a_state_that_is_kept_may_be_taken_as_given(tmp_path: Path) -> None:
     assert verdict_on(tmp_path, changed(ELMAN, ("(V @ error) *", "(V @ error + 0.1) *")), rounds=3).verdict == "wrong"
 
 
+FAST_WEIGHTS = """
+import numpy as np
+rng = np.random.default_rng(0)
+K, V = 0.3 * rng.normal(size=(3, 4)), rng.normal(size=(3, 5))
+for step in range(3):
+    xs, y = rng.normal(size=(5, 3)), rng.normal(size=5)
+    keys, values = xs @ K, xs @ V
+    S = np.zeros((6, 5, 4))
+    for t in range(5):
+        before = S[t]
+        read = before @ keys[t]
+        S[t + 1] = before + np.outer(values[t] - read, keys[t])
+    out = S[5] @ keys[4]
+    loss = 0.5 * ((out - y) ** 2).sum()
+    dS, dkeys, dvalues = np.outer(out - y, keys[4]), np.zeros_like(keys), np.zeros_like(values)
+    dkeys[4] = S[5].T @ (out - y)
+    for t in reversed(range(5)):
+        dvalues[t] = dS @ keys[t]
+        dkeys[t] += dS.T @ (values[t] - S[t] @ keys[t]) - S[t].T @ dvalues[t]
+        dS = dS - np.outer(dvalues[t], keys[t])
+    K -= 0.01 * xs.T @ dkeys
+    V -= 0.01 * xs.T @ dvalues
+"""
+
+
+def test_of_numbers_that_overflow_nothing_is_called_wrong(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, changed(FAST_WEIGHTS, ("K, V = 0.3 *", "K, V = 1e200 *")), rounds=3)
+    assert verdict.verdict == "undecided"
+    assert [row.reason for row in verdict.compared] == ["dL/d(it) is not finite"] * 2
+
+
+def test_a_state_that_is_added_to_at_each_step_is_no_step_that_the_loss_comes_after(tmp_path: Path) -> None:
+    verdict = verdict_on(tmp_path, FAST_WEIGHTS, rounds=3)
+    assert verdict.loss is not None
+    assert (verdict.verdict, verdict.loss.name) == ("right", "loss")
+    assert {row.name for row in verdict.compared} == {"K", "V"}
+
+
 GATED = """import numpy as np
 rng = np.random.RandomState(0)
 W, h = rng.randn(3, 3), np.zeros(3)
@@ -258,6 +296,18 @@ def test_weights_that_begin_as_zeros_make_no_choice_of_an_error_that_is_not_hand
     """The first round shows nothing of it; of a state that is kept, one step has a part in the loss."""
     forgotten = network(("        dnext = Whh.T @ da\n", ""), before=zero + "\n")
     assert verdict_on(tmp_path, forgotten, rounds=3).verdict == "wrong"
+
+
+def test_an_update_before_the_training_loop_is_the_first_round(tmp_path: Path) -> None:
+    """A notebook goes through the passes once, cell by cell, and then has them in a loop, on other lines."""
+    training = network().partition("\nfor step")[2]
+    once = "\n".join(line[4:] for line in training.splitlines()[1:])
+    by = ("by = np.zeros((H, 1)), np.zeros((O, 1))", "by = np.zeros((H, 1)), np.zeros((1, 1))")
+    read = ("        y = Why @ hs[t] + by\n", "        y = Why @ hs[t] + by * np.arange(O)[:, None]\n")
+    sums = ("dby += dy", "dby += (dy * np.arange(O)[:, None]).sum(axis=0, keepdims=True)")
+    verdict = verdict_on(tmp_path, network(by, sums, read, before=once), rounds=2)
+    assert verdict.verdict == "right"
+    assert len(verdict.rounds) == 2
 
 
 def test_a_first_sequence_of_one_step_hides_nothing(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
 
 LOSS_OF_ALL = ChosenLoss("loss", 9, ((RecordedArray((), 1), np.ones(())),), 1.0)
 ASSUMED = replace(LOSS_OF_ALL, name="", assumed="the cross-entropy")
-STEP = Update(7, (np.arange(6, dtype=np.int32),), np.arange(6, dtype=np.int32), np.ones(6), (0,), True)
+STEP = Update(7, (np.arange(6, dtype=np.int32),), np.arange(6, dtype=np.int32), np.ones(6), (), True)
 
 
 def agreement(factor: float, *, error: float = 0.0) -> Agreement:
@@ -64,18 +64,6 @@ def test_without_the_gradient_itself_the_factor_of_the_step_counts() -> None:
     assert (made[1].status, made[1].reason) == ("wrong", "it is -0.25 times dL/d(it), others are not")
 
 
-def test_another_optimizers_line_may_have_another_factor() -> None:
-    """A line that makes the steps of several arrays is an optimizer's; one that makes a single one is not."""
-    others = [row("U", step_line=3), row("V", step_line=3)]
-    own = [row(n, -0.2, bare=agreement(2.0), step_line=5) for n in "WXY"]
-    statuses, conventions = told(*others, *own[:1])
-    assert (statuses["W"], conventions) == ("wrong", [])
-    statuses, conventions = told(row("S", step_line=3), *others, *own[:2])
-    assert set(statuses.values()) == {"right"}
-    assert conventions == ["each update has a rate or a clip of its own"]
-    assert told(row("S", step_line=5), *others, *own[:2])[0]["W"] == "wrong"  # the rest has steps on that line, too
-
-
 def test_a_single_number_is_compared_by_its_factor_alone() -> None:
     assert told(row("b", size=1), row("W"))[0] == {"b": "right", "W": "right"}
     assert told(row("b", -0.3, size=1, bare=agreement(3.0)), row("V"), row("W"))[0]["b"] == "wrong"
@@ -93,7 +81,7 @@ def test_a_single_number_is_compared_by_its_factor_alone() -> None:
     )
 
 
-def test_what_is_right_before_a_clip_counts_with_the_factor_of_the_others() -> None:
+def test_two_numbers_inside_a_step_count_with_the_factor_of_the_others() -> None:
     ids = np.arange(4, 6, dtype=np.int32)
     clipped = row("b", size=2, status="wrong", walk=Walk(clipped=True, small=[(ids, agreement(1.0))]))
     made, conventions = one_factor([clipped, row("W")], LOSS_OF_ALL)
@@ -102,7 +90,11 @@ def test_what_is_right_before_a_clip_counts_with_the_factor_of_the_others() -> N
     assert conventions == ["gradients are clipped"]
     other = replace(clipped, walk=Walk(clipped=True, small=[(ids, agreement(0.5))]))
     assert told(other, row("W")) == ({"b": "wrong", "W": "right"}, [])
-    assert told(replace(clipped, walk=Walk(small=[(ids, agreement(1.0))])), row("W"))[0]["b"] == "wrong"
+    assert told(replace(clipped, walk=Walk(small=[(ids, agreement(1.0))])), row("W")) == (
+        {"b": "right", "W": "right"},
+        [],
+    )
+    assert told(replace(clipped, walk=Walk(clipped=True)), row("W"))[0]["b"] == "wrong"
     assert told(clipped)[0] == {"b": "wrong"}  # with nothing beside it there is no factor
 
 

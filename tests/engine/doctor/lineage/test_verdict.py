@@ -233,6 +233,13 @@ def test_a_gradient_so_small_that_an_optimizer_only_scales_it_has_no_factor_of_i
     assert {r.name for r in verdict.compared if r.match is not None} == {"b"}
 
 
+def test_two_numbers_inside_an_optimizer_s_step_count_with_the_factor_of_the_others(tmp_path: Path) -> None:
+    text = changed(TAGGER, ADAGRAD, STATES, ("D, H, K, T = 3, 4, 3, 5", "D, H, K, T = 3, 2, 3, 5"))
+    assert statuses(verdict_on(tmp_path, text, rounds=2)) == dict.fromkeys("UWVbc", "right")
+    text = changed(text, ("db += dz", "db += dz * np.array([1.0, -1.0])"))
+    assert statuses(verdict_on(tmp_path, text, rounds=2))["b"] == "wrong"
+
+
 UPDATE = "zip((U, W, V, b, c), grads):"
 """All weights of the tagger are stepped."""
 

@@ -37,6 +37,19 @@ from engine.doctor.mending.trials.pure import pure_functions
         ("ds = (1 - z) / n", "factor-missing", "ds = 0.5 * ((1 - z) / n)"),
         ("dA = np.hstack((df, di, dg))", "exchanged", "dA = np.hstack((df, dg, di))"),
         ("da = np.stack(das)", "axis", "da = np.stack(das, axis=1)"),
+        ("d = d - y * d.sum(1, keepdims=True)", "axis", "d = d - y * d.sum(-1, keepdims=True)"),
+        ("db = np.sum(dz, -1)", "axis", "db = np.sum(dz, 0)"),
+        ("dh = np.einsum('bij,bj->bi', S, d)", "axis", "dh = np.einsum('bji,bj->bi', S, d)"),
+        (
+            "dh = times([[W[i][j] for j in n] for i in n], dz)",
+            "index",
+            "dh = times([[W[j][i] for j in n] for i in n], dz)",
+        ),
+        (
+            "dz = [d * (1 - h) for d, h in zip(dh, hs)]",
+            "complement",
+            "dz = [d * (1 - (1 - h)) for d, h in zip(dh, hs)]",
+        ),
     ],
 )
 def test_edits_of_several_places_at_once(wrong: str, kind: str, right: str) -> None:
@@ -61,8 +74,18 @@ def adds(total, s): total += s
 def asks(s): return input(s)
 def itself(s): return itself(s)
 def stores(s): s[0] = 1
+def times(W, v):
+    out = [0.0 for _ in W]
+    for i in range(len(W)):
+        for j in range(len(v)):
+            out[i] += W[i][j] * v[j]
+    return out
+def other(W):
+    same = W
+    same[0] += 1
+    return same
 """
-    assert pure_functions({"program.py": text}) == ["both", "slope"]
+    assert pure_functions({"program.py": text}) == ["both", "slope", "times"]
 
 
 def test_derivatives_are_told_by_their_form() -> None:
