@@ -20,7 +20,7 @@ from engine.doctor.lineage.gradients.gradients import common
 from engine.doctor.lineage.record.called_names import UPSTREAM
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import compared, same
-from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedEvent
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
@@ -61,7 +61,7 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
         if not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
             continue
         comes_from_outside = value.first not in upstream and levels_of(record, value)
-        if comes_from_outside and not value.repeats and not _is_joined(record, value.ids()):
+        if comes_from_outside and not value.repeats and not _is_joined(record, value):
             found[value.first, value.size] = value.ids().ravel()
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():
@@ -69,8 +69,11 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
     return [ids for ids in found.values() if len(ids) == whole[_leaf(record, ids)]]
 
 
-def _is_joined(record: Record, ids: Ids) -> bool:
+def _is_joined(record: Record, value: RecordedArray) -> bool:
     """Whether an array was put together of others that came from outside: these are the inputs, each by itself."""
+    if value.follows and record.leaf(value.base) == record.leaf(value.base + value.size - 1):
+        return False
+    ids = value.ids()
     first, last = int(ids.min()), int(ids.max())
     if record.maker(first) >= 0 or record.leaf(first) == record.leaf(last):
         return False
@@ -241,11 +244,10 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
     for event in record.events:
         value = event.value
         if value.size and event.site.kind != "increment":
-            ids = value.ids()
-            nothing = record.maker(value.first) < 0 and not record.pool[ids].any()
-            if nothing and (added_to[ids].any() or (event.site.function, event.name) in filled):
+            nothing = record.maker(value.first) < 0 and not value.of(record.pool).any()
+            if nothing and (value.of(added_to).any() or (event.site.function, event.name) in filled):
                 continue  # zeros that are filled step by step are no gradient yet
-            if not forward[ids].any() and (nothing or back[ids].any()):
+            if not value.of(forward).any() and (nothing or value.of(back).any()):
                 group = groups.setdefault((event.site.function, event.name or str(event.site.line), value.size), [])
                 if group and _follows(record, group[-1], event):
                     group.pop()
@@ -256,11 +258,12 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
 def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bool:
     """Whether a value is the next version of one of the same name: made from it, or the same array with something
     written into it."""
-    before, after = earlier.value.ids().ravel(), event.value.ids().ravel()
-    if (before == after).any():
+    before, after = earlier.value, event.value
+    both_follow = before.follows and after.follows
+    if before.base == after.base if both_follow else (before.ids().ravel() == after.ids().ravel()).any():
         return True
-    maker = record.maker(int(after[-1]))
-    return maker >= 0 and any(r.size and int(before[-1]) in r.ids() for r in record.operations[maker].operands)
+    maker, last = record.maker(after.number(after.size - 1)), before.number(before.size - 1)
+    return maker >= 0 and any(r.holds(last) for r in record.operations[maker].operands)
 
 
 def _of_input(

@@ -68,6 +68,10 @@ class RecordedArray:
         """Whether the ids follow one another in C order."""
         return self.kept is None and self.strides == in_order(self.shape)
 
+    def holds(self, number: int) -> bool:
+        """Whether a number stands in it."""
+        return self.base <= number < self.base + self.size if self.follows else number in self.ids()
+
     def number(self, place: int) -> int:
         """The id at one place, counted in C order."""
         return self.base + place if self.follows or not self.shape else int(self.ids().flat[place])
