@@ -39,7 +39,7 @@ _array, _join = np.array, np.concatenate  # before anything is patched
 class Root:
     """The ids of one result, shared by every view of it, until something is written into it."""
 
-    __slots__ = ("clean", "first", "leaf", "lines", "owner", "stepped", "version")
+    __slots__ = ("clean", "first", "leaf", "lines", "owner", "since", "stepped", "version")
 
     def __init__(self, owner, clean=True, leaf=False):
         self.owner = owner
@@ -47,7 +47,8 @@ class Root:
         self.version = 0
         self.leaf = leaf
         self.first = 0  # the line on which a leaf was read first, -1 where it was added to before
-        self.lines = ()  # the lines on which it was read
+        self.lines = ()  # the lines on which it was read before it was stepped last
+        self.since = ()  # and since then, which count once it is stepped again
         self.stepped = 0
 
     def follow(self, before):

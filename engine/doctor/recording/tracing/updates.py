@@ -59,6 +59,8 @@ class UpdateWatch:
             root.stepped = 0
             if root.first == 0:
                 root.first = line
+            if line not in root.lines:
+                root.lines = (*root.lines[-MOST_LINES:], line)
         elif again:
             root.stepped = 0
             self.round_on.add(line)
@@ -67,8 +69,8 @@ class UpdateWatch:
             several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
             if several or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 self.complete(root)
-        if line not in root.lines:
-            root.lines = (*root.lines[-MOST_LINES:], line)
+        elif line not in root.since:
+            root.since = (*root.since[-MOST_LINES:], line)
         return came
 
     def complete(self, root):
@@ -90,7 +92,8 @@ class UpdateWatch:
         if old.first == 0:
             old.leaf = old.leaf and new is not old
         elif old.first > 0 and self.line(3) != old.first:
-            new.first, new.lines, new.leaf, new.stepped = old.first, old.lines, old.leaf, self.generation
+            new.first, new.leaf, new.stepped = old.first, old.leaf, self.generation
+            new.lines, new.since = (*old.lines, *old.since)[-MOST_LINES:], ()
 
 
 def _size(shape):
