@@ -17,6 +17,7 @@ from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.around.blocks import (
     begun,
     exchanged,
+    for_the_last_output,
     interchanged,
     masked,
     reordered,
@@ -148,6 +149,7 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed
         or _found(trial, turned_round(every), 6)
         or _found(trial, carried(texts, trial.verdict, prober.is_right))
         or _found(trial, looped(texts, every, trial.verdict))
+        or _found(trial, for_the_last_output(texts, every))
         or _found(trial, begun(texts, every), 8)
         or _found(trial, unconditional(texts, every), 8)
         or _found(trial, of_floats(texts, stated=False), 6)

@@ -116,7 +116,7 @@ def test_a_crash_exits_2_and_says_in_one_line_where_the_report_is(tmux, tmp_path
     told = home / "rnn-tui" / "crash.txt"
     report = told.read_text() if writable else screen
     assert re.search(r"rnn-tui: an error of its own ended it \(RuntimeError, victim.py, line \d+\)", screen)
-    assert (f"without your data, is in {told}" in screen) == writable
+    assert (f"without your data, that is in {told}" in screen) == writable
     assert screen.splitlines().index("[exit 2]") <= 3 or not writable  # an empty line, and what the victim says
     assert "victim.py" in report and "in action_crash" in report and "numpy" in report
     assert not re.search(

@@ -38,7 +38,7 @@ def factored(lines: Sequence[DerivedLine]) -> list[DerivedLine]:
 
 
 @dataclass(frozen=True)
-class _Product:
+class _AddedProduct:
     """What a product is added to or taken off, the first factor and the other one."""
 
     name: str
@@ -75,7 +75,7 @@ def _taken_off(text: str) -> str:
     return f"{left} -= {right}" if isinstance(value, ast.UnaryOp) else text
 
 
-def _product(line: DerivedLine) -> _Product | None:
+def _product(line: DerivedLine) -> _AddedProduct | None:
     """Of `dz = dh * h`, `dz = -dh * h`, `dz += dh * h` and `dz -= dh * h`."""
     found = re.fullmatch(r"\s*([A-Za-z_]\w*) ([+-]?)= (.*)", line.text)
     value = ast.parse(found[3], mode="eval").body if found and line.kind == "back" else None
@@ -87,7 +87,7 @@ def _product(line: DerivedLine) -> _Product | None:
         left, is_added = left.operand, not is_added
     if is_sum or not isinstance(left, ast.Name):
         return None
-    return _Product(found[1], left.id, ast.unparse(value.right), is_added)
+    return _AddedProduct(found[1], left.id, ast.unparse(value.right), is_added)
 
 
 def without_detours(lines: Sequence[DerivedLine], wanted: Collection[str]) -> list[DerivedLine]:

@@ -15,7 +15,7 @@ from engine.doctor.derive.tree.syntax_of import base, called, names, parsed, pat
 
 COUNTERS = ("n", "i", "k", "j")
 RANGES = ("range", "arange")
-_Entry = tuple[list[str], ast.expr]
+_WrittenEntry = tuple[list[str], ast.expr]
 """The index of an entry of a list or array that a round fills, and what it puts there."""
 
 
@@ -121,7 +121,7 @@ def _index(node: ast.Subscript) -> list[str]:
     return list(map(ast.unparse, node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]))
 
 
-def _within(node: ast.expr, stored: Mapping[str, _Entry]) -> tuple[ast.expr, list[str]] | None:
+def _within(node: ast.expr, stored: Mapping[str, _WrittenEntry]) -> tuple[ast.expr, list[str]] | None:
     """Of an entry that the round puts away, or a part of it, what is put there, and the index of the part."""
     if not isinstance(node, ast.Subscript) or path(node.value) not in stored:
         return None
@@ -130,7 +130,7 @@ def _within(node: ast.expr, stored: Mapping[str, _Entry]) -> tuple[ast.expr, lis
     return (value, read[len(index) :]) if read[: len(index)] == index else None
 
 
-def _besides(statement: ast.stmt, filled: Mapping[str, _Entry]) -> set[str]:
+def _besides(statement: ast.stmt, filled: Mapping[str, _WrittenEntry]) -> set[str]:
     """The names in a statement, without those of arrays of which it reads the entry that the round fills."""
     entries = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript) and _within(n, filled) is not None)
     own = {id(m) for n in entries for m in ast.walk(n.value)}
@@ -180,7 +180,7 @@ def _counted(loop: ast.For, counter: str) -> tuple[ast.For, str] | None:
     return ast.fix_missing_locations(made), counter
 
 
-def _changed(statement: ast.stmt, renamed: Mapping[str, ast.expr], stored: Mapping[str, _Entry]) -> ast.stmt:
+def _changed(statement: ast.stmt, renamed: Mapping[str, ast.expr], stored: Mapping[str, _WrittenEntry]) -> ast.stmt:
     """A statement of the second loop as it stands in the first; an entry that the round put away is what was put there."""
 
     class _PutAway(ast.NodeTransformer):

@@ -10,7 +10,7 @@ from itertools import combinations, islice
 
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.verdict.verdict import RunVerdict
-from engine.doctor.mending.around.loops import holds
+from engine.doctor.mending.around.loops import holds, in_the_first_round
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace, with_anothers
 from engine.doctor.mending.trials.proposal import Proposal, instead
@@ -104,6 +104,15 @@ def _handed_on(loop: ast.For) -> list[str]:
 
 def _stored(loop: ast.For | ast.While) -> set[str]:
     return {n.id for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def for_the_last_output(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
+    """Terms and values of a loop back through time that belong to its first round alone, where only the last step has an output."""
+    for file, tree, lines in _files(texts, places):
+        for changes in in_the_first_round(tree, lines):
+            (statement, made), *rest = [(s, text_of(changed)) for s, changed in changes]
+            id = "output-gradient-every-step"
+            yield instead(file, statement, made, id=id, others=tuple(rest), all_wrong=bool(rest))
 
 
 def unconditional(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Collection, Iterator, Sequence
+from typing import cast
 
 from engine.doctor.mending.edits.expression_text import text_of
 
@@ -46,6 +47,70 @@ def counted(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.stmt, ast.e
         for start in sorted(starts, key=lambda n: -n.lineno)[:1]:
             for made in (1, -1):
                 yield start, start.value, text_of(_moved(start.value, made)), "last-step-skipped"
+
+
+def in_the_first_round(tree: ast.Module, lines: set[int]) -> Iterator[list[tuple[ast.stmt, ast.stmt]]]:
+    """Of statements on these lines, in a loop that counts, what may be meant for its first round alone, each time as (statement, what may
+    be meant): a term or the value of one; or one variable in all, which the loop does not set."""
+    for loop in [n for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)]:
+        first = _first(loop.iter)
+        own = [s for s in loop.body if isinstance(s, (ast.Assign, ast.AugAssign)) and s.lineno in lines]
+        if first is None or not own:
+            continue
+        condition = ast.parse(f"{text_of(loop.target)} == {first}", mode="eval").body
+        for statement in own:
+            terms = [
+                side for n in _sums(statement.value) for side in (n.left, n.right) if not isinstance(side, ast.Name)
+            ]
+            for part in (*terms, statement.value):
+                yield [(statement, _under(statement, {id(part)}, condition))]
+        inside = [n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Name)]
+        stored = {n.id for n in inside if isinstance(n.ctx, ast.Store)} | {text_of(loop.target)}
+        for name in dict.fromkeys(n.id for s in own for n in ast.walk(s.value) if isinstance(n, ast.Name)):
+            read = {id(n) for n in inside if n.id == name and name not in stored}
+            parts = [s for s in loop.body if any(id(n) in read for n in ast.walk(s))]
+            if len(parts) > 1 and all(isinstance(s, (ast.Assign, ast.AugAssign)) for s in parts):
+                yield [(s, _under(s, read, condition)) for s in parts]
+
+
+def _under(statement: ast.stmt, parts: set[int], condition: ast.expr) -> ast.stmt:
+    """A copy of a statement with some of its parts, told by their ids, times a condition."""
+    copies: dict[int, ast.AST] = {}
+    made = copy.deepcopy(statement, cast("dict[int, object]", copies))
+    return cast("ast.stmt", _Times({id(copies[k]) for k in parts if k in copies}, condition).visit(made))
+
+
+class _Times(ast.NodeTransformer):
+    """Multiplies some parts by a condition."""
+
+    def __init__(self, parts: set[int], condition: ast.expr) -> None:
+        self.parts, self.condition = parts, condition
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        is_meant = id(node) in self.parts
+        found = self.generic_visit(node)
+        return ast.BinOp(found, ast.Mult(), self.condition) if is_meant and isinstance(found, ast.expr) else found
+
+
+def _sums(value: ast.expr) -> Iterator[ast.BinOp]:
+    """A sum, and those that it is a sum of."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        yield value
+        yield from _sums(value.left)
+        yield from _sums(value.right)
+
+
+def _first(steps: ast.expr) -> str | None:
+    """With what a loop that counts begins."""
+    match steps:
+        case ast.Call(func=ast.Name(id="reversed"), args=[ast.Call(func=ast.Name(id="range"), args=[*_, high])]):
+            return text_of(_moved(high, -1))
+        case ast.Call(func=ast.Name(id="range"), args=[_]):
+            return "0"
+        case ast.Call(func=ast.Name(id="range"), args=[low, *_]):
+            return text_of(low)
+        case _:
+            return None
 
 
 def _sizes(tree: ast.Module) -> Iterator[list[str]]:

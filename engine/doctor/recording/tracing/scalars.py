@@ -79,7 +79,7 @@ class Given(TracedFloat):
     __slots__ = ()
 
 
-class Entry(TracedFloat):
+class ListEntry(TracedFloat):
     """A number of a list that came from outside. All of a list's share a root."""
 
     __slots__ = ("_root",)
@@ -132,9 +132,9 @@ def _float64(x):
     return np.float64(float(x))
 
 
-GIVEN = {float, int, Given, Entry}
+GIVEN = {float, int, Given, ListEntry}
 """Numbers that came from outside."""
-TRACED = {TracedFloat, Given, Entry, TracedFloat64, TracedFloat32}
+TRACED = {TracedFloat, Given, ListEntry, TracedFloat64, TracedFloat32}
 _KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
 
 
@@ -157,7 +157,7 @@ def given(value, number):
 
 def entry(value, number, root):
     """A number of a list."""
-    out = Entry.__new__(Entry, value)
+    out = ListEntry.__new__(ListEntry, value)
     out._i, out._root = number, root
     return out
 
@@ -173,12 +173,12 @@ def read(x):
 
 def _of_entries(code, one, two, made):
     """What an operation made of numbers of which one is a list's: that list's still where it is stepped or scaled."""
-    if type(one) is Entry and code in (ADD, SUBTRACT) and type(two) in _COMPUTED:
+    if type(one) is ListEntry and code in (ADD, SUBTRACT) and type(two) in _COMPUTED:
         return _stepped(one._root, made)
     for x in (one, two):
-        if type(x) is Entry:
+        if type(x) is ListEntry:
             read(x)
-    scaled, by = (one, two) if type(one) is Entry else (two, one)
+    scaled, by = (one, two) if type(one) is ListEntry else (two, one)
     if type(by) in _OUTSIDE and (code == MULTIPLY or (code == _DIVIDE and scaled is one)):
         return entry(made, made._i, scaled._root)
     return made
@@ -229,11 +229,11 @@ def _number(x):
 
 
 _OUTSIDE, _COMPUTED, _NUMPY = (float, int, Given), (TracedFloat, TracedFloat64), (np.float64, TracedFloat64)
-_PYTHON = (*_OUTSIDE, TracedFloat, Entry)
+_PYTHON = (*_OUTSIDE, TracedFloat, ListEntry)
 _FLOATS = {**dict.fromkeys(_PYTHON, TracedFloat), **dict.fromkeys(_NUMPY, TracedFloat64)}
 _BESIDE = {
     TracedFloat: _FLOATS,
-    Entry: _FLOATS,
+    ListEntry: _FLOATS,
     Given: {**_FLOATS, **dict.fromkeys(_OUTSIDE, Given)},
     TracedFloat64: dict.fromkeys(_PYTHON + _NUMPY, TracedFloat64),
 }
@@ -277,7 +277,7 @@ def _binary(name, forward, backward, in_python, in_numpy):
                 one, two = self._i, other._i if kind in TRACED else store.constant(other)
                 out = result.__new__(result, value)
                 out._i = store.computed(code, value, two, one) if swapped else store.computed(code, value, one, two)
-            if (own is Entry or kind is Entry) and type(out) in TRACED:
+            if (own is ListEntry or kind is ListEntry) and type(out) in TRACED:
                 return _of_entries(code, other, self, out) if swapped else _of_entries(code, self, other, out)
             return out
 

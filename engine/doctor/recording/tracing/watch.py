@@ -11,7 +11,7 @@ import numpy as np
 from . import scalars, traced
 from .matrices import MATRIX, TracedMatrix, bare
 from .matrices import leaf as matrix_leaf
-from .scalars import TRACED, Entry, Given, ListRoot
+from .scalars import TRACED, Given, ListEntry, ListRoot
 from .store import LISTED, VIEW, Root
 from .traced import Traced, wrap
 
@@ -23,7 +23,7 @@ _PLAIN = np.ndarray
 _NUMBER = re.compile(r"^-?[\d.e+-]+$")
 _RANDOM = np.random.RandomState  # before anything is patched, and apart from the program's own
 _RECORDED = {Traced, TracedMatrix, *TRACED}
-_OUTSIDE = {float, Given, Entry}
+_OUTSIDE = {float, Given, ListEntry}
 _NUMBERS = {int, float, *TRACED}
 _FLOATS = (np.float64, np.float32)
 
@@ -99,9 +99,9 @@ class ValueWatch:
         kinds = set(map(type, numbers))
         if not kinds <= _OUTSIDE:
             return False
-        roots = {id(n._root): n._root for n in numbers if type(n) is Entry} if Entry in kinds else {}
+        roots = {id(n._root): n._root for n in numbers if type(n) is ListEntry} if ListEntry in kinds else {}
         if len(roots) == 1 or any([root.first for root in roots.values()]):
-            return kinds == {Entry}
+            return kinds == {ListEntry}
         value = np.array(numbers, float).reshape(shape)
         if kinds != {float}:
             ids = np.array([self.leaf(n)._i for n in numbers], np.int32).reshape(shape)

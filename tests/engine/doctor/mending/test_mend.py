@@ -405,3 +405,54 @@ def test_taking_outputs_off_targets_is_no_early_step_of_a_weight(tmp_path: Path)
     assert [found.id for found in report.diagnoses] == ["delta-before-softmax"]
     assert [id for id, _ in report.remarks] == ["gradient-of-another-loss"]
     assert len(set(report.not_compared)) == len(report.not_compared)
+
+
+ONE_OUTPUT = """
+import numpy as np
+
+rng = np.random.default_rng(3)
+U, W, V = rng.normal(size=(4, 3)) * 0.5, rng.normal(size=(4, 4)) * 0.5, rng.normal(size=(2, 4)) * 0.5
+b, c = np.zeros((4, 1)), np.zeros((2, 1))
+for step in range(20):
+    xs, wanted = rng.normal(size=(5, 3, 1)), rng.normal(size=(2, 1))
+    hs = {-1: np.zeros((4, 1))}
+    for t in range(5):
+        hs[t] = np.tanh(U @ xs[t] + W @ hs[t - 1] + b)
+    out = V @ hs[4] + c
+    loss = 0.5 * ((out - wanted) ** 2).sum()
+    dy = out - wanted
+    dU, dW, dV, db, dc = (np.zeros_like(m) for m in (U, W, V, b, c))
+    later = np.zeros((4, 1))
+    for t in reversed(range(len(xs))):
+        dV += dy @ hs[t].T
+        dc += dy
+        dh = V.T @ dy + later
+        dz = dh * (1 - hs[t] ** 2)
+        dU += dz @ xs[t].T
+        dW += dz @ hs[t - 1].T
+        db += dz
+        later = W.T @ dz
+    for weight, grad in zip((U, W, V, b, c), (dU, dW, dV, db, dc)):
+        weight -= 0.1 * grad
+"""
+"""Its loss is that of the last step, and the output's error goes into every step."""
+
+
+def test_an_output_s_error_belongs_to_the_first_round_of_a_loop_back(tmp_path: Path) -> None:
+    before = changed(
+        ONE_OUTPUT,
+        ("        dV += dy @ hs[t].T\n        dc += dy\n", ""),
+        ("    later = np.zeros((4, 1))\n", "    dV, dc, later = dy @ hs[4].T, dy, np.zeros((4, 1))\n"),
+    )
+    last = "(t == len(xs) - 1)"
+    for text, mended in (
+        (before, [f"dh = V.T @ dy * {last} + later"]),
+        (ONE_OUTPUT, [f"dV += dy * {last} @ hs[t].T", f"dc += dy * {last}", f"dh = V.T @ (dy * {last}) + later"]),
+    ):
+        runs = runs_of(tmp_path, text, rounds=1)
+        _, record = runs.followed()
+        assert not isinstance(record, str)
+        found = blamed(runs, record, judged(record))
+        assert [(each.mended, each.id, each.verified) for each in found] == [
+            (line, "output-gradient-every-step", True) for line in mended
+        ]
