@@ -513,6 +513,16 @@ async def test_what_is_pasted_reaches_the_screen_without_control_characters() ->
             await driven.pilot.press("escape")
 
 
+async def test_a_norm_may_be_written_as_it_stands_on_the_screen() -> None:
+    async with running() as driven:
+        await driven.do("goto")
+        driven.app.screen.query_one(Input).post_message(events.Paste("‖da‖ < 9"))
+        await driven.pilot.press("enter")
+        assert driven.app.screen is driven.main
+        assert "‖da‖" in driven.text()
+        assert driven.position > 0
+
+
 async def test_typing_into_a_dialog_does_not_press_keys() -> None:
     async with running() as driven:
         await driven.do("goto")

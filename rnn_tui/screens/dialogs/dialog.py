@@ -20,8 +20,11 @@ from engine.text import clean
 
 Result = TypeVar("Result")
 
-PLAIN = r"[ -~]*"
-"""What may be typed or pasted: printable ASCII, and nothing that a terminal would obey."""
+VISIBLE = (
+    r"[^\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff0-\ufffb"
+    r"\U000e0000-\U0010ffff]*"
+)
+"""What may be typed or pasted: characters that are seen, and nothing that a terminal would obey or that changes how others are read."""
 
 
 class TypedLine(Input):
@@ -31,7 +34,7 @@ class TypedLine(Input):
 
     def __init__(self, typed: str, example: str, proposals: Sequence[str] = ()) -> None:
         suggester = SuggestFromList(proposals, case_sensitive=True) if proposals else None
-        super().__init__(typed, example, suggester=suggester, restrict=PLAIN, select_on_focus=False)
+        super().__init__(typed, example, suggester=suggester, restrict=VISIBLE, select_on_focus=False)
 
 
 class Dialog(ModalScreen[Result]):

@@ -21,6 +21,9 @@ FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "
 
 PRODUCTS = ("{a}.T @ {e}", "{e} @ {a}.T", "{a} @ {e}", "{e} @ {a}")
 
+FACTORS_OF_INDICES = ("{e} * ({a} > 0)",)
+"""Those that a number of a step may be in."""
+
 
 def of_expression(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     """The edits of an expression, each with its kind and two texts that must have the same shape; `around` are the atoms nearby."""
@@ -271,9 +274,16 @@ def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     while isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Mult):  # several factors too many
         inner = inner.left
         yield "factor-dropped", inner, None
+    indices = _read_at([text, *around])
     for a in around:
-        for form in FACTORS:
+        for form in FACTORS if a not in indices else FACTORS_OF_INDICES:
             yield "factor-missing", filled(form, e=expression, a=parsed(a)), (text, a)
+
+
+def _read_at(texts: Sequence[str]) -> set[str]:
+    """The variables of the indices at which entries are read: of such a number there is no activation."""
+    entries = [n for text in texts for n in ast.walk(parsed(text)) if isinstance(n, ast.Subscript)]
+    return {n.id for entry in entries for n in ast.walk(entry.slice) if isinstance(n, ast.Name)}
 
 
 def _everywhere(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
