@@ -56,6 +56,8 @@ def assert_same(session: Session) -> None:
     tape, plan = session.debugger.tape(session.options["iteration"]), session.debugger.plan
     spelling = writer_for(plan, session.options["notation"]).spelling
     tolerance = 1e-12 if session.debugger.network.dtype == "float64" else 1e-5
+    if session.debugger.network.dtype != "float64" and tape.loss > 1e6:
+        tolerance = 1e-3  # what grew so much within a few iterations made more of each rounding, too
     if session.options["optimizer"] == "adam":  # it divides what is only rounding in a gradient by 1e-8
         tolerance = max(tolerance, 1e-9)
     assert float(names["loss"]) == pytest.approx(tape.loss, rel=tolerance)
