@@ -69,7 +69,7 @@ class UpdateWatch:
             several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
             if several or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:
                 self.complete(root)
-        elif line not in root.since:
+        elif line not in root.since and line not in root.lines:
             root.since = (*root.since[-MOST_LINES:], line)
         return came
 

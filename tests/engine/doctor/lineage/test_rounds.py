@@ -322,3 +322,16 @@ def test_a_first_sequence_of_one_step_hides_nothing(tmp_path: Path) -> None:
     assert verdict.verdict == "right"
     assert {row.name for row in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
     assert verdict_on(tmp_path, changed(text, ("        dnext = Whh.T @ da\n", "")), rounds=3).verdict == "wrong"
+
+
+def test_a_velocity_that_is_added_to_the_weights_does_not_come_round_there(tmp_path: Path) -> None:
+    """It is changed in place and read, behind that, where it was read in the update before: the weights are not stepped yet."""
+    before = "speed = [np.zeros_like(w) for w in (Wxh, Whh, Why, bh, by)]\n"
+    step = (
+        "    for k, (w, d) in enumerate(zip((Wxh, Whh, Why, bh, by), (dWxh, dWhh, dWhy, dbh, dby))):\n"
+        "        v = speed[k]\n        v *= 0.9\n        v -= 0.1 * d\n        w += v\n"
+    )
+    old = "    for w, d in zip((Wxh, Whh, Why, bh, by), (dWxh, dWhh, dWhy, dbh, dby)):\n        w -= 0.1 * d\n"
+    verdict = verdict_on(tmp_path, network((old, step), before=before))
+    assert verdict.verdict == "right", verdict.not_compared
+    assert {row.name for row in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
