@@ -225,6 +225,9 @@ def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:
     not that."""
     for ids in (gradient, *walk.seen):
         given = record.pool[ids]
+        alone = compared(given, right)
+        if alone is not None and alone.right:
+            continue  # beside it what is left is nothing, as the squares of tiny gradients are
         for first in walk.states:
             before = record.pool[first : first + len(given)]
             if len(before) == len(given):

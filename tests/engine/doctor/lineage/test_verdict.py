@@ -339,3 +339,15 @@ def test_a_read_out_without_a_gradient_leaves_it_open(tmp_path: Path) -> None:
     assert {row.name: row.status for row in verdict.compared} == {"V": "right", "W": "right"}
     assert {sentence.split(":")[0] for sentence in verdict.not_compared} == {"Q", "q"}
     assert verdict.verdict == "undecided"
+
+
+def test_squares_of_tiny_gradients_are_nothing_that_is_left_in_them(tmp_path: Path) -> None:
+    """An optimizer's memory of 1e-12 beside a gradient of 1e-5 changes none of its digits that are compared."""
+    growing = (
+        ("for step in range(30):\n", "for step in range(30):\n    scale = 10.0 ** (step - 6)\n"),
+        ("loss -= np.log(ps[-1][label])", "loss -= scale * np.log(ps[-1][label])"),
+        ("dy = ps[t].copy()", "dy = scale * ps[t]"),
+        ("dy[labels[t]] -= 1", "dy[labels[t]] -= scale"),
+    )
+    text = changed(TAGGER, ADAGRAD, STATES, *growing)
+    assert statuses(verdict_on(tmp_path, text, rounds=4)) == dict.fromkeys("UWVbc", "right")
