@@ -1,1 +1,1 @@
-"""The catalogue of mistakes: one file each; `variants` computes what a mistake makes of the reference's gradients."""
+"""The catalogue of mistakes: one file each, with its title, its remedy and an example."""

@@ -1,1 +1,1 @@
-"""What makes a bare function run: shapes, layouts and call recipes; and which network it is."""
+"""Which functions are passes and how they are called, and which network a program computes."""
