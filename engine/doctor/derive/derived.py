@@ -9,6 +9,8 @@ from typing import Literal
 from engine.doctor.read.source import SourceFile
 
 LineKind = Literal["init", "back", "loop", "branch", "update", "head"]
+AS_BEFORE, KEPT = "as in the forward pass", "what the forward pass kept"
+"""Why lines stand that carry nothing back: they make again, or read, what the forward pass made."""
 WIDTH = 48
 """Where comments begin, if the line is not longer."""
 

@@ -7,7 +7,7 @@ import re
 
 from engine.doctor.derive.backward.rules import Gradient
 from engine.doctor.derive.backward.ways import BothWays
-from engine.doctor.derive.derived import Refused
+from engine.doctor.derive.derived import AS_BEFORE, Refused
 from engine.doctor.derive.forward.carried import is_read_before, rebinds
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.statements import targets
@@ -52,7 +52,7 @@ class LoopsBack(BothWays):
         self.depth += 1
         used = {word for line in body for word in re.findall(r"[A-Za-z_]\w*", line.text)}
         for text in self.values.begin.top(loop, used):
-            self.emit(text, "as in the forward pass", kind="init")
+            self.emit(text, AS_BEFORE, kind="init")
         if call := self.values.begin.call_again(loop):
             self.emit(call, "the forward pass of this round again", kind="init")
         self.depth -= 1

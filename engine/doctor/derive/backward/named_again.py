@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from engine.doctor.derive.backward.tidied import depth_of, loaded, parsed_line, stored
-from engine.doctor.derive.derived import DerivedLine
+from engine.doctor.derive.derived import AS_BEFORE, DerivedLine
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.syntax_of import base, called
 
@@ -31,16 +31,15 @@ def with_values_named(lines: Sequence[DerivedLine], taken: Collection[str]) -> l
             known.add(name)
             for n in uses:
                 made[n] = replace(made[n], text=made[n].text.replace(text, name))
-            again = replace(made[k], text=f"{' ' * depth_of(made[k])}{name} = {text}", why=AGAIN, makes="", kind="init")
+            again = replace(
+                made[k], text=f"{' ' * depth_of(made[k])}{name} = {text}", why=AS_BEFORE, makes="", kind="init"
+            )
             is_one = not isinstance(call.args[0], ast.List | ast.Tuple)
             made.insert(k, again if is_one else replace(again, shape=None))
             break
         else:
             k += 1
     return made
-
-
-AGAIN = "as in the forward pass"
 
 
 def _calls(line: DerivedLine) -> list[ast.Call]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.doctor.derive.backward.heads import OutputLines, OutputValue, short_form
-from engine.doctor.derive.backward.outputs_together import INTO, add_together, argument_of, into_of
+from engine.doctor.derive.backward.heads import OutputLines, OutputValue, ShortForm, short_form
+from engine.doctor.derive.backward.outputs_together import INTO, PutTogether, add_together, argument_of, into_of
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import Steps, split
 from engine.doctor.derive.tree.statements import all_statements, step_of, targets
@@ -23,8 +23,31 @@ def output_lines(
     forward: ForwardPass, steps: Steps, record: Record, loss: ChosenLoss, helpers: Mapping[str, str]
 ) -> list[OutputLines]:
     """The output's short form, where it has one."""
-    adjoint = adjoint_of(record, loss)
     statements = [s for s in all_statements(forward.body) if isinstance(s, ast.Assign | ast.AugAssign)]
+    values, made_by = _seen(forward, statements, record, loss)
+    for statement in list(made_by.values()):
+        _add_unnamed(statement, values, made_by, helpers)
+    together = add_together(forward, steps, values, made_by, helpers)
+    _add_named(forward, statements, values, helpers)
+    read = {n.id for s in statements for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    values = {text: one for text, one in values.items() if one.gradients or re.split(r"\W", text)[0] in read}
+    losses = {forward.loss, loss.name.partition("[")[0]}
+    final = [s for s in statements if forward.is_active(s) and losses & names(s)]
+    rows = list(_read_by_step(forward, statements, values))
+    counts, whole = _counts(forward, final), _whole(forward, final)
+    while (found := short_form([*values.values(), *rows], statements, counts, whole)) is not None:
+        head = _placed(forward, found, made_by[found.of], values[found.of], statements, together.get(found.of), helpers)
+        if head is not None:
+            return [head]
+        values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
+    return []
+
+
+def _seen(
+    forward: ForwardPass, statements: Sequence[ast.stmt], record: Record, loss: ChosenLoss
+) -> tuple[dict[str, OutputValue], dict[str, ast.stmt]]:
+    """What the statements wrote in a round and dL/d(it), by their targets' texts, and the statements."""
+    adjoint = adjoint_of(record, loss)
     by_line: dict[int, list[ast.Assign]] = {}
     for one in statements:
         if isinstance(one, ast.Assign):
@@ -39,11 +62,8 @@ def output_lines(
     made_by: dict[str, ast.stmt] = {}
     for event in _round(forward, record, loss):
         statement = _written_as(event, by_line.get(event.site.line, []))
-        if (
-            event.site.kind not in ("assign", "step")
-            or statement is None
-            or (event.site.file != loss.file and loss.file)
-        ):
+        is_elsewhere = bool(loss.file) and event.site.file != loss.file
+        if event.site.kind not in ("assign", "step") or statement is None or is_elsewhere:
             continue
         (target, *others) = list(targets(statement))
         if others:
@@ -53,42 +73,38 @@ def output_lines(
         active = forward.is_sought(target)
         if active and not back.any() and is_moved(statement):
             continue  # of its rounds the last one counts
-        is_only = not forward.loops[statement] and (
-            back.any() or not active
-        )  # of the rounds it ran in, the last one counts
+        is_only = not forward.loops[statement] and (back.any() or not active)  # of the rounds it ran in, the last one
         before = OutputValue(text, ()) if is_only or text not in values else values[text]
         values.pop(text, None)
         values[text] = OutputValue(text, (*before.values, value), (*before.gradients, back) if active else ())
         made_by[text] = statement
-    for statement in list(made_by.values()):
-        _add_unnamed(statement, values, made_by, helpers)
-    together = add_together(forward, steps, values, made_by, helpers)
-    _add_named(forward, statements, values, helpers)
-    read = {n.id for s in statements for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    values = {text: one for text, one in values.items() if one.gradients or re.split(r"\W", text)[0] in read}
-    losses = {forward.loss, loss.name.partition("[")[0]}
-    final = [s for s in statements if forward.is_active(s) and losses & names(s)]
-    rows = list(_read_by_step(forward, statements, values))
-    while (
-        found := short_form([*values.values(), *rows], statements, _counts(forward, final), _whole(forward, final))
-    ) is not None:
-        after, one = made_by[found.of], together.get(found.of)
-        skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
-        around = forward.loops[after] if one is None else one.around
-        if skipped is not None and all(forward.loops[s] in ((), around) for s in statements if s in skipped):
-            beside = [s for s in statements if s in skipped and forward.loops[s] == around]
-            if one is not None and beside:
-                start = one.loop or beside[0]
-                shape = values[found.of].values[0].shape
-                lines = OutputLines(start, beside[-1], found.lines, found.why, skipped, one.entry)
-                return [replace(lines, container=one.name, shape=shape, inside=one.inside)]
-            if one is None and (beside or not around):
-                known = argument_of(after, helpers) if found.of.startswith(INTO) else None
-                through = known[0] if known is not None else None
-                at = beside[-1] if beside else after
-                return [OutputLines(after, at, found.lines, found.why, skipped, through)]
-        values[found.of] = replace(values[found.of], gradients=())  # another value may be nearer to the loss
-    return []
+    return values, made_by
+
+
+def _placed(
+    forward: ForwardPass,
+    found: ShortForm,
+    after: ast.stmt,
+    value: OutputValue,
+    statements: Sequence[ast.stmt],
+    together: PutTogether | None,
+    helpers: Mapping[str, str],
+) -> OutputLines | None:
+    """A short form where it stands in the backward pass; None where what it leaves out is not only the way from there to the loss."""
+    skipped = _only_from(forward, after, ast.unparse(next(targets(after))))
+    around = forward.loops[after] if together is None else together.around
+    if skipped is None or any(forward.loops[s] not in ((), around) for s in statements if s in skipped):
+        return None
+    beside = [s for s in statements if s in skipped and forward.loops[s] == around]
+    if together is not None and beside:
+        start = together.loop or beside[0]
+        lines = OutputLines(start, beside[-1], found.lines, found.why, skipped, together.entry)
+        return replace(lines, container=together.name, shape=value.values[0].shape, inside=together.inside)
+    if together is None and (beside or not around):
+        known = argument_of(after, helpers) if found.of.startswith(INTO) else None
+        through = known[0] if known is not None else None
+        return OutputLines(after, beside[-1] if beside else after, found.lines, found.why, skipped, through)
+    return None
 
 
 def _written_as(event: RecordedEvent, statements: Sequence[ast.Assign]) -> ast.Assign | None:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from engine.doctor.derive.backward.sums import GradientSums
-from engine.doctor.derive.derived import DerivedLine, Refused
+from engine.doctor.derive.derived import AS_BEFORE, DerivedLine, Refused
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.tree.syntax_of import parsed, path
 
@@ -50,7 +50,7 @@ class BothWays(GradientSums):
                 continue
             test = self.values.text(statement.test, statement)
             condition = _opposite(test) if k else test
-            self.emit(f"if {ast.unparse(condition)}:", "as in the forward pass", kind="branch", of=statement.lineno)
+            self.emit(f"if {ast.unparse(condition)}:", AS_BEFORE, kind="branch", of=statement.lineno)
             self.depth += 1
             for name in missing:
                 self.emit(f"{name} = np.zeros_like({self._value_of(name)})", "nothing comes back this way", makes=name)

@@ -8,12 +8,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
+from engine.doctor.derive.derived import AS_BEFORE, KEPT, BackwardFunction, DerivedLine, Keep
 from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.proof.line_names import (
-    AGAIN,
     adds,
     backward_name,
     entries_named,
@@ -138,7 +137,7 @@ class _Folding:
             is_beside = line.calls[depth:] == () and width(line) == width(self._lines[first])
             is_beside = is_beside and not (own & set(call.given.values()) and is_computed(line))
             is_dict = line.text.endswith(" = {}")
-            if not is_beside or not (is_dict or line.why in AGAIN):
+            if not is_beside or not (is_dict or line.why in (AS_BEFORE, KEPT)):
                 continue
             inside = {*found, *range(first, last)}
             others = [j for j in range(first if is_dict else len(self._lines)) if j != k and j not in inside]

@@ -7,13 +7,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from engine.doctor.derive.derived import DerivedLine
+from engine.doctor.derive.derived import AS_BEFORE, KEPT, DerivedLine
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
 from engine.doctor.derive.proof.reach import parsed_statement
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
-
-AGAIN = ("as in the forward pass", "what the forward pass kept")
 
 
 def entries_named(
@@ -169,7 +167,7 @@ def without_new_names(body: list[DerivedLine], theirs: Collection[str]) -> list[
     for k, line in enumerate(body):
         found = _ENTRY.fullmatch(line.text)
         name, entry = found.groups() if found else ("", "")
-        if not found or name in theirs or line.why not in AGAIN:
+        if not found or name in theirs or line.why not in (AS_BEFORE, KEPT):
             continue
         uses = [n for n, one in enumerate(body) if name in loaded(one)]
         wide = width(line)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from engine.doctor.derive.derived import DerivedLine, Keep, Refused
+from engine.doctor.derive.derived import AS_BEFORE, KEPT, DerivedLine, Keep, Refused
 from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.passes import ForwardPass
@@ -29,7 +29,7 @@ def reached(
         made = reach.make_known(missing[0])
         if made:
             first[:0] = reach.all_renamed([made])
-    unnamed = [DerivedLine(f"{n} = {text}", AGAIN, kind="init") for n, text in forward.flat.unnamed.items()]
+    unnamed = [DerivedLine(f"{n} = {text}", AS_BEFORE, kind="init") for n, text in forward.flat.unnamed.items()]
     first = [*(line for line in unnamed if line.text.partition(" = ")[0] in reads_of([*first, *body])), *first]
     return reach.all_renamed(_beside_readers(first, body)), [*keeps, *reach.keeps]
 
@@ -40,7 +40,7 @@ def _beside_readers(first: Sequence[DerivedLine], lines: Sequence[DerivedLine]) 
     for line in reversed(first):
         names = stored_names(line.text)
         readers = [one for one in body if names & names_in(one.text)]
-        if not readers or any(names & names_in(one.text) for one in left) or line.why != AGAIN:
+        if not readers or any(names & names_in(one.text) for one in left) or line.why != AS_BEFORE:
             left.insert(0, line)
             continue
         common = readers[0].calls
@@ -60,9 +60,6 @@ def _beside_readers(first: Sequence[DerivedLine], lines: Sequence[DerivedLine]) 
 def _start(lines: Sequence[DerivedLine], calls: tuple[int, ...]) -> int:
     """Where the lines of a call begin."""
     return next(k for k, one in enumerate(lines) if one.calls[: len(calls)] == calls)
-
-
-AGAIN = "as in the forward pass"
 
 
 class _Reach:
@@ -127,12 +124,10 @@ class _Reach:
                 parts = [ast.unparse(e) if isinstance(e, ast.Name) else "_" for e in value.elts]
                 if name in parts:
                     self.known |= set(parts)
-                    return DerivedLine(
-                        f"{', '.join(parts)} = {path(target)}", "what the forward pass kept", kind="init"
-                    )
+                    return DerivedLine(f"{', '.join(parts)} = {path(target)}", KEPT, kind="init")
         once = self._made_again(name)
         if once is not None:
-            return DerivedLine(ast.unparse(once), "as in the forward pass", kind="init")
+            return DerivedLine(ast.unparse(once), AS_BEFORE, kind="init")
         self.keeps += [keep for keep in kept_before(self._forward, [name]) if keep not in self._first]
         self._keep(name, self.hidden[name])
         return None
