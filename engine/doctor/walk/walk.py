@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.gradients.gradients import common
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.record.carry_back import reached
-from engine.doctor.lineage.record.matching import tolerance
+from engine.doctor.lineage.record.matching import common, tolerance
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict

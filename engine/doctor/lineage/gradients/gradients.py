@@ -7,14 +7,14 @@ that is stepped and on states that start equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.matching import Agreement, compared
-from engine.doctor.lineage.record.reading import Floats, Ids, PlaceByPlace, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.recording.tracing.codes import ELEMENTWISE
 
 DEEPEST = 40
@@ -154,19 +154,20 @@ def made_from_right(record: Record, ids: Ids, target: Target) -> tuple[int, int]
     """The lines (their numbers in the record) on which a gradient that is right was made, and on which something was first made from it, on
     the way to a step, that is not made place by place or not from it alone: what centers a gradient, multiplies it by a matrix made of it,
     or adds noise. None where there is no such gradient, or where the step was made from other values of the forward pass, or gradients."""
-    marked = np.zeros(len(record.pool), bool)
-    marked[ids] = True
     own = {int(o.flat[0]) for o in target.own}
+    waiting, met = list[int](), set[int]()
+
+    def made_by(numbers: Ids) -> None:
+        for k in {int(k) for k in np.unique(record.makers(numbers)) if k >= 0} - met:
+            met.add(k)
+            heapq.heappush(waiting, -k)  # the last operation comes first, and what it was made from after it
+
+    made_by(ids)
     found, changed = 0, 0
-    for k in range(int(record.makers(ids).max()), -1, -1):
-        operation = record.operations[k]
-        if not marked[operation.start : operation.stop].any():
-            continue
-        match = (
-            compared(record.pool[operation.start : operation.stop], target.right)
-            if operation.size == len(ids)
-            else None
-        )
+    while waiting:
+        operation = record.operations[-heapq.heappop(waiting)]
+        made = record.pool[operation.start : operation.stop]
+        match = compared(made, target.right) if operation.size == len(ids) else None
         if match is not None and match.right:
             found = operation.line
             continue
@@ -179,11 +180,24 @@ def made_from_right(record: Record, ids: Ids, target: Target) -> tuple[int, int]
             if target.forward[numbers].any():
                 if int(numbers[0]) not in own:
                     return None
-            elif (record.makers(numbers) >= 0).all():
-                marked[numbers] = True
-            elif operation.name in ("add", "subtract") and not record.is_earlier(int(numbers[0])):
-                changed = operation.line if np.ptp(record.pool[numbers]) > 0 else changed
+                continue
+            made_by(numbers)
+            if operation.name in ("add", "subtract") and _is_noise(record, numbers, target.forward):
+                changed = operation.line
     return (found, changed) if found and changed else None
+
+
+def _is_noise(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> bool:
+    """Whether an array was made of nothing but what came from outside and had no part in the loss, and is not the same throughout."""
+    waiting, seen = [ids], set[int]()
+    while waiting and len(seen) < MOST_OPERATIONS:
+        numbers = waiting.pop()
+        if not numbers.size or forward[numbers].any() or record.is_earlier(int(numbers[0])):
+            return False
+        for k in {int(k) for k in np.unique(record.makers(numbers)) if k >= 0} - seen:
+            seen.add(k)
+            waiting += [r.ids().ravel() for r in record.operations[k].operands]
+    return not waiting and bool(np.ptp(record.pool[ids]) > 0)
 
 
 def same_place(record: Record, step: Ids, gradient: Ids, other: Ids) -> Ids | None:
@@ -236,129 +250,3 @@ def kept(record: Record, walk: Walk, gradient: Ids, right: Floats) -> int:
                 if match is not None and match.right:
                     return first
     return 0
-
-
-def is_clipped(record: Record, ids: Ids) -> bool:
-    """Whether a step went through a limit: a minimum, a maximum or a choice, place by place."""
-    for _ in range(DEEPEST):
-        made = record.place_by_place(ids)
-        if made is None or made.name in LIMITS:
-            return made is not None
-        inside = [before for before in made.arrays if (record.makers(before) >= 0).all()]
-        if made.name not in ELEMENTWISE or not inside:
-            return False
-        ids = inside[0]
-    return False
-
-
-def unlimited(record: Record, ids: Ids) -> Ids:
-    """An array before the limits that it went through as it is, place by place."""
-    for _ in range(DEEPEST):
-        made = record.place_by_place(ids)
-        if made is None or made.name not in LIMITS[:2] or len(made.arrays) != 1:
-            return ids
-        ids = made.arrays[0]
-    return ids
-
-
-def bare(record: Record, ids: Ids, line: int) -> Ids:
-    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
-    for scaled, before in _scalings(record, ids):
-        if scaled.line != line:
-            break
-        ids = before
-    return ids
-
-
-def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
-    """The gradient, perhaps times a number, that a step divides by an array or multiplies with one, as optimizers do with their states;
-    None where it does not. `right` is what both are up to a factor: while gradients are tiny, such an array is nearly the same everywhere.
-    """
-    crossed = False
-    for _ in range(8):
-        if crossed:
-            return ids
-        made = record.place_by_place(ids)
-        if made is None or made.name not in ("multiply", "divide", "negative"):
-            return None
-        inside = made.arrays
-        crossed = len(inside) == 2
-        before = inside[: 1 if made.name == "divide" else None]
-        like = [b for b in before if (match := compared(record.pool[b], right)) is not None and match.right]
-        if not like:
-            return None
-        ids = like[0]
-    return None
-
-
-def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
-    """The gradient in a step that is a sum of it and of an optimizer's state, as in `v = 0.8 * v - 0.1 * dW`: the part that is what it
-    should be, without the number that it is multiplied by there; the same array where it is no such sum."""
-    for _ in range(4):
-        made = record.place_by_place(ids)
-        if made is None or made.name not in ("add", "subtract") or len(made.arrays) != 2:
-            return ids
-        parts = made.arrays
-        like = [(m := compared(record.pool[part], right)) is not None and m.right for part in parts]
-        state, gradient = (0, 1) if like[1] else (1, 0)
-        is_state = like[state] or not record.pool[parts[state]].any()
-        if not like[gradient] or not is_state or next(_scalings(record, parts[state]), None) is None:
-            return ids
-        ids = bare(record, parts[gradient], made.line)
-    return ids
-
-
-def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
-    """By what a clip multiplied a gradient on its way to a step: numbers that were made from gradients, its own or another's, and what else
-    their lines multiply it by, as the largest norm in `limit * g / norm`; 1 where there is none. `forward` is which numbers the loss was
-    made from."""
-    factor = 1.0
-    every = list(_scalings(record, ids))
-    clips = {o.line for o, _ in every if any(_is_of_gradients(record, n, forward) for n in o.numbers)}
-    for scaled, _ in every:
-        for number in scaled.numbers:
-            if scaled.line in clips:
-                value = float(record.pool[number])
-                factor = factor / value if scaled.name == "divide" else factor * value
-    return factor
-
-
-def _scalings(record: Record, ids: Ids) -> Iterator[tuple[PlaceByPlace, Ids]]:
-    """How an array was multiplied by single numbers, from the last time on, and what it was before each."""
-    for _ in range(8):
-        made = record.place_by_place(ids)
-        if made is None or made.name not in ("multiply", "divide", "negative"):
-            return
-        if len(made.arrays) != 1 or any(o is None for o in made.operands):
-            return
-        ids = made.arrays[0]
-        yield made, ids
-
-
-def _is_of_gradients(record: Record, number: int, forward: NDArray[np.bool_]) -> bool:
-    """Whether a number was made from an array that was computed on the way back, as the norm of a gradient is."""
-    seen, waiting = set[int](), [record.maker(number)]
-    while waiting and len(seen) < MOST_OPERATIONS:
-        k = waiting.pop()
-        if k < 0 or k in seen:
-            continue
-        seen.add(k)
-        for reference in record.operations[k].operands:
-            own = reference.ids().ravel()
-            makers = record.makers(own)
-            if len(own) > 1 and (makers >= 0).any() and not forward[own].any():
-                return True
-            waiting += [int(m) for m in np.unique(makers)]
-    return False
-
-
-def common(factors: Sequence[float]) -> float | None:
-    """The factor that most share, None where there is none."""
-    from engine.doctor.lineage.record.matching import same
-
-    best: tuple[int, float] | None = None
-    for factor in factors:
-        count = sum(same(factor, other) for other in factors)
-        if best is None or count > best[0]:
-            best = (count, factor)
-    return None if best is None else best[1]

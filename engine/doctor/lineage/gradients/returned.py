@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.gradients.gradients import common
 from engine.doctor.lineage.record.called_names import UPSTREAM
 from engine.doctor.lineage.record.carry_back import touched
-from engine.doctor.lineage.record.matching import compared, same
+from engine.doctor.lineage.record.matching import common, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
@@ -291,7 +290,8 @@ def _of_input(
     kept = [e for e in fitting if e.site.kind == "return" or "." in e.name or "[" in e.name] if named else fitting
     for event in (*reversed(named), *reversed(kept)):
         one, two = (float(record.pool[event.value.number(place)]) for place in (largest, next_))
-        if abs(two * right[largest] - one * right[next_]) > 0.01 * abs(one * right[largest]):
+        most, more = float(right[largest]), float(right[next_])
+        if abs(two * most - one * more) > 0.01 * abs(one * most):
             continue  # most arrays are told from it by two of their numbers
         row = _row(record, ids, right, event, names)
         if row.status == "right":

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.gradients import gradients
+from engine.doctor.lineage.gradients import gradients, optimizers
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import Target, Walk
 from engine.doctor.lineage.record.matching import Agreement, compared
@@ -69,8 +69,8 @@ class SteppedRows:
             return None
         carried = adjoint()
         largest = max(float(carried.max()), -float(carried.min()))
-        optimizers = Counter(self._step_line(update) for update, _ in updates)
-        tried = (self._at_once(u, level, carried, largest, forward, optimizers) for u, level in updates)
+        made_on = Counter(self._step_line(update) for update, _ in updates)
+        tried = (self._at_once(u, level, carried, largest, forward, made_on) for u, level in updates)
         rows = [row for row in tried if row is not None]
         for k, row in enumerate(rows):
             if row.status == OPEN:
@@ -119,17 +119,17 @@ class SteppedRows:
         adjoint: Floats,
         largest: float,
         forward: NDArray[np.bool_],
-        optimizers: Mapping[int, int],
+        made_on: Mapping[int, int],
     ) -> ComparedGradient | None:
         """The step itself against dL/d(what it stepped); `OPEN` where it is not right. A line that makes the steps of several arrays is an
-        optimizer's (`optimizers` says how many each makes): what it multiplies by is a rate, as on the update's own line."""
+        optimizer's (`made_on` says how many each makes): what it multiplies by is a rate, as on the update's own line."""
         record, right = self.record, adjoint[level]
         called = [n for ids in (level, *update.levels) if (n := self.names.of(ids)) and not n.startswith(NAMELESS)]
         name = called[0] if called else self.names.of(level)
         line = record.lines[update.line].number
         step_line = self._step_line(update)
-        scaled_on = step_line if optimizers[step_line] > 1 else update.line
-        gradient = gradients.bare(record, gradients.bare(record, update.by, update.line), scaled_on)
+        scaled_on = step_line if made_on[step_line] > 1 else update.line
+        gradient = optimizers.bare(record, optimizers.bare(record, update.by, update.line), scaled_on)
         row = ComparedGradient(name, line, "not compared", None, level, gradient, right, "", update)
         if not right.any():
             return replace(row, reason="it is zero, and so is dL/d(it)") if update.sure else None
@@ -140,11 +140,11 @@ class SteppedRows:
         if match is not None and match.right and not update.sure and (match.factor > 0 or len(level) <= ONE):
             return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill; any two numbers that are added
         if match is not None and match.right:
-            divided = gradients.behind_state(record, update.by, right)
+            divided = optimizers.behind_state(record, update.by, right)
             alone = self._unscaled(divided, right, forward) if divided is not None else None
             if alone is None:
-                alone = self._unclipped(gradients.before_momentum(record, gradient, right), right, forward)
-            limited = Walk(clipped=True) if len(level) <= ONE and gradients.is_clipped(record, update.by) else None
+                alone = self._unclipped(optimizers.before_momentum(record, gradient, right), right, forward)
+            limited = Walk(clipped=True) if len(level) <= ONE and optimizers.is_clipped(record, update.by) else None
             return replace(row, status="right", match=match, walk=limited, bare=alone)
         if not update.sure:
             return None
@@ -202,17 +202,17 @@ class SteppedRows:
         """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
         if self.record.maker(int(ids[0])) < 0:
             return None
-        return self._unclipped(gradients.before_momentum(self.record, self._bare(ids), right), right, forward)
+        return self._unclipped(optimizers.before_momentum(self.record, self._bare(ids), right), right, forward)
 
     def _unclipped(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
         """A gradient against what it should be, before a clip by its own norm."""
         alone = compared(self.record.pool[ids], right)
-        return alone and replace(alone, factor=alone.factor / gradients.clip_of(self.record, ids, forward))
+        return alone and replace(alone, factor=alone.factor / optimizers.clip_of(self.record, ids, forward))
 
     def _bare(self, ids: Ids) -> Ids:
         """An array without the numbers that the line which made it multiplies it by."""
         maker = self.record.maker(int(ids[0]))
-        return ids if maker < 0 else gradients.bare(self.record, ids, self.record.operations[maker].line)
+        return ids if maker < 0 else optimizers.bare(self.record, ids, self.record.operations[maker].line)
 
     def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
         """Of the rows of one array one: within an update's line a penalty may look like a step of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -54,3 +55,9 @@ def compared(given: Floats, right: Floats, allowed: float | None = None) -> Agre
 def same(a: float, b: float, allowed: float = 1e-4) -> bool:
     """Two factors that are one."""
     return abs(a - b) <= allowed * max(abs(a), abs(b))
+
+
+def common(factors: Sequence[float]) -> float | None:
+    """The factor that most share, None where there is none."""
+    counts = [sum(same(factor, other) for other in factors) for factor in factors]
+    return factors[counts.index(max(counts))] if counts else None

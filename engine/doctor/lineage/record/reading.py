@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.recording.tracing.store import LISTED
 from engine.errors import InputError
 from engine.text import clean
 
@@ -123,28 +124,13 @@ class RecordedOperation:
         return self.start + self.size
 
     @property
+    def joins_a_list(self) -> bool:
+        """Whether it makes one array of the numbers of a list that came from outside."""
+        return self.name == "gather" and self.parameters == LISTED
+
+    @property
     def result(self) -> RecordedArray:
         return RecordedArray(self.shape, self.start, in_order(self.shape))
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class PlaceByPlace:
-    """How the numbers of an array were made, each from those at its place: by one operation on arrays, or each by one of its own on the
-    same line, as in a loop. `operands` are the ids at these places, the id of one number that all are made from, or None for what is of
-    another shape.
-    """
-
-    name: str
-    line: int
-    operands: tuple[Ids | int | None, ...]
-
-    @property
-    def arrays(self) -> list[Ids]:
-        return [o for o in self.operands if isinstance(o, np.ndarray)]
-
-    @property
-    def numbers(self) -> list[int]:
-        return [o for o in self.operands if isinstance(o, int)]
 
 
 @dataclass(frozen=True)
@@ -231,26 +217,6 @@ class Record:
         places = ids - self._first
         inside = (places >= 0) & (places < len(self._maker))
         return np.where(inside, self._maker[np.where(inside, places, 0)], -1)
-
-    def place_by_place(self, ids: Ids) -> PlaceByPlace | None:
-        """How these numbers were made; None where they came from outside, or in several ways."""
-        makers = self.makers(ids)
-        if makers.min() < 0:
-            return None
-        first = self.operations[int(makers[0])]
-        if makers.min() == makers.max():
-            places = ids - first.start
-            operands = [
-                r.ids().ravel()[places] if r.shape == first.shape else r.first if r.size == 1 else None
-                for r in first.operands
-            ]
-            return PlaceByPlace(first.name, first.line, tuple(operands))
-        made = [self.operations[int(k)] for k in makers]
-        how = (first.name, first.line, len(first.operands))
-        if any((o.name, o.line, len(o.operands)) != how or o.shape or any(r.shape for r in o.operands) for o in made):
-            return None
-        columns = np.array([[r.base for r in o.operands] for o in made], np.int32).T
-        return PlaceByPlace(*how[:2], tuple(int(c[0]) if (c == c[0]).all() else c for c in columns))
 
     def is_earlier(self, number: int) -> bool:
         """Whether a number was computed in an earlier round."""

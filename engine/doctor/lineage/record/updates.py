@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.derivatives import UNARY
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.recording.tracing.store import LISTED
 
 IN_PLACE = (1,)
 """What an operation's parameters are that puts its result in the place of its first operand."""
@@ -120,7 +119,7 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         if makers.min() != makers.max():
             return []
         operation = record.operations[int(makers[0])]
-        if operation.parameters == LISTED and operation.name == "gather":
+        if operation.joins_a_list:
             return levels
         kept = _kept(record, operation, by_vectors)
         if kept is None:
@@ -138,7 +137,7 @@ def _levels_of_one(record: Record, number: int) -> list[int]:
         if k < 0:
             return [] if number in record.constants else levels
         operation = record.operations[k]
-        if operation.name == "gather" and operation.parameters == LISTED:
+        if operation.joins_a_list:
             return levels
         kept = _scaled(operation)
         if kept is None:
@@ -223,7 +222,7 @@ class ArrayNames:
         """Every name that an array was seen under, in the order of the run."""
         first = int(ids.flat[0])
         k = self.record.maker(first)
-        if ids.size == 1 and k >= 0 and self.record.operations[k].parameters == LISTED:
+        if ids.size == 1 and k >= 0 and self.record.operations[k].joins_a_list:
             return self.results.get((self.record.operations[k].start, False), [])
         names = self.results.get((first, ids.size == 1), [])
         return names or (self.leaves.get(self.record.leaf(first), []) if self.record.maker(first) < 0 else [])

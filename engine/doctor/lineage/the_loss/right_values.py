@@ -46,8 +46,9 @@ def known(rows: Floats, factors: Sequence[float], allowed: float) -> KnownValues
 
 
 class RightValues:
-    """GradientRows (size, norm, spread, order) of all right arrays, with `parts` also of what lines may make on the way to one: a step's
-    part of a sum over all steps, one output's part of all, the derivative of an activation. Such a part is no gradient of anything.
+    """A table with a row (size, norm, spread, order) of every right array, with `parts` also of what lines may make on the way to one: a
+    step's part of a sum over all steps, one output's part of all, the derivative of an activation. Such a part is no gradient of
+    anything.
     """
 
     def __init__(self, record: Record, loss: ChosenLoss, forward: NDArray[np.bool_], *, parts: bool = False) -> None:

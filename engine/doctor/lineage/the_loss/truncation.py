@@ -21,7 +21,7 @@ MOST_STEPS = 40
 VANISHED = 1e-12
 """What is handed on no longer counts beside what was handed on first."""
 MOST_NUMBERS = 400_000_000
-_PRODUCTS = ("matmul", "dot", "einsum", "multiply")
+_PRODUCTS = ("matmul", "dot", "einsum")
 
 
 def shortened(

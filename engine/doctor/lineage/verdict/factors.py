@@ -7,10 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.doctor.lineage.gradients import gradients
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import ONE
-from engine.doctor.lineage.record.matching import same
+from engine.doctor.lineage.record.matching import common, same
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 
 
@@ -20,7 +19,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     direct = [r for r in rows if r.status == "right" and r.match is not None]
     rows = [_of_two_numbers(row, rows) for row in rows]
     made = list(rows)
-    factor = gradients.common([r.match.factor for r in direct if r.match])
+    factor = common([r.match.factor for r in direct if r.match])
     odd = [r for r in direct if r.match and factor is not None and not same(r.match.factor, factor)]
     if odd:
         alone = _reference([r.bare.factor for r in direct if r.bare])
@@ -75,7 +74,7 @@ def _odd_inside(rows: Sequence[ComparedGradient], direct: Sequence[ComparedGradi
     """Of gradients inside an optimizer's steps, which hide a factor, those that have another one than the rest."""
     inside = [r for r in _inside(rows) if r.bare is not None]
     factors = [r.bare.factor for r in (*inside, *direct) if r.bare is not None and len(r.own) > ONE]
-    shared = [f for f in (_reference(factors), gradients.common(factors)) if f is not None and _count(factors, f) > 1]
+    shared = [f for f in (_reference(factors), common(factors)) if f is not None and _count(factors, f) > 1]
     if not shared:
         return []
     most = shared[0]
@@ -97,4 +96,4 @@ LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
 def _reference(factors: Sequence[float]) -> float | None:
     """What a gradient's factor should be: 1 where some have it (the loss as it is), else the factor that most share."""
     ones = [f for f in factors if same(abs(f), 1.0)]
-    return gradients.common(ones or factors)
+    return common(ones or factors)

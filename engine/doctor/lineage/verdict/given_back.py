@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.gradients.gradients import unlimited
+from engine.doctor.lineage.gradients.optimizers import unlimited
 from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.gradients.stepped import ONE
 from engine.doctor.lineage.record.matching import DOUBLE, compared, same

@@ -55,7 +55,7 @@ class RunVerdict:
     rounds: tuple[RunVerdict, ...] = ()
     """The verdicts on the rounds one by one, where this is the one on a run."""
     shifted: bool = False
-    """Whether the program was run from other first weights, see `lineage.other_weights`."""
+    """Whether the program was run from other first weights, see `other_weights`."""
 
 
 def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", cut: bool = True) -> RunVerdict:

@@ -18,9 +18,7 @@ MOST_ENTRIES = 8
 ELEMENT = "elt"
 """The part of a comprehension that is evaluated for each entry, with variables of its own: nothing of it is known outside."""
 FACTORS = ("{e} * (1 - {a} ** 2)", "{e} * {a} * (1 - {a})", "{e} * ({a} > 0)", "{e} * {a}", "{e} * (1 - {a})")
-
 PRODUCTS = ("{a}.T @ {e}", "{e} @ {a}.T", "{a} @ {e}", "{e} @ {a}")
-
 FACTORS_OF_INDICES = ("{e} * ({a} > 0)",)
 """Those that a number of a step may be in."""
 

@@ -51,6 +51,11 @@ class Root:
         self.since = ()  # and since then, which count once it is stepped again
         self.stepped = 0
 
+    @property
+    def begun(self):
+        """What tells an array from others: the line on which it was read first."""
+        return self.first
+
     def follow(self, before):
         """An array that was read before, or was just stepped, is that array still when it is copied, scaled or limited."""
         if len(before.lines) > 1 or before.stepped:

@@ -64,7 +64,7 @@ class UpdateWatch:
         elif again:
             root.stepped = 0
             self.round_on.add(line)
-            self.begun_on.add(getattr(root, "begun", root.first))
+            self.begun_on.add(root.begun)
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
             several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
             if several or self.shapes[shape] > ALONE or _size(shape) < root.owner.size:

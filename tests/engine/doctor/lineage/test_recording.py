@@ -16,6 +16,7 @@ import pytest
 
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
+from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.recording.tracing import store, updates
 from engine.doctor.run.limits import Limits
 from engine.errors import InputError
@@ -395,3 +396,11 @@ def test_after_an_update_single_numbers_are_followed_on() -> None:
     watch = updates.UpdateWatch(store.Store(io.BytesIO(), lambda *_: 1))
     watch.complete(store.Root(np.arange(3)))
     assert watch.store.singles_left > store.SINGLES
+
+
+def test_one_number_that_is_stepped_in_place_keeps_its_name(tmp_path: Path) -> None:
+    text = "import numpy as np\nb, d = np.zeros(1), np.ones(1)\nfor k in range(2):\n    b -= 0.1 * (d + b)\n    print(b * 2)\n"
+    record = run(tmp_path, text)
+    stepped = [event.value.ids().ravel() for event in record.events if event.site.kind == "step"]
+    assert len(stepped) == 2
+    assert all(ArrayNames(record).all_of(ids) == ["b"] for ids in stepped)
