@@ -42,7 +42,8 @@ class Session:
     def description(self) -> str:
         """The model in a few words: `rnn relu 1→8→2 · 10 samples · float64`."""
         network = self.debugger.network
-        return f"{network.description} · {len(self.data.X)} samples · {network.dtype}"
+        count = len(self.data.X)
+        return f"{network.description} · {count} sample{'s' if count != 1 else ''} · {network.dtype}"
 
 
 def open_session(source: str | Path | None, given: Mapping[str, Any]) -> Session:

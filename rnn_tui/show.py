@@ -161,7 +161,8 @@ def _whole(tape: Tape, name: str) -> tuple[Array, str, str, str]:
     column = _names(tape.plan.axes.get(name, ("B", "H")))[1]
     held = tape.plan.program.steps_of(name)
     steps = f"rows: t = {held[0]} to {held[-1]}"
-    return largest, f"{name}  {steps}, of {array.shape[1]} samples the largest value by magnitude", "t", column
+    several = "" if array.shape[1] == 1 else f", of {array.shape[1]} samples the largest value by magnitude"
+    return largest, f"{name}  {steps}{several}", "t", column
 
 
 def _loop_note(tape: Tape, name: str) -> str:

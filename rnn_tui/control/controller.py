@@ -156,6 +156,14 @@ class Controller(Desk):
                 return self.here.click(target, x, y)
         return True
 
+    def copied(self) -> tuple[str, str] | None:
+        """What is copied of the place at the cursor, as `Page.copied`."""
+        return self.here.copied()
+
+    def copied_all(self) -> tuple[str, str] | None:
+        """The same of the whole picture."""
+        return self.here.copied_all()
+
     def search(self, direction: int) -> Search | None:
         """A search for the next breakpoint (1) or the one before (−1), to be run; None when the page has what is to be looked for."""
         return self.stops.search(direction) if self.page.seek(direction) is None else None

@@ -11,6 +11,7 @@ from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
 from rnn_tui.keys.command import Command
 from rnn_tui.keys.walk_bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.render.numbers import matrix_text, shape
 from rnn_tui.shown.card import LessonCard
 from rnn_tui.shown.look import Look
 from rnn_tui.shown.selection import NUMBERS
@@ -218,6 +219,22 @@ class Walker:
     def zoom(self) -> bool:
         """The picture at the cursor nearer: alone, then with its numbers, then beside the others again."""
         return self.choose(zoom=(self.choice.zoom + 1) % (NUMBERS + 1))
+
+    def copied(self) -> tuple[str, str] | None:
+        """The corrected line, where there is one; else the number at the cursor, as it reads back."""
+        fixes = [one.fix for one in self.walk.report.diagnoses if one.fix and not self.sought()]
+        if fixes:
+            return "the corrected line", fixes[0]
+        frame = self.refresh()
+        picture, index = frame.pictures[frame.picture], frame.index
+        place = f"[{','.join(map(str, index))}]" if index else ""
+        return f"{picture.label}{place}", repr(float(picture.values[index]))
+
+    def copied_all(self) -> tuple[str, str]:
+        """The whole picture at the cursor, a line a row."""
+        frame = self.refresh()
+        picture = frame.pictures[frame.picture]
+        return f"{picture.label} {shape(picture.values.shape)}", matrix_text(picture.matrix, "\t")
 
     # Why
 

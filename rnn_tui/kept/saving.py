@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from rich.console import Console
@@ -22,6 +22,7 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.session import Session
 from engine.text import clean
+from rnn_tui.panes.pictured import pictured
 from rnn_tui.render.numbers import matrix_text, number
 from rnn_tui.show import explained
 from rnn_tui.shown.frame import Frame
@@ -29,6 +30,8 @@ from rnn_tui.shown.pointed import cell_of_part
 
 if TYPE_CHECKING:
     from textual.strip import Strip
+
+    from rnn_tui.shown.walk_frame import WalkFrame
 
 KINDS = {
     ".svg": "the screen, as a picture",
@@ -40,6 +43,8 @@ KINDS = {
     ".html": "a report of this point, with picture and arithmetic",
     ".md": "the same as Markdown",
 }
+WALK_KINDS = {**{ending: KINDS[ending] for ending in (".svg", ".txt", ".csv")}, ".npy": "the array at the cursor"}
+"""What the walk through a program of the user's own saves."""
 FONTS = "Fira Code, DejaVu Sans Mono, Menlo"
 
 
@@ -50,6 +55,62 @@ class Shown:
     rows: Sequence[Strip]
     frame: Frame
     session: Session
+
+    kinds: ClassVar[dict[str, str]] = KINDS
+
+    @property
+    def place(self) -> str:
+        """Where that is."""
+        return place_text(self.frame.view.point)
+
+    def picture(self) -> tuple[str, Array]:
+        """The label and the numbers of the picture at the cursor. Raises InputError."""
+        frame = pictured(self.frame)
+        part = None if frame.inspected is None else frame.parts[frame.inspected]
+        if part is None or part.values is None:
+            raise InputError("there is no picture at the cursor; → runs the first line")
+        return part.text, part.values
+
+    def quantity(self) -> Array:
+        """All rows of the quantity at the cursor, where it is one; else the picture. Raises InputError."""
+        _, values = self.picture()
+        frame = pictured(self.frame)
+        name, tape = frame.parts[frame.inspected or 0].name, frame.view.tape
+        return tape[name] if name is not None and name in tape else values
+
+    def content(self, kind: str) -> str | bytes:
+        """What is written into a file of a kind. Raises InputError."""
+        return _SCREEN[kind](self) if kind in _SCREEN else _SESSION[kind](self)
+
+
+@dataclass(frozen=True, eq=False)
+class ShownWalk:
+    """The same of the walk through a program of the user's own."""
+
+    rows: Sequence[Strip]
+    frame: WalkFrame
+
+    kinds: ClassVar[dict[str, str]] = WALK_KINDS
+
+    @property
+    def place(self) -> str:
+        """Where that is."""
+        from rnn_tui.panes.walk.run import place_words
+
+        return place_words(self.frame)
+
+    def picture(self) -> tuple[str, Array]:
+        """The label and the numbers of the picture at the cursor, as they are arranged on the screen."""
+        picture = self.frame.pictures[self.frame.picture]
+        return picture.label, picture.matrix
+
+    def quantity(self) -> Array:
+        """The array that it is a picture of."""
+        return self.frame.pictures[self.frame.picture].values
+
+    def content(self, kind: str) -> str | bytes:
+        """What is written into a file of a kind."""
+        return _SCREEN[kind](self)
 
 
 def svg(rows: Sequence[Strip]) -> str:
@@ -68,31 +129,31 @@ def text(rows: Sequence[Strip]) -> str:
     return "".join(f"{row.text.rstrip()}\n" for row in rows)
 
 
-def where_to(name: str) -> Path:
-    """The file of a typed name; InputError for one that cannot be written, is there already or ends in nothing known."""
+def where_to(name: str, kinds: Mapping[str, str] = KINDS) -> Path:
+    """The file of a typed name; InputError for one that cannot be written, is there already or ends in none of the `kinds`."""
     try:
         path = Path(name.strip()).expanduser()
     except RuntimeError as error:  # ~somebody
         raise InputError(
             f"{clean(name.strip(), 60)} begins with a user who is not there; give the folder itself"
         ) from error
-    kind_of(path)
+    kind_of(path, kinds)
     if place_of(path).exists():
         raise InputError(f"{clean(path.name)} is there already; give another name")
     return path
 
 
-def kind_of(path: Path) -> str:
+def kind_of(path: Path, kinds: Mapping[str, str] = KINDS) -> str:
     """The ending of a file's name; InputError where it says nothing."""
-    if path.suffix.lower() not in KINDS:
-        raise InputError(f"{clean(path.name)} must end in one of {', '.join(KINDS)}")
+    if path.suffix.lower() not in kinds:
+        raise InputError(f"{clean(path.name)} must end in one of {', '.join(kinds)}")
     return path.suffix.lower()
 
 
-def save(path: Path, shown: Shown) -> str:
+def save(path: Path, shown: Shown | ShownWalk) -> str:
     """Writes a file of the kind that its name says; what was written, in words. Raises InputError."""
-    kind = kind_of(path)
-    if kind == ".npz":
+    kind = kind_of(path, shown.kinds)
+    if kind == ".npz" and isinstance(shown, Shown):
         from engine.files.trace import write_trace
 
         iteration = shown.frame.view.point.iteration
@@ -100,10 +161,10 @@ def save(path: Path, shown: Shown) -> str:
         edits = {"what_if": [edit.text for edit in shown.frame.edits]} if shown.frame.edits else {}
         write_trace(path, shown.frame.view.tape, meta={**meta, "options": dict(shown.session.options), **edits})
     else:
-        content = _WRITERS[kind](shown)
+        content = shown.content(kind)
         with replaced(path) as file:
             file.write(content if isinstance(content, bytes) else content.encode())
-    return f"wrote {clean(str(path))}: {KINDS[kind]}"
+    return f"wrote {clean(str(path))}: {shown.kinds[kind]}"
 
 
 def program(shown: Shown) -> str:
@@ -116,27 +177,14 @@ def program(shown: Shown) -> str:
     return program_text(replace(shown.session, options=options))
 
 
-def _picture(shown: Shown) -> tuple[str, Array]:
-    """The label and the numbers of the picture at the cursor."""
-    frame = shown.frame
-    part = None if frame.inspected is None else frame.parts[frame.inspected]
-    if part is None or part.values is None:
-        raise InputError("there is no picture at the cursor; → runs the first line")
-    return part.text, part.values
+def _csv(shown: Shown | ShownWalk) -> str:
+    label, values = shown.picture()
+    return f"# {label}, {shown.place}\n{matrix_text(values, ',')}"
 
 
-def _csv(shown: Shown) -> str:
-    label, values = _picture(shown)
-    return f"# {label}, {place_text(shown.frame.view.point)}\n{matrix_text(values, ',')}"
-
-
-def _npy(shown: Shown) -> bytes:
-    frame, (_, values) = shown.frame, _picture(shown)
-    name = frame.parts[frame.inspected or 0].name
-    if name is not None and name in frame.view.tape:
-        values = frame.view.tape[name]
+def _npy(shown: Shown | ShownWalk) -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
+    np.save(buffer, shown.quantity(), allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -154,7 +202,7 @@ def _sections(shown: Shown) -> list[tuple[str, str]]:
         for t, norm in zip(frame.view.program.steps_of(state), tape.norms(state).tolist(), strict=True)
     )
     found = "\n".join(f"{'!' if one.serious else '·'} {one.kind}: {one.text}" for one in frame.findings or ())
-    cell = None if frame.view.position == 0 else cell_of_part(frame)
+    cell = None if frame.view.position == 0 else cell_of_part(pictured(frame))
     why = "" if cell is None else explained(session.debugger, cell, 10, frame.writer.spelling.notation.name)
     loss = f"\nloss {number(float(tape.loss), trim=True)}"
     what_if = "".join(f"\nwhat if: {edit.text}" for edit in frame.edits)
@@ -189,12 +237,10 @@ def _title(shown: Shown) -> str:
     return f"{shown.session.data.name} · {shown.session.description}"
 
 
-_WRITERS: dict[str, Callable[[Shown], str | bytes]] = {
+_SCREEN: dict[str, Callable[[Shown | ShownWalk], str | bytes]] = {
     ".svg": lambda shown: svg(shown.rows),
     ".txt": lambda shown: text(shown.rows),
     ".csv": _csv,
     ".npy": _npy,
-    ".py": program,
-    ".html": _html,
-    ".md": _markdown,
 }
+_SESSION: dict[str, Callable[[Shown], str | bytes]] = {".py": program, ".html": _html, ".md": _markdown}

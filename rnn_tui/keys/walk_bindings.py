@@ -36,6 +36,14 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
         "footer": "missing",
         "line": "show, hide the missing backward pass, below each line and in its place",
     },
+    "save": {
+        "help": "Save the screen, or the numbers at the cursor",
+        "line": "save: the name's ending says what (svg, txt, csv, npy)",
+    },
+    "copy": {
+        "help": "Copy the corrected line, or the number at the cursor",
+        "line": "copy the corrected line or the number, the whole picture",
+    },
     "back": {"footer": "back"},
     "close_why": {"footer": "close"},
 }
@@ -43,7 +51,8 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
 _WALK_ORDER = (
     "step(1)", "step(-1)", "next", "previous", "finish", "start_of_phase", "run", "faster", "slower", "goto", "toggle_breakpoint",
     "continue", "reverse_continue", "breakpoints", "list_up", "list_down", "cell(0,-1)", "cell(1,0)", "cell(-1,0)", "cell(0,1)",
-    "operand(1)", "operand(-1)", "zoom", "log", "derived", "enter", "back", "close_why", "examine", "lessons", "lesson_next", "lesson_back",
+    "operand(1)", "operand(-1)", "zoom", "log", "derived", "enter", "back", "close_why", "examine", "save",
+    "copy", "copy_all", "lessons", "lesson_next", "lesson_back",
     "hint", "help", "app.palette", "quit",
 )  # fmt: skip
 WALK_COMMANDS: tuple[Command, ...] = tuple(

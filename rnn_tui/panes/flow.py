@@ -82,8 +82,9 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
 
 def _titled(frame: Frame, title: str, room: int) -> str:
     """The title with what is shown of the samples; what the axes are, where that fits, too."""
-    which = f"largest of {frame.samples}" if frame.sample is None else f"sample {frame.number_of(frame.sample)}"
-    whole = f"{title} · {which}{' samples' if frame.sample is None else ''}: units × time"
+    only = frame.sample if frame.samples > 1 else 0
+    which = f"largest of {frame.samples}" if only is None else f"sample {frame.number_of(only)}"
+    whole = f"{title} · {which}{' samples' if only is None else ''}: units × time"
     return whole if cell_len(whole) <= room else f"{title} · {which}"
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from engine.language.derive import gradient
 from engine.language.functions import Array
 from engine.recording.measures import COLUMNS
-from rnn_tui.panes.shared.words import other_layers
+from rnn_tui.panes.shared.words import other_layers, since_before
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.curve import bars, curve
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.inks import ColorMode
-from rnn_tui.render.numbers import number, signed
+from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import NOT_YET, one_sided_codes
 from rnn_tui.render.pooling import block_of, block_range
 from rnn_tui.shown.frame import LOG_FROM, Frame
@@ -196,8 +196,8 @@ def _status(frame: Frame, canvas: Canvas, width: int, y: int) -> None:
     flow = frame.writer.spelling.name(gradient(frame.layer))
     parts = [f"iteration {iteration}, t = {t}: ‖{flow}‖ {number(float(norms[place]), 8, trim=True)}"]
     before = frame.history.get(iteration - 1)
-    change = "" if before is None else f" ({signed(known.loss - before.loss, 8, 3, trim=True)})"
-    parts.append(f"loss {number(known.loss, 8, trim=True)}{change}")
+    change = since_before(known.loss, before and before.loss)
+    parts.append(f"loss {number(known.loss, 8, trim=True)}{f' ({change})' if change else ''}")
     if known.accuracy is not None:
         parts.append(f"accuracy {known.accuracy:.0%}")
     parts.append(f"‖gradient‖ {number(known.gradient_norm, 8, trim=True)}")

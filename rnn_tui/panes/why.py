@@ -58,11 +58,9 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
             canvas.text(2, y, shortened(text, room), style)
             y += 1
     if asked.ledger is not None and height - y > 12:
-        canvas.text(
-            2, y, fitting(_largest("by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), room), look.text
-        )
         numbers = [frame.number_of(row) for row in range(len(asked.ledger.of_samples))]
-        canvas.text(2, y + 1, fitting(_largest("by sample", numbers, asked.ledger.of_samples), room), look.text)
+        canvas.text(2, y, _largest(room, "by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), look.text)
+        canvas.text(2, y + 1, _largest(room, "by sample", numbers, asked.ledger.of_samples), look.text)
         y += 2
     if len(explanation.values):
         _terms(frame, canvas, asked, y + 1, room)
@@ -74,11 +72,19 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _largest(kind: str, places: Sequence[int], sums: Array, before: str = "") -> str:
-    """The largest subtotals with what they are of."""
-    order = np.argsort(-np.abs(sums), kind="stable")[:SUBTOTALS]
-    told = (f"{before}{places[i]} {number(float(sums[i]), 9, 3, trim=True)}" for i in order.tolist())
-    return f"{kind}: {' · '.join(told)}{' …' if len(sums) > SUBTOTALS else ''}"
+def _largest(room: int, kind: str, places: Sequence[int], sums: Array, before: str = "") -> str:
+    """The largest subtotals with what they are of, as many as fit, and what the others add up to."""
+    order = np.argsort(-np.abs(sums), kind="stable").tolist()
+    told = [f"{before}{places[i]} {number(float(sums[i]), 9, 3, trim=True)}" for i in order[:SUBTOTALS]]
+    for count in range(len(told), 0, -1):
+        others = order[count:]
+        rest = (
+            f" · the other {len(others)} {number(exact_sum(sums[others].tolist()), 9, 3, trim=True)}" if others else ""
+        )
+        text = f"{kind}: {' · '.join(told[:count])}{rest}"
+        if cell_len(text) <= room:
+            return text
+    return shortened(f"{kind}: {told[0]} …", room)
 
 
 def name_of(frame: Frame, cell: CellAddress) -> str:

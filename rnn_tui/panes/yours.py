@@ -67,9 +67,9 @@ def draw_beside(frame: Frame, width: int, height: int) -> Canvas:
     canvas.frame(0, 0, width, height, fitting(title, width - 8 - len(judged)), look.border, look.bold)
     if judged:
         canvas.text(width - 4 - len(judged), 0, f" {judged} ", style)
-    when = _when(frame)
-    if when:
-        canvas.text(width - 4 - len(when), height - 1, f" {when} ", look.accent)
+    whose = _sample_of(frame)
+    if whose:
+        canvas.text(width - 4 - len(whose), height - 1, f" {whose} ", look.accent)
     if frame.beside is not None:
         if not _with_numbers(frame.beside, canvas):
             draw_parts(frame.beside, canvas)
@@ -109,10 +109,10 @@ def _with_numbers(frame: Frame, canvas: Canvas) -> bool:
     return True
 
 
-def _when(frame: Frame) -> str:
+def _sample_of(frame: Frame) -> str:
+    """Of which sample alone the value is; of which step, its name and the header say."""
     entry = frame.made.entry if frame.made is not None else None
-    t, sample = (None, None) if entry is None else (entry.t, entry.sample)
-    return " · ".join([*([f"t = {t}"] if t is not None else []), *([f"sample {sample}"] if sample is not None else [])])
+    return "" if entry is None or entry.sample is None else f"sample {entry.sample}"
 
 
 def _judged(made: LineValue, frame: Frame) -> tuple[str, Style]:

@@ -99,7 +99,9 @@ class Inks:
             return self.background, self.dim
         if code == ENDED:  # the one grey that no ramp has
             return (_ansi(7), _ansi(8)) if palette.light else (_ansi(8), _ansi(0))
-        fill = _ALARMS[code][1] if code in _ALARMS else _rung(palette.ramp_16, palette.one_sided, _level(code))
+        # The weakest level is as dark as zero: the darkest of 16 colours is too bright for what is next to nothing.
+        level = ZERO if abs(code - ZERO) == 1 else _level(code)
+        fill = _ALARMS[code][1] if code in _ALARMS else _rung(palette.ramp_16, palette.one_sided, level)
         return _ansi(fill), _ansi(0 if fill in _BRIGHT_OF_16 else 15)
 
 

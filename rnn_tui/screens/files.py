@@ -1,4 +1,4 @@
-"""What the debugger's screen does with files and the clipboard: saves, copies, shows the program, opens other data."""
+"""What the debugger's screen does with files: shows the program, opens other data and the user's own programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FileActions(LessonActions):
-    """The debugger's screen: opens and saves files."""
+    """The debugger's screen: opens files."""
 
     @property
     def shown(self) -> Shown:
@@ -26,36 +26,6 @@ class FileActions(LessonActions):
         from rnn_tui.kept.saving import Shown
 
         return Shown(self._compositor.render_strips(), self.controller.frame, self.controller.session)
-
-    def action_save(self, name: str = "") -> None:
-        """Asks for a name and saves what its ending says."""
-        from rnn_tui.screens.dialogs.file_dialogs import SaveScreen
-
-        self._open(SaveScreen(name), self._save)
-
-    def _save(self, path: Path) -> None:
-        from rnn_tui.kept.saving import save
-
-        try:
-            self._say(save(path, self.shown))
-        except InputError as error:
-            self._say(str(error))
-
-    def action_copy(self) -> None:
-        """The number at the cursor to the clipboard."""
-        self._copy(self.controller.here.copied())
-
-    def action_copy_all(self) -> None:
-        """The whole picture at the cursor to the clipboard."""
-        self._copy(self.controller.here.copied_all())
-
-    def _copy(self, copied: tuple[str, str] | None) -> None:
-        if copied is None:
-            self._say("There is no number at the cursor to copy.")
-            return
-        what, text = copied
-        self.app.copy_to_clipboard(text)
-        self._say(f"copied {what}")
 
     def action_program(self) -> None:
         """Shows the model as a program."""
@@ -70,7 +40,9 @@ class FileActions(LessonActions):
     def _of_program(self, wanted: str) -> None:
         """What was wanted of the program that was shown."""
         if wanted == "save":
-            self.action_save(f"{self.controller.session.data.name}.py")
+            beside = self.controller.lockstep is not None  # the name of the user's own program is taken
+            name = self.controller.session.data.name
+            self.action_save(f"{name.removesuffix('.py')}_reference.py" if beside else f"{name}.py")
         else:
             self.show(self.controller.write_in(""))
             self.action_program()

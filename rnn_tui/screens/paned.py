@@ -71,6 +71,14 @@ class Steering(Protocol):
         """A click on what a drawing has made clickable."""
         ...
 
+    def copied(self) -> tuple[str, str] | None:
+        """What is copied of the place at the cursor: what it is called, and its text; None where there is nothing."""
+        ...
+
+    def copied_all(self) -> tuple[str, str] | None:
+        """The same of the whole picture."""
+        ...
+
 
 def keys_of(commands: Iterable[Command]) -> list[Binding]:
     """The bindings of a screen; the app's own are the app's."""

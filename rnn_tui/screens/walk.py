@@ -36,6 +36,7 @@ from rnn_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from engine.doctor.derive.beside import LinesBelow
+    from rnn_tui.kept.saving import ShownWalk
 
 
 class WalkScreen(LessonKeys):
@@ -233,6 +234,13 @@ class WalkScreen(LessonKeys):
                 self._say(said)
 
     # The program, dialogs, the end
+
+    @property
+    def shown(self) -> ShownWalk:
+        """What is on this screen, whatever stands over it."""
+        from rnn_tui.kept.saving import ShownWalk
+
+        return ShownWalk(self._compositor.render_strips(), self.walker.refresh())
 
     def action_examine(self) -> None:
         """Runs the program again."""

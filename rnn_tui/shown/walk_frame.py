@@ -46,6 +46,11 @@ class WalkPicture:
             return filled.reshape(-1, ACROSS)
         return values.reshape(-1, values.shape[-1])
 
+    @property
+    def matrix(self) -> Floats:
+        """The numbers as rows and columns, a vector as one column."""
+        return self.values.reshape(-1, self.values.shape[-1] if self.values.ndim > 1 else 1)
+
     @cached_property
     def there(self) -> NDArray[np.bool_]:
         """Which cells of the table hold a number of the array."""

@@ -22,6 +22,7 @@ from engine.files.locate import sample_names
 from engine.files.trace import write_trace
 from engine.model.blocks import Point
 from engine.notation import NOTATIONS
+from engine.recording.tape import Tape
 from engine.session import Session, open_session
 from rnn_tui import terminal
 from rnn_tui.app import DebuggerApp
@@ -478,7 +479,7 @@ async def test_a_place_that_does_not_exist_is_said_and_can_be_corrected(text: st
         driven.app.screen.query_one(Input).value = text
         await driven.pilot.press("enter")
         await driven.pilot.pause()
-        note = driven.app.screen.query_one(".note", Static)
+        note = driven.app.screen.query(".note").last(Static)
         assert note.has_class("wrong")
         assert driven.position == 0
         assert all(row.isprintable() for row in driven.rows())
@@ -487,6 +488,29 @@ async def test_a_place_that_does_not_exist_is_said_and_can_be_corrected(text: st
         await driven.pilot.pause()
         assert driven.app.screen is driven.main
         assert driven.main.debugger.view.point.line == "loss"
+
+
+def tape_at(driven: Driven) -> Tape:
+    return driven.main.debugger.tape(driven.main.debugger.view.point.iteration)
+
+
+async def test_while_a_place_is_typed_it_is_said_where_enter_goes() -> None:
+    async with running() as driven:
+        await driven.pilot.press("g")
+        told = driven.app.screen.query(".note").last(Static)
+        for typed, meant in (
+            ("7", "iteration 0, forward, t = 7"),
+            ("da@3[2,4]", "iteration 0, backward, t = 4, the line of da"),
+            ("sample 5", ", sample 5"),
+            ("p[5]", "forward, t = 10, the line of p"),
+            ("t == 3", "where t == 3 holds next"),
+            ("max|d", "where max|da| < 0.001 holds next"),
+            ("nor", "where norm("),
+            ("da@", "enter goes, → completes"),
+        ):
+            driven.app.screen.query_one(Input).value = typed
+            await driven.pilot.pause()
+            assert meant in str(told.content), typed
 
 
 async def test_going_to_where_a_condition_holds_next() -> None:
@@ -499,6 +523,11 @@ async def test_going_to_where_a_condition_holds_next() -> None:
         await driven.go(program.length)
         await driven.pilot.press("g", *"norm(da)<.1", "enter")
         assert program.point(driven.position).iteration == 1
+        here = driven.position
+        await driven.pilot.press("g", *"max | dz|<", "enter")  # the rest stands behind it
+        assert (
+            driven.position > here and (np.abs(tape_at(driven)["dz"][driven.main.debugger.view.row - 1]) < 1e-3).all()
+        )
         await driven.pilot.press("g", *"norm(da)>9", "enter")
         assert "holds nowhere after this point" in driven.text()
 

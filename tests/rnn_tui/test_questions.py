@@ -84,6 +84,9 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
         addends = tape["a"][:-1, :, 1] * tape["dz"][:, :, 3]
         step, sample = (int(np.abs(addends.sum(axis=axis)).argmax()) for axis in (1, 0))
         assert f"by step: t = {step + 1} " in text and f"by sample: {sample} " in text
+        (line,) = re.findall(r"by step: (.*?) *│", text)  # what is not named is added up: nothing is left out unsaid
+        (others,) = re.findall(r" · the other (\d+) ", line)
+        assert line.count("t = ") + int(others) == 8
 
         # is sample 5 predicted right, with which probability
         await reader.begin()
@@ -96,13 +99,16 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
         await reader.begin()
         text = await reader.press("i", "f", "f")
         fell = session.debugger.tape(1).loss - tape.loss
-        assert fell < 0 and f"(−{-fell:.3g}"[:6] in text
+        assert fell < 0 and f"(fell {-fell:.3g}"[:9] in text
+        assert "since iteration 0" in text
 
         # stop where max|dz| < 0.001 in the next iteration
         await reader.begin()
-        text = await reader.press("i", "g", "max|dz", "right", "enter")
         below = np.abs(session.debugger.tape(1)["dz"]).max(axis=(1, 2)) < 1e-3
-        assert "iteration 1" in text and f"dz@{np.flatnonzero(below).max() + 1} " in text
+        for typed in ("max|dz|", "max|dz|<1e-3"):
+            text = await reader.press("i", "g", typed, "enter")
+            assert "iteration 1" in text and f"dz@{np.flatnonzero(below).max() + 1} " in text
+            await reader.begin()
 
         # the program in Karpathy's names, saved
         await reader.begin()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -21,6 +22,7 @@ from rnn_tui.app import DebuggerApp, WalkApp
 from rnn_tui.arguments import parser_of
 from rnn_tui.commands.screen import opened_of
 from rnn_tui.control.walker import Walker
+from rnn_tui.kept.saving import WALK_KINDS
 from rnn_tui.keys.walk_bindings import WALK_COMMANDS, WALK_FOOTER
 from rnn_tui.panes.walk.run import draw_walk_source, draw_walk_told
 from rnn_tui.panes.walk.value import draw_walk_value
@@ -198,11 +200,32 @@ async def test_a_picture_is_looked_at_from_near(wrong: ProgramWalk) -> None:
 async def test_every_key_works_and_help_lists_it(forward: ProgramWalk) -> None:
     actions = {command.action for command in WALK_COMMANDS}
     assert set(WALK_FOOTER) <= actions and len(actions) == len(WALK_COMMANDS)
-    left = ("quit", "examine", "derived", "app.palette", "help", "goto", "breakpoints", "run")
+    left = ("quit", "examine", "derived", "app.palette", "help", "goto", "breakpoints", "run", "save")
     async with walking(forward) as driven:
         await driven.do(*(command.action for command in WALK_COMMANDS if command.action not in left))
         assert "max(abs(dh)) > 5" in await driven.do("help")
         assert isinstance(driven.app.screen, HelpScreen)
+
+
+async def test_the_screen_and_the_numbers_at_the_cursor_are_saved_and_copied(
+    forward: ProgramWalk, wrong: ProgramWalk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with walking(forward) as driven:
+        await driven.do("step(-1)", "step(-1)")
+        picture = driven.walker.frame.pictures[driven.walker.frame.picture]
+        for ending in WALK_KINDS:
+            await driven.pilot.press("x", *f"a{ending}", "enter")
+        assert {path.suffix for path in tmp_path.iterdir()} == set(WALK_KINDS)
+        assert (np.loadtxt(tmp_path / "a.csv", delimiter=",", ndmin=2) == picture.matrix).all()
+        assert (np.load(tmp_path / "a.npy") == picture.values).all()
+        await driven.pilot.press("x", *"a.html", "enter")
+        assert "must end in one of .svg, .txt, .csv, .npy" in driven.text()
+        await driven.pilot.press("escape", "y")
+        assert float(driven.app.clipboard) == picture.values[driven.walker.frame.index]
+        await driven.pilot.press("Y")
+        assert driven.app.clipboard.count("\n") == len(picture.matrix)
+    assert Walker(wrong, look(), print).copied() == ("the corrected line", wrong.report.diagnoses[0].fix)
 
 
 def test_the_derived_backward_pass_is_shown_below_its_forward_lines_and_hidden(forward: ProgramWalk) -> None:

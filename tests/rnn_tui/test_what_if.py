@@ -195,7 +195,7 @@ async def test_what_cannot_be_is_said_in_the_dialog() -> None:
         await driven.go(at(4))
         await set_(driven, "zero")
         assert isinstance(driven.app.screen, EditScreen)
-        note = driven.app.screen.query_one(".note", Static)
+        note = driven.app.screen.query(".note").last(Static)
         assert "zero is no number" in str(note.render())
         await driven.pilot.press("escape")
         await driven.pilot.pause()

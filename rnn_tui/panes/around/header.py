@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from rnn_tui.panes.around.tabs import draw_tabs
-from rnn_tui.panes.shared.words import clipping_words
+from rnn_tui.panes.shared.words import clipping_words, since_before
 from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
-from rnn_tui.render.numbers import number, signed
+from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.targets import Press
 
@@ -80,11 +80,16 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     look, view = frame.look, frame.view
     point = view.point
     if frame.selection.page == "training" and (known := frame.history.get(frame.moment[0])) is not None:
-        return [(f"iteration {frame.moment[0]}", look.accent), (f"   L {number(known.loss, 8, trim=True)}", look.bold)]
+        before = frame.history.get(frame.moment[0] - 1) if frame.batches == 1 and not frame.edits else None
+        return [(f"iteration {frame.moment[0]}", look.accent), *_loss(frame, known.loss, before and before.loss)]
     loss = view.value("loss")
-    shown = f"L {number(float(loss), 8, trim=True)}" if loss is not None else "L ·"
+    shown = (
+        _to_loss(frame, roomy=roomy)
+        if loss is None
+        else _loss(frame, float(loss), None if short else frame.loss_before)
+    )
     if point.line == "start":
-        return [("start", look.accent), (f"   {shown}", look.dim)]
+        return [("start", look.accent), *shown]
     color = look.phase(point.phase)
     epoch = ""
     if frame.batches > 1:
@@ -102,10 +107,24 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
         parts.append((f"  {frame.writer.spelling.name(point.parameter)}", look.accent))
     if clipped:
         parts.append((f"  {clipped}", look.text))
-    parts.append((f"   {shown}", look.bold if loss is not None else look.dim))
-    if loss is not None and frame.loss_before is not None and roomy:
-        parts.append((f" ({signed(float(loss) - frame.loss_before, 8, 3, trim=True)})", look.dim))
-    return parts
+    return [*parts, *shown]
+
+
+def _loss(frame: Frame, loss: float, before: float | None) -> StyledText:
+    """The loss, and what the last update made of it."""
+    change = since_before(loss, before)
+    shown: StyledText = [(f"   L {number(loss, 8, trim=True)}", frame.look.bold)]
+    return [*shown, (f" ({change})", frame.look.dim)] if change else shown
+
+
+def _to_loss(frame: Frame, *, roomy: bool) -> StyledText:
+    """Where the loss is not computed yet: the keys that lead to it."""
+    look, view = frame.look, frame.view
+    key = next((keys.split()[0] for keys, _, action in frame.keys if action == "finish"), "")
+    if not key or frame.selection.page in ("training", "yours"):
+        return [("   L ·", look.dim)]
+    last = view.program.point(view.position + 1).phase == "loss"
+    return [("   L after " if roomy else "   L · ", look.dim), (key if last else f"{key} {key}", look.accent)]
 
 
 def draw_footer(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:

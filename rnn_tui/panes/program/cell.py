@@ -15,7 +15,7 @@ from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array, axis_word, from_unit_to_unit
 from rnn_tui.panes.program.arithmetic import arithmetic, index_text, lying, table
 from rnn_tui.panes.program.equation import palette_of
-from rnn_tui.panes.shared.words import NORM, clipping_words, padding_words, truncation_words
+from rnn_tui.panes.shared.words import NORM, clipping_words, padding_words, since_before, truncation_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
@@ -105,6 +105,9 @@ def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
 
 
 def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
+    if part.name == "loss" and part.values is not None and frame.loss_before is not None:
+        change = since_before(float(part.values[0, 0]), frame.loss_before)
+        return f"{change} since iteration {frame.view.point.iteration - 1}" if change else ""
     if part.over_time:
         return f"{_sample(frame, index[0])}, t = {index[1] + 1}"
     axes = frame.writer.axes.get(part.name or "", ())

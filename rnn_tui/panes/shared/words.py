@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from engine.explain.flow import norm_of
 from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXES, gradient, whole
 from engine.model.program import carries_losses
@@ -51,6 +53,15 @@ def flow_meaning(frame: Frame, name: str) -> str:
     if rest and base + CUT in quantities:
         return f"{source} = {_name(frame, base + FULL)} − {_name(frame, base + CUT)}".strip()
     return source
+
+
+def since_before(now: float, before: float | None) -> str:
+    """By how much the loss has changed since the iteration before: "fell 0.0223"; "" where that cannot be said."""
+    if before is None or not math.isfinite(now - before):
+        return ""
+    if now == before:
+        return "unchanged"
+    return f"{'fell' if now < before else 'rose'} {number(abs(now - before), 8, 3, trim=True)}"
 
 
 def other_layers(frame: Frame) -> str:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.suggester import SuggestFromList
+from textual.suggester import Suggester
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -27,13 +27,44 @@ VISIBLE = (
 """What may be typed or pasted: characters that are seen, and nothing that a terminal would obey or that changes how others are read."""
 
 
+def completed(typed: str, proposals: Sequence[str]) -> str:
+    """What is typed with the rest of the first proposal that begins with it, blanks aside; "" where none does."""
+    begun = typed.replace(" ", "")
+    proposal = next((each for each in proposals if begun and each.replace(" ", "").startswith(begun)), "")
+    ends = [at for at, character in enumerate(proposal, 1) if character != " "]
+    rest = proposal[ends[len(begun) - 1] :] if proposal else ""
+    return typed + (rest.lstrip() if typed.endswith(" ") else rest) if rest else ""
+
+
+def taken(take: Callable[[str], Result], typed: str, proposals: Sequence[str]) -> Result:
+    """What a line means; where it means nothing, what the proposal means that stands behind it. InputError: why it means nothing."""
+    try:
+        return take(typed)
+    except InputError:
+        whole = completed(typed, proposals)
+        if not whole:
+            raise
+        return take(whole)
+
+
+class _Proposer(Suggester):
+    """The rest of a proposal, to stand behind what is typed."""
+
+    def __init__(self, proposals: Sequence[str]) -> None:
+        super().__init__(case_sensitive=True)
+        self._proposals = proposals
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return completed(value, self._proposals) or None
+
+
 class TypedLine(Input):
-    """A line to type into. Of `proposals` the first that begins with what is typed stands faintly behind it; → and tab take it."""
+    """A line to type into. Of `proposals` the first that begins with what is typed stands faintly behind it; → and tab write it out."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "cursor_right", show=False)]
 
     def __init__(self, typed: str, example: str, proposals: Sequence[str] = ()) -> None:
-        suggester = SuggestFromList(proposals, case_sensitive=True) if proposals else None
+        suggester = _Proposer(proposals) if proposals else None
         super().__init__(typed, example, suggester=suggester, restrict=VISIBLE, select_on_focus=False)
 
 
@@ -52,7 +83,7 @@ class Dialog(ModalScreen[Result]):
 
     def say_wrong(self, text: str) -> None:
         """Says in the note why what was typed cannot be; it can be corrected."""
-        note = self.query_one(".note", Static)
+        note = self.query(".note").last(Static)
         note.update(Content(text))
         note.add_class("wrong")
 
@@ -62,7 +93,8 @@ class Dialog(ModalScreen[Result]):
 
 
 class AskScreen(Dialog[Result]):
-    """Asks for one line. `take` makes of it what is answered, or raises InputError, which is shown; `typed` is there to begin with."""
+    """Asks for one line. `take` makes of it what is answered, or raises InputError, which is shown; `typed` is there to begin with.
+    `means` says while it is typed what Enter will do, "" of what is not finished; in its place stands the last line of the `note`."""
 
     def __init__(
         self,
@@ -72,24 +104,38 @@ class AskScreen(Dialog[Result]):
         take: Callable[[str], Result],
         typed: str = "",
         proposals: Sequence[str] = (),
+        means: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
         self._texts, self._take, self._typed, self._proposals = (title, example, note), take, typed, proposals
+        self._means = means
 
     def compose(self) -> ComposeResult:
         """One line to type into, and what it may be."""
         title, example, note = self._texts
+        forms, _, keys = note.rpartition("\n")
         with Vertical(classes="dialog") as box:
             box.border_title = title
             yield TypedLine(self._typed, example, self._proposals)
-            yield Static(Content(note), classes="note")
+            if forms:
+                yield Static(Content(forms), classes="note")
+            yield Static(Content(keys), classes="note")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Says what Enter does with what is typed by now."""
+        if self._means is None:
+            return
+        typed, note = event.value.strip(), self.query(".note").last(Static)
+        told = self._means(typed) or self._means(completed(typed, self._proposals))
+        note.update(Content(told or self._texts[2].rpartition("\n")[2]))
+        note.remove_class("wrong")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Takes the line, or says why not."""
         if self._answered:
             return
         try:
-            result = self._take(event.value.strip())
+            result = taken(self._take, event.value.strip(), self._proposals)
         except InputError as error:
             self.say_wrong(str(error))
         else:
@@ -221,7 +267,7 @@ class ListScreen(OverListScreen[None]):
             return
         note = self.query_one(".note", Static)
         try:
-            self._take(event.value.strip())
+            taken(self._take, event.value.strip(), self._proposals)
         except InputError as error:
             self.say_wrong(str(error))
             return

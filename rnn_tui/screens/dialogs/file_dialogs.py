@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,9 +24,10 @@ TITLE = 46
 class SaveScreen(AskScreen[Path]):
     """Asks for a file's name, whose ending says what is saved; `name` is there to begin with."""
 
-    def __init__(self, name: str = "") -> None:
-        kinds = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in KINDS.items())
-        super().__init__("save", "name.svg", f"{kinds}\nenter saves, esc closes", where_to, name)
+    def __init__(self, name: str = "", kinds: Mapping[str, str] = KINDS) -> None:
+        told = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in kinds.items())
+        take = partial(where_to, kinds=kinds)
+        super().__init__("save", "name.svg", f"{told}\nenter saves, esc closes", take, name)
 
 
 class ProgramScreen(ReadScreen[str]):

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
-from engine.debug.breakpoints import CHANGES, Breakpoint
+from engine.debug.breakpoints import CHANGES, Breakpoint, condition_of
 from engine.debug.debugger import Debugger
 from engine.debug.places import Destination, first_where, parse_place
 from engine.debug.predicates import FUNCTIONS
@@ -24,6 +24,7 @@ from engine.language.derive import NEXT, OUT, gradient, whole
 from engine.notation import Spelling
 from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.heads import LOGITS, PROBABILITIES
+from engine.text import clean
 from rnn_tui.keys.bindings import COMMANDS
 from rnn_tui.keys.command import Command
 from rnn_tui.panes.shared.words import flow_words
@@ -41,16 +42,19 @@ Colours are signed: blue below zero, red above, dark is zero; one scale for all 
 Click a time step, a line, its gutter, a cell, or a key below."""
 
 GOTO_HELP = """\
-a time step, a phase, a row q@t, a number q@t[i,j], a sample, an iteration, or a condition: to where it holds next
+7   backward 7   loss   iteration 3   a time step, phase, iteration
+dz@7   da@3[2,4]   dWa[2,3]   p[5]    a row of a quantity, its number
+sample 5                              one sample, not the batch
+‖da‖<0.1   max|dz|<1e-3   t == 3      where that holds next
 enter goes, → completes, esc closes"""
 
 BREAKPOINT_HELP = f"""\
 dz  dz@7  @7             on a line, at one time step, on a time step
-dz if norm(dz) < 1e-3    with a condition; if any(isnan(z)): at any line
+dz if norm(dz) < 1e-3    a condition; if any(isnan(z)): at any line
 dz sample 3   dz hit 5   for one sample, the fifth time only
 dz log t, norm(dz)       prints and goes on
 watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
-enter adds · → completes · ↑ ↓ delete (or click) remove · esc closes"""
+enter adds, also what stands faintly · delete or click removes one"""
 
 WATCH_HELP = f"""\
 q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
@@ -109,9 +113,13 @@ def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
     meant = spelling.in_engine_names(text)
     return (
         first_where(meant, debugger, spelling.name)
-        if set(text) & set("<>(|")
+        if _is_condition(text)
         else parse_place(meant, debugger, spelling.layout, spelling.name)
     )
+
+
+def _is_condition(text: str) -> bool:
+    return bool(set(text) & set("<>(|")) or "==" in text
 
 
 def sizes_of(debugger: Debugger, spelling: Spelling) -> list[str]:
@@ -128,13 +136,33 @@ class GotoScreen(AskScreen[Destination]):
     """Asks for a place."""
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
-        example = "7 · backward 7 · dz@7 · da@3[2,4] · loss · max|da| < 0.1"
         proposals = [f"{size} < 0.001" for size in sizes_of(debugger, spelling)]
 
         def take(text: str) -> Destination:
             return place_in(text, debugger, spelling)
 
-        super().__init__("go to", example, GOTO_HELP, take, proposals=proposals)
+        def means(text: str) -> str:
+            return _going(text, debugger, spelling)
+
+        super().__init__("go to", "da@3[2,4]", GOTO_HELP, take, proposals=proposals, means=means)
+
+
+def _going(text: str, debugger: Debugger, spelling: Spelling) -> str:
+    """Where Enter goes with what is typed; "" where it is no place yet. A condition is only read: to look for it may take long."""
+    try:
+        if _is_condition(text):
+            condition_of(spelling.in_engine_names(text), debugger.program, spelling.name)
+            return f"enter goes to where {clean(text, 60)} holds next"
+        place = place_in(text, debugger, spelling)
+    except InputError:
+        return ""
+    point, line = debugger.program.point(place.position), debugger.program.line_at(place.position)
+    sample = ""
+    if place.sample is not None:
+        sample = f", sample {debugger.batches.indices(point.iteration)[place.sample]}"
+    when = "" if point.t is None else f", t = {point.t}"
+    name = "" if line is None else f", the line of {spelling.name(line.name)}"
+    return f"enter goes to iteration {point.iteration}, {point.phase}{when}{name}{sample}"
 
 
 class BreakpointsScreen(ListScreen):

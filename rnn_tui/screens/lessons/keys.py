@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnn_tui.screens.paned import PanedScreen
+from rnn_tui.screens.saves import Saves
 
 if TYPE_CHECKING:
     from rnn_tui.lessons.guide import Guide
 
 
-class LessonKeys(PanedScreen):
+class LessonKeys(Saves):
     """A screen with a lesson, or without one."""
 
     guide: Guide | None = None

@@ -120,7 +120,10 @@ def test_one_sided_palettes_leave_the_background_steadily(palette: Palette) -> N
 @pytest.mark.parametrize("mode", [ColorMode.TRUECOLOR, ColorMode.COLORS_256, ColorMode.COLORS_16])
 def test_no_colour_stands_for_both_signs(palette: Palette, mode: ColorMode) -> None:
     fill = inks(palette, mode).fill
-    negative, zero, positive = set(fill[:ZERO]), {fill[ZERO]}, set(fill[ZERO + 1 : LEVELS])
+    weakest = fill[ZERO - 1 : ZERO + 2]
+    assert len(set(weakest)) == (1 if mode is ColorMode.COLORS_16 else 3)  # none of 16 colours is dark enough for it
+    apart = int(mode is ColorMode.COLORS_16)
+    negative, zero, positive = set(fill[: ZERO - apart]), {fill[ZERO]}, set(fill[ZERO + 1 + apart : LEVELS])
     for one, other in itertools.combinations((negative, zero, positive), 2):
         assert not one & other
 
