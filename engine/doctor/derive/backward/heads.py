@@ -96,22 +96,28 @@ def _lines(
 ) -> tuple[str, ...] | None:
     """The lines where dL/d(source) is a factor times the output less a target; `written` is the output's text."""
     outputs = output.values if written == output.text else tuple(map(np.exp, output.values))
-    sizes = _sizes(outputs[0], written, statements, counts, squared=output is source)
+
+    def divided(factor: float | None, numerators: Mapping[float, str]) -> tuple[str, str] | None:
+        if factor is None:
+            return None
+        sizes = _sizes(outputs[0], written, statements, counts, squared=output is source)
+        return _factor_text(factor, sizes, numerators)
+
     for target in values:
         if target is output or target is source or target.gradients or not _same_shapes(target.values, outputs):
             continue
         factor = _factor([p - y for p, y in zip(outputs, target.values, strict=True)], source.gradients)
-        by = None if factor is None else _factor_text(factor, sizes, NUMERATORS if output is source else ONE)
+        by = divided(factor, NUMERATORS if output is source else ONE)
         if by is not None:
             return (f"{{0}} = {_scaled(f'{written} - {target.text}', by)}",)
-    one_hot = _one_hot(outputs, source.gradients)
+    by = divided(_one_hot(outputs, source.gradients), ONE)
+    if by is None:
+        return None
     labels = next((text for text, shape in whole.items() if shape == outputs[0].shape), None)
-    by = None if one_hot is None or labels is None else _factor_text(one_hot, sizes, ONE)
-    if by is not None:
+    if labels is not None:
         return (f"{{0}} = {_scaled(f'{written} - {labels}', by)}",)
     picked = _picked(output.text, statements)
-    by = None if one_hot is None or picked is None else _factor_text(one_hot, sizes, ONE)
-    if by is None:
+    if picked is None:
         return None
     copied = f"{written}.copy()" if written == output.text else written
     number, size = by

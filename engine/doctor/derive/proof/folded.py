@@ -26,7 +26,7 @@ from engine.doctor.derive.proof.line_names import (
     targets_inside,
     width,
 )
-from engine.doctor.derive.proof.reach import parsed_statement
+from engine.doctor.derive.proof.reach import names_in
 from engine.doctor.derive.tree.statements import all_statements
 from engine.doctor.derive.tree.syntax_of import names
 
@@ -87,7 +87,7 @@ class _Folding:
     ) -> None:
         self._forward, self._tree, self._lines, self._given = forward, tree, lines, given
         self._wanted = {re.split(r"\W", name)[0] for name in wanted}
-        self._taken = {n for line in lines for n in names(parsed_statement(line.text))} | names(tree)
+        self._taken = {n for line in lines for n in names_in(line.text)} | names(tree)
         self.functions: dict[int, BackwardFunction] = {}
         self.needed: dict[str, str] = {}
         """What the function that all stands beside has to hand on, and what its backward pass knows it by."""

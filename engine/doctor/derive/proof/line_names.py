@@ -10,7 +10,7 @@ from dataclasses import replace
 from engine.doctor.derive.derived import AS_BEFORE, KEPT, DerivedLine
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.forward.steps import singular
-from engine.doctor.derive.proof.reach import parsed_statement
+from engine.doctor.derive.proof.reach import names_of, parsed_statement, stored_names
 from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
 
 
@@ -102,20 +102,19 @@ def width(line: DerivedLine) -> int:
 
 def ordered(line: DerivedLine) -> list[str]:
     """All names of a line, as they come."""
-    return [n.id for n in ast.walk(parsed_statement(line.text)) if isinstance(n, ast.Name)]
+    return [name for name, _ in names_of(line.text)]
 
 
 def stored(line: DerivedLine) -> set[str]:
     """The names that a line gives values."""
-    found = ast.walk(parsed_statement(line.text))
-    return {n.id for n in found if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return stored_names(line.text)
 
 
 def loaded(line: DerivedLine, *, is_sum: bool = True) -> set[str]:
     """The names that a line reads; what it adds to is read too."""
-    statement = parsed_statement(line.text)
-    read = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    return read | (stored(line) if is_sum and isinstance(statement, ast.AugAssign) else set())
+    read = {name for name, is_stored in names_of(line.text) if not is_stored}
+    adds_to = is_sum and isinstance(parsed_statement(line.text), ast.AugAssign)
+    return read | (stored(line) if adds_to else set())
 
 
 def needed(lines: Sequence[DerivedLine]) -> Iterator[str]:
@@ -123,8 +122,8 @@ def needed(lines: Sequence[DerivedLine]) -> Iterator[str]:
     written: set[str] = set()
     for line in lines:
         made = stored(line)
-        inside = made if "for " in line.text else set[str]()
-        yield from (n for n in ordered(line) if n in loaded(line) - written - inside)
+        read = loaded(line) - written - (made if "for " in line.text else set[str]())
+        yield from (n for n in ordered(line) if n in read)
         written |= made
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import cast
 
 from engine.doctor.derive.derived import AS_BEFORE, KEPT, DerivedLine, Keep, Refused
@@ -13,7 +14,7 @@ from engine.doctor.derive.forward.branches import ending
 from engine.doctor.derive.forward.flat_pass import Called
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.tree.statements import all_statements, appended
-from engine.doctor.derive.tree.syntax_of import base, names, parsed, path
+from engine.doctor.derive.tree.syntax_of import base, parsed, path
 from engine.doctor.derive.tree.syntax_of import called as called_name
 from engine.doctor.derive.values.keeping import kept_before
 
@@ -240,15 +241,21 @@ def parsed_statement(text: str) -> ast.stmt:
     return ast.parse(f"{text} pass" if text.endswith(":") else text).body[0]
 
 
+@lru_cache(maxsize=4096)  # every question about lines asks for the names in them again
+def names_of(text: str) -> tuple[tuple[str, bool], ...]:
+    """The names in a line as they come, and whether it gives each of them a value."""
+    found = (n for n in ast.walk(parsed_statement(text)) if isinstance(n, ast.Name))
+    return tuple((n.id, isinstance(n.ctx, ast.Store)) for n in found)
+
+
 def names_in(text: str) -> set[str]:
     """The names in a line."""
-    return names(parsed_statement(text))
+    return {name for name, _ in names_of(text)}
 
 
 def stored_names(text: str) -> set[str]:
     """The names that a line writes."""
-    found = (n for n in ast.walk(parsed_statement(text)) if isinstance(n, ast.Name))
-    return {n.id for n in found if isinstance(n.ctx, ast.Store)}
+    return {name for name, is_stored in names_of(text) if is_stored}
 
 
 def reads_of(lines: Sequence[DerivedLine]) -> Iterator[str]:

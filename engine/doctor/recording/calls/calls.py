@@ -23,6 +23,8 @@ from .sizes import Sizes
 from .wanted import WantedArguments
 
 ATTEMPTS, ROUNDS, BEST, MORE = 300, 50, 3, 20
+SMALL, KEPT = 1 << 14, 500
+"""How many numbers an array has at most that is kept, and how many are: 64 MB."""
 _WHOLE = ("i0", "i1", "i2")
 
 
@@ -88,6 +90,22 @@ def _answer(tree, space, asked):
     return answer
 
 
+def _kept(make):
+    """The same function of numbers and shapes, which makes no small array twice: most attempts ask for those of the one before."""
+    made = {}
+
+    def again(*given):
+        array = made.get(given)
+        if array is None:
+            array = make(*given)
+            if array.size > SMALL or len(made) == KEPT:
+                return array
+            made[given] = array
+        return array.copy()
+
+    return again
+
+
 class CallSearch:
     """The search for one pass."""
 
@@ -95,6 +113,8 @@ class CallSearch:
         self.space, self.asked = space, asked
         exec(driven.HELPERS, space)
         space.update(_driver_dict=driven.FoundDict, _driver_object=driven.FoundObject)
+        for name in ("_driver_normal", "_driver_whole", "_driver_hot"):
+            space[name] = _kept(space[name])
         self.wanted = WantedArguments(tree, asked, instead_of_none)
         self.text = driven.CallText(self.wanted)
         self.attempts = 0

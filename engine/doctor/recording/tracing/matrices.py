@@ -1,5 +1,5 @@
 # ruff: noqa: C419  (Python 3.8)
-# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false, reportCallIssue=false
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportAssignmentType=false, reportCallIssue=false, reportIndexIssue=false
 """np.matrix with lineage: two axes always, and `*` is the matrix product.
 
 A matrix is a traced array under another class. What is done with one is done with that array, and what comes out is a
@@ -10,7 +10,7 @@ import numpy as np
 
 from . import functions, operations, traced
 from .operations import store
-from .traced import PLAIN, Traced, adopt, has_lineage
+from .traced import PLAIN, Traced, adopt, anywhere, has_lineage, replaced
 
 MATRIX = np.matrix  # before anything is patched
 _view = np.ndarray.view
@@ -149,8 +149,7 @@ for _name in dir(MATRIX):
 TracedMatrix.__name__, TracedMatrix.__qualname__ = "matrix", "matrix"  # what exceptions call it
 
 
-def bare(x):
-    """The traced array that a matrix is; in lists and tuples, too."""
+def _array(x):
     kind = type(x)
     if kind is TracedMatrix:
         if x._s is None:
@@ -158,11 +157,12 @@ def bare(x):
         made = _view(x, Traced)
         made._s, made._root = x._s, x._root
         return made
-    if kind is MATRIX:
-        return _view(x, PLAIN)
-    if kind is list or kind is tuple:
-        return kind([bare(each) for each in x])
-    return x
+    return _view(x, PLAIN) if kind is MATRIX else x
+
+
+def bare(x):
+    """The traced array that a matrix is; in lists and tuples, too."""
+    return replaced(x, _array)
 
 
 def matrix(value):
@@ -175,17 +175,23 @@ def matrix(value):
     return _view(np.atleast_2d(value), MATRIX) if type(value) is PLAIN and value.ndim < 3 else value
 
 
+def _is_one(x):
+    kind = type(x)
+    return kind is TracedMatrix or kind is MATRIX
+
+
 def is_matrix(x):
     """Whether it is one, or has one in it."""
-    kind = type(x)
-    return kind is TracedMatrix or kind is MATRIX or (kind in (list, tuple) and any([is_matrix(each) for each in x]))
+    return anywhere(x, _is_one)
+
+
+def _own(x):
+    return _view(_view(x, PLAIN), MATRIX) if type(x) is TracedMatrix else traced.stripped(x)
 
 
 def _at_home(x):
     """Plain matrices in the place of those with lineage; in lists and tuples, too."""
-    if type(x) in (list, tuple):
-        return type(x)([_at_home(each) for each in x])
-    return _view(_view(x, PLAIN), MATRIX) if type(x) is TracedMatrix else traced.stripped(x)
+    return replaced(x, _own)
 
 
 def _anew(value, name):

@@ -328,32 +328,56 @@ def reference(x, read=True):
     return (0, STORE[0].constant(x), 0)
 
 
-def has_lineage(x, depth=0):
-    if type(x) is Traced or isinstance(x, scalars.Lineage):
-        return True
-    if depth < 6 and type(x) in (list, tuple):
-        return any([has_lineage(i, depth + 1) for i in x])
-    return False
+_NESTED = frozenset([list, tuple])
+
+
+def anywhere(x, test, seen=None):
+    """Whether anything in a structure of lists and tuples, which may contain itself, passes the test."""
+    if type(x) not in _NESTED:
+        return test(x)
+    seen = set() if seen is None else seen
+    if id(x) in seen:
+        return False
+    seen.add(id(x))
+    return any([anywhere(i, test, seen) if type(i) in _NESTED else test(i) for i in x])
+
+
+def replaced(x, one, made=None):
+    """The same structure of lists and tuples, also where it contains itself, with `one` of everything else in it."""
+    if type(x) not in _NESTED:
+        return one(x)
+    made = {} if made is None else made
+    if id(x) in made:
+        return made[id(x)]
+    new = made[id(x)] = []
+    new.extend([replaced(i, one, made) if type(i) in _NESTED else one(i) for i in x])
+    if type(x) is tuple:
+        new = made[id(x)] = tuple(new)
+    return new
+
+
+def _is_traced(x):
+    return type(x) is Traced or isinstance(x, scalars.Lineage)
+
+
+def has_lineage(x):
+    return anywhere(x, _is_traced)
+
+
+def _plainly(x):
+    if type(x) is Traced:
+        return _view(x, PLAIN)
+    return x._plain() if isinstance(x, scalars.Lineage) else x
 
 
 def stripped(x):
     """A structure of lists and tuples with plain arrays and numbers in it."""
-    kind = type(x)
-    if kind is Traced:
-        return _view(x, PLAIN)
-    if isinstance(x, scalars.Lineage):
-        return x._plain()
-    if kind is list or kind is tuple:
-        return kind([stripped(i) for i in x])
-    return x
+    return replaced(x, _plainly)
 
 
 def shadows(x):
     """The same structure with the shadows in the place of the arrays."""
-    kind = type(x)
-    if kind is list or kind is tuple:
-        return kind([shadows(i) for i in x])
-    return shadow_of(x)[0]
+    return replaced(x, lambda part: shadow_of(part)[0])
 
 
 def as_traced(x, dtype=None):

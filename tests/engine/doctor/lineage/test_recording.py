@@ -181,6 +181,14 @@ column.shape = (2, 1)
 column[0], column[1] = np.array([3.0]), x[0, 0]
 assert column.shape == (2, 1) and (column * 2).ravel().tolist() == [6.0, 5.0]
 assert np.append(x[:1], np.atleast_2d(["a", "b"]), axis=0).tolist() == [["2.5", "3.0"], ["a", "b"]]
+endless = [x[0, 0]]
+endless += [endless, endless]
+assert np.array(endless, dtype=object).shape == (3,)
+try:
+    np.concatenate([x[0], endless])
+    raise AssertionError("a list that contains itself is no array of numbers")
+except ValueError:
+    pass
 np.random.shuffle(x)
 assert sorted(x[:, 0].tolist()) == [2.5, 4.0]
 """
