@@ -20,6 +20,7 @@ class CellAddress:
 
     @property
     def text(self) -> str:
-        """`dWa[2,3]`, `da@3[0,5]`; of a growing gradient `dWa@3..10[2,3]` is the sum so far, `dWa@3[2,3]` one step's term."""
+        """`dWa[2,3]`, `da@3[0,5]`; of a gradient's sum `dWa@3[2,3]` is one step's term, `dWa@3,1[2,3]` what sample 1 adds to that."""
         when = "" if self.t is None else f"@{self.t}"
+        when += "" if self.sample is None else f",{self.sample}"
         return f"{self.name}{when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")

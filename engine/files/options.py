@@ -52,8 +52,11 @@ class Option:
         self.above, self.below, self.most = above, below, most
         self.suffix, self.several = suffix, several
 
-    def expected(self) -> str:
-        """What is allowed, in words."""
+    def expected(self, given: object = None) -> str:
+        """What is allowed, in words; of a number that is `given` and too large, how large it may be."""
+        numbers = tuple[object, ...](given) if isinstance(given, tuple) else (given,)  # pyright: ignore[reportUnknownArgumentType]
+        if self.most == LARGEST and any(isinstance(n, int | float) and abs(n) > LARGEST for n in numbers):
+            return f"{self.expected()}, at most {LARGEST}"
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
@@ -106,7 +109,7 @@ class Option:
         value = self._read(text)
         if value is None or not (self.kind is Size or self.accepts(value)):
             or_file = f", or a file that ends in {self.suffix}" if self.suffix else ""
-            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected()}{or_file}")
+            raise InputError(f"--{name} {clean(text, 40)} is not possible; it must be {self.expected(value)}{or_file}")
         return value
 
     def _read(self, text: str) -> str | int | float | tuple[int, ...] | tuple[str, ...] | None:

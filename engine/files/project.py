@@ -132,7 +132,7 @@ def _option(path: Path, name: str, value: object) -> object:
     wanted = OPTIONS[name]
     if not wanted.accepts(value):
         given = clean(repr(value), 60)
-        raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected()}")
+        raise InputError(f"{shown(path)}: option {name} = {given} under [options] must be {wanted.expected(value)}")
     if wanted.kind is File:
         return file_inside(path, f"option {name}", value)
     if wanted.kind is Size:

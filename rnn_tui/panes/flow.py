@@ -27,7 +27,7 @@ from rnn_tui.shown.frame import DIFFERENCE, ORIGINAL, Frame
 from rnn_tui.shown.targets import ToPosition
 
 FULL = 8
-"""Lines that a quantity should have before a further one is shown below it."""
+"""Lines that a quantity should have, at most, before a further one is shown below it."""
 CURVE = 5
 CURVED_FROM = 20
 """Lines from which on there is room for the curve below the pictures."""
@@ -173,7 +173,9 @@ def _names(frame: Frame, height: int) -> tuple[list[str], dict[str, frozenset[st
             quantity_name.startswith("d") != name.startswith("d"),
         ),
     )
-    shown += others[: max(0, (height - 2) // FULL - len(shown))]
+    units = frame.view.tape[together[0]].shape[-1]
+    full = max(2 * LEAST, min(FULL, picture_height(units, frame.look.mode) + 2))  # with its name and its norms
+    shown += others[: max(0, (height - 2) // full - len(shown))]
     return shown, {quantity_name: frozenset(group) for group in groups for quantity_name in group}
 
 

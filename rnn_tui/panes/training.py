@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.language.derive import gradient
 from engine.language.functions import Array
@@ -39,6 +40,11 @@ class _Axis:
     @property
     def width(self) -> int:
         return self.columns * self.pitch
+
+    @property
+    def starts(self) -> NDArray[np.intp]:
+        """The first iteration of each column."""
+        return np.array([block_range(column, self.count, self.columns).start for column in range(self.columns)])
 
 
 def draw_training(frame: Frame, width: int, height: int) -> Canvas:
@@ -105,8 +111,7 @@ def _wide(text: str, axis: _Axis) -> str:
 def _figures(axis: _Axis, figures: Array) -> Array:
     """Of rows by iteration one a column: the largest of its iterations; NaN where none was run."""
     missing = np.full((axis.count - len(figures), *figures.shape[1:]), np.nan)
-    starts = [block_range(column, axis.count, axis.columns).start for column in range(axis.columns)]
-    return np.fmax.reduceat(np.concatenate((figures, missing)), starts)
+    return np.fmax.reduceat(np.concatenate((figures, missing)), axis.starts)
 
 
 def _extremes(frame: Frame, axis: _Axis) -> Array:
@@ -131,8 +136,9 @@ def _heatmap(frame: Frame, canvas: Canvas, axis: _Axis, top: int, lines: int) ->
     kept = min(steps, COLUMNS)
     rows = min(kept, lines if look.mode is ColorMode.NONE else 2 * lines)
     by_step = np.maximum.reduceat(frame.history.flows(frame.layer), np.arange(rows) * kept // rows, axis=1)
-    values = _figures(axis, by_step).T
-    known = ~np.isnan(values).all(axis=0)
+    starts = axis.starts
+    run = np.concatenate((by_step, np.zeros((axis.count - len(by_step), rows))))
+    values, known = np.maximum.reduceat(run, starts).T, starts < len(by_step)  # of a column's iterations NaN wins
     finite = values[np.isfinite(values) & (values > 0)]
     largest = float(finite.max()) if finite.size else 1.0
     log = bool(finite.size) and largest > LOG_FROM * float(finite.min())

@@ -111,13 +111,15 @@ def _band(
     for index, (text, array, style, tone) in enumerate(columns):
         x = 2 + index * column
         norm = "" if array is None else f"‖·‖ {number(length(array), 7, 2, trim=True)}"
-        share = ""
+        notes: list[str] = []
         if text == label and term is not None and total is not None and length(total):
-            share = f"{norm} = {number(length(term) / length(total), 7, 1, trim=True)} of {shown(slope)}"
+            share = f"{number(length(term) / length(total), 7, 1, trim=True)} of {shown(slope)}"
+            notes = [f"{norm} = {share}", share] if term.any() else ["all 0"]
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
         end = canvas.text(x, y, fitting(text, column - 2) + " ", style)
-        room = x + column - 1 - end
-        note = next((note for note in (share, f"{dims}{norm}".strip(), dims) if note and cell_len(note) <= room), "")
+        room = (canvas.width - 1 if index == len(columns) - 1 else x + column - 1) - end
+        notes += [f"{dims}{norm}".strip(), dims]
+        note = next((note for note in notes if cell_len(note) <= room), "")
         canvas.text(end, y, note, look.dim)
         if text != ONE_TERM:
             _picture(

@@ -51,7 +51,7 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     x = canvas.text(2, y, f"{name_of(frame, cell)} = ", look.accent)
     whole, left = exact(explanation.value), room + 2 - x
     x = canvas.text(x, y, whole if len(whole) <= left else number(explanation.value, left, max(4, left - 7)), look.bold)
-    canvas.text(x, y, fitting(f"   iteration {cell.iteration}", max(0, room - x)), look.dim)
+    canvas.text(x, y, fitting(f"   iteration {cell.iteration}{_so_far(frame, cell)}", max(0, room - x)), look.dim)
     y += 1
     for text, style in ((asked.equation, look.text), (asked.reason or "", look.accent)):
         if text:
@@ -70,6 +70,13 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
     # Last: a term that is too long for the pane does not go over its edge.
     canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
     return canvas
+
+
+def _so_far(frame: Frame, cell: CellAddress) -> str:
+    """To which step a gradient is summed that is not complete yet."""
+    lines = [] if cell.reached is None else list(frame.view.program.writers(cell.name))
+    complete = not lines or cell.reached == frame.view.program.summed(lines[0])[-1]
+    return "" if complete else f", summed as far as t = {cell.reached}"
 
 
 def _largest(room: int, kind: str, places: Sequence[int], sums: Array, before: str = "") -> str:

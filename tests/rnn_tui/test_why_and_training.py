@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from engine.session import open_session
 from rnn_tui.control.controller import Controller
 from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.why import draw_why
+from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.screens.dialogs.palette import PaletteScreen
 from rnn_tui.screens.dialogs.questions import BreakpointsScreen, WatchScreen
@@ -294,6 +296,17 @@ def test_in_a_low_window_a_line_of_why_says_one_thing(place: str, width: int) ->
         assert len(rows) == height and all(row[0] in "┌│└" and row[-1] in "┐│┘" for row in rows), rows
         assert set(rows[-1]) == set("└─┘"), "nothing is written over the edge"
         assert not any("sum" in row and "esc" in row for row in rows), rows
+
+
+def test_an_iteration_whose_gradient_is_no_number_does_not_look_as_if_it_had_not_been_run() -> None:
+    control = Controller(open_session("exploding", {"dtype": "float32", "lr": 2e9}), look(), lambda _: None)
+    control.debugger.go(control.debugger.program.length + 1)
+    control.turn_to("training")
+    frame = replace(control.refresh(), look=look(ColorMode.NONE))
+    assert not math.isfinite(frame.history[1].loss)
+    rows = draw_training(frame, 100, 20).plain().splitlines()
+    axis = next(row for row in rows if "t = 1 " in row)
+    assert axis.count("!") and "┈" not in axis
 
 
 def test_a_spike_is_seen_however_many_iterations_share_a_column() -> None:
