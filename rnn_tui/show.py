@@ -242,7 +242,8 @@ def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "
 def _factor_text(factor: Factor, spelling: Spelling) -> str:
     value = number(factor.value, 10, 5, trim=True).strip()
     if factor.of:
-        return f"{factor.name}({', '.join(_cell_text(argument, spelling) for argument in factor.of)}) {value}"
+        before, between, after = factor.around
+        return f"{before}{between.join(_cell_text(argument, spelling) for argument in factor.of)}{after} {value}"
     return (
         value if factor.index is None and not factor.name.isidentifier() else f"{_cell_text(factor, spelling)} {value}"
     )

@@ -55,6 +55,15 @@ class Factor:
     """The function whose derivative it is."""
     iteration: int | None = None
 
+    @property
+    def around(self) -> tuple[str, str, str]:
+        """What is written before, between and after the cells of a function: `tanh(`, `, `, `)`."""
+        return _AROUND.get(self.name, (f"{self.name}(", ", ", ")"))
+
+
+SQUARED = "squared difference"
+_AROUND = {"1/": ("1/", ", ", ""), "1−": ("(1 − ", ", ", ")"), SQUARED: ("(", " − ", ")²")}
+
 
 @dataclass(frozen=True)
 class Term:
@@ -233,6 +242,8 @@ class TermReader:
             yield from ([*factors, divisor] for factors in self.terms(left, self._within(left, index)))
         elif operator == "**" and isinstance(left, Name) and right == Number(2):
             yield [self._factor(left, index)] * 2
+        elif operator == "**" and isinstance(left, Binary) and left.operator == "-" and right == Number(2):
+            yield [self._function(SQUARED, Binary(operator, left, right), index)]
         else:
             yield [self._function(operator, Binary(operator, left, right), index)]
 

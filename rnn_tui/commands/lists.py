@@ -25,9 +25,12 @@ def cells(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 def config(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui config`: the settings in force, as a file that could stand there."""
     from rnn_tui.kept.settings import read_settings, settings_path, settings_text
+    from rnn_tui.themes import theme_named
 
     path = settings_path()
-    sys.stdout.write(settings_text(read_settings(path), path))
+    settings = read_settings(path)
+    theme_named(settings.theme)  # the one name that is read without Textual, which knows it, being loaded
+    sys.stdout.write(settings_text(settings, path))
     return 0
 
 

@@ -241,12 +241,13 @@ def _factor(
     look = frame.look
     value = number(factor.value, 10, 4, trim=True)
     if factor.of:
-        x = _piece(canvas, factor.name + "(", x, y, room, look.dim)
+        before, between, after = factor.around
+        x = _piece(canvas, before, x, y, room, look.dim)
         for number_, inner in enumerate(factor.of):
             if number_:
-                x = _piece(canvas, ", ", x, y, room, look.dim)
+                x = _piece(canvas, between, x, y, room, look.dim)
             x = _cell(frame, canvas, inner, places, chosen, x, y, room)
-        x = _piece(canvas, ") ", x, y, room, look.dim)
+        x = _piece(canvas, f"{after} ", x, y, room, look.dim)
     elif factor.index is not None:
         x = _cell(frame, canvas, factor, places, chosen, x, y, room)
         x = _piece(canvas, " ", x, y, room, look.dim)

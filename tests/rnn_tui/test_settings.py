@@ -39,6 +39,9 @@ def test_without_a_file_there_are_the_defaults_and_they_read_back(
     assert "\nsave " in settings_text(read_settings(), settings_path())
     names = [command.name for command in COMMANDS]
     assert len(set(names)) == len(names)
+    settings_path().write_text("theme = 'nope'")
+    with pytest.raises(InputError, match="there is no theme nope"):
+        main(["config"])
 
 
 @pytest.mark.parametrize(

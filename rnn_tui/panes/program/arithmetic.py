@@ -66,8 +66,8 @@ def _term(frame: Frame, term: Term) -> str:
 
 def _factor(frame: Frame, factor: Factor) -> str:
     if factor.of:
-        inside = ", ".join(_inside(frame, factor.of))
-        return {"1/": f"1/{inside}", "1−": f"(1 − {inside})"}.get(factor.name, f"{factor.name}({inside})")
+        before, between, after = factor.around
+        return f"{before}{between.join(_inside(frame, factor.of))}{after}"
     if factor.index is None:
         return factor.name
     return _cell(frame, factor, index_text(lying(frame, factor.name, factor.index)))
