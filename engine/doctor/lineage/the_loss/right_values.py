@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.derivatives import BINARY
+from engine.doctor.lineage.record.place_by_place import made_place_by_place
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.recording.trials import fingerprints
@@ -58,6 +59,8 @@ class RightValues:
         self.left = MOST
         self._begun: dict[tuple[int, tuple[int, ...]], tuple[Floats, Floats]] = {}
         """By operand what was there before its first share, and after it."""
+        self._by_line: dict[int, dict[int, float]] = {}
+        """By single number its shares: from each line that computes with single numbers their sum."""
         self._of_all(carried_back(record, loss.seeds, self._seen), forward)
         for seed in (
             loss.seeds if parts and 1 < len(loss.seeds) <= OUTPUTS else ()
@@ -66,6 +69,8 @@ class RightValues:
         for operation in record.operations if parts else ():
             if operation.name in SLOPES and forward[operation.start : operation.stop].any():
                 self.add(SLOPES[operation.name](operation.result.of(record.pool)))
+        if self._by_line:
+            self._of_lists(forward)
 
     def _of_all(self, adjoint: Floats, forward: NDArray[np.bool_]) -> None:
         """dL/d(each forward value), and of each part of one that the backward pass reads, as a step's row of an array of all."""
@@ -86,9 +91,29 @@ class RightValues:
                         done.add(key)
                         self.add(adjoint[value.ids()])
 
+    def _of_lists(self, forward: NDArray[np.bool_]) -> None:
+        """Of lists whose numbers were made one by one: each line's shares, and the derivative of an activation."""
+        done: set[tuple[int, int]] = set()
+        for event in self.record.events:
+            value = event.value
+            key = (value.first if value.size else 0, value.size)
+            if value.size < 2 or key in done or not forward[value.first]:
+                continue
+            done.add(key)
+            ids = value.ids()
+            each = [self._by_line.get(int(i), {}) for i in ids.flat]
+            for line in dict.fromkeys(line for shares in each for line in shares):
+                self.add(np.array([shares.get(line, 0.0) for shares in each]).reshape(value.shape))
+            made = made_place_by_place(self.record, ids.ravel()) if self.parts else None
+            if made is not None and made.name in SLOPES:
+                self.add(SLOPES[made.name](value.of(self.record.pool)))
+
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)
         operation = self.record.operations[k]
+        if not operation.shape and not operation.operands[which].shape:
+            shares = self._by_line.setdefault(operation.operands[which].first, {})
+            shares[operation.line] = shares.get(operation.line, 0.0) + float(part)
         if total.shape == part.shape and total.size:
             self.add(total)
             self._without_first(operation.operands[which], part, total)

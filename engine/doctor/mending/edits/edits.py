@@ -89,14 +89,19 @@ class StatementEdit:
         return text_of(replaced_in(self.slot.statement, self.slot.path, parsed(self.value)))
 
 
-def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = False) -> Iterator[StatementEdit]:
+def of_statement(
+    statement: ast.stmt, around: Sequence[str], body: Sequence[ast.stmt] = (), *, missing: bool = False
+) -> Iterator[StatementEdit]:
     """The edits of one statement's expressions, or (`missing`) those that add a term. `around` are the atoms of its
-    function."""
+    function, `body` the statements of its block."""
+    taken = _taken(statement, body)
     for slot in slots(statement):
         expression = slot.get()
         old = text_of(expression)
         seen: dict[str, StatementEdit] = {}
-        for kind, made, same in missing_from(expression, around) if missing else of_expression(expression, around):
+        for kind, made, same in (
+            missing_from(expression, around) if missing else of_expression(expression, around, taken)
+        ):
             text = text_of(made)
             if _scatters(statement) and slot.path[-1] in (0, 1) and kind not in ("variable", "index"):
                 continue
@@ -104,6 +109,20 @@ def of_statement(statement: ast.stmt, around: Sequence[str], *, missing: bool = 
             if text != old and (known is None or KINDS.index(kind) < KINDS.index(known.kind)):
                 seen[text] = StatementEdit(statement.lineno, kind, text, old, same, slot)
         yield from seen.values()
+
+
+def _taken(statement: ast.stmt, body: Sequence[ast.stmt]) -> dict[str, ast.Subscript]:
+    """The entries that variables are names of, by the statements before this one."""
+    made: dict[str, ast.Subscript] = {}
+    for other in body:
+        match other:
+            case _ if other is statement:
+                break
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() as entry):
+                made[name] = entry
+            case _:
+                pass
+    return made
 
 
 def slots(statement: ast.stmt) -> list[Slot]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import cast
 
 from engine.doctor.mending.edits.atoms import atoms_in, filled, is_atom, parsed, replaced, replaced_in
@@ -23,14 +24,21 @@ FACTORS_OF_INDICES = ("{e} * ({a} > 0)",)
 """Those that a number of a step may be in."""
 
 
-def of_expression(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:
-    """The edits of an expression, each with its kind and two texts that must have the same shape; `around` are the atoms nearby."""
+def of_expression(
+    expression: ast.expr, around: Sequence[str], taken: Mapping[str, ast.Subscript] = MappingProxyType({})
+) -> Iterator[Made]:
+    """The edits of an expression, each with its kind and two texts that must have the same shape; `around` are the atoms nearby, `taken`
+    the entries that variables of the block are names of."""
     comparisons = [n for n in ast.walk(expression) if isinstance(n, ast.Compare)]
     in_comparisons = {id(n) for comparison in comparisons for n in ast.walk(comparison)}
     for path, node in walk(expression):
         for kind, made, same in _of_node(node, around):
             if kind != "complement" or id(node) not in in_comparisons:  # 1 - h > 0 is no factor of anything
                 yield kind, with_part(expression, path, made), same if ELEMENT not in path else None
+        for kind, made, _ in (
+            _of_index(taken[node.id], around) if isinstance(node, ast.Name) and node.id in taken else ()
+        ):
+            yield kind, with_part(expression, path, made), None
     yield from _at_root(expression, around)
 
 
@@ -97,6 +105,7 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
 def _of_atom(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
     text = text_of(node)
     yield "transpose", parsed(f"{text}.T"), None
+    yield "transpose", parsed(f"list(zip(*{text}))"), None  # of a list of lists
     yield "complement", parsed(f"(1 - {text})"), None
     for other in around:
         if other != text:
@@ -247,14 +256,15 @@ def _by_other_letters(node: ast.Call) -> Iterator[Made]:
 
 
 def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
-    match node.slice:
-        case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=int(k))):
-            for other in around:  # below 0 an index takes entries from the end
-                yield "wraps", parsed(f"{text_of(node)} if {t} > {k - 1} else {other}"), None
-        case ast.Constant(value=int()):
-            yield "sum-missing", parsed(f"{text_of(node.value)}.sum(axis=0)"), None
-        case _:
-            pass
+    for part in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
+        match part:
+            case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=int(k))):
+                for other in around:  # below 0 an index takes entries from the end
+                    yield "wraps", parsed(f"{text_of(node)} if {t} > {k - 1} else {other}"), None
+            case _:
+                pass
+    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+        yield "sum-missing", parsed(f"{text_of(node.value)}.sum(axis=0)"), None
     yield from (("index", changed, None) for changed in at_another_index(node, around))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.verdict.verdict import judged
 from tests.engine.doctor.lineage.programs import TAGGER, changed, run, statuses, verdict_on
 
@@ -136,3 +137,21 @@ def test_matrices_of_one_shape_that_one_function_reads_come_round(tmp_path: Path
     record = run(tmp_path, changed(LISTS, one_shape), rounds=2)
     assert record.outcome["ended"] == "update"
     assert statuses(judged(record)) == RIGHT
+
+
+def test_a_function_for_the_derivative_of_a_list_of_states_is_put_right(tmp_path: Path) -> None:
+    slope = "def slope(v):\n    return [1 - math.tanh(n) ** 2 for n in v]\n\ndef times("
+    used = "dz = [d * s for d, s in zip(dh, slope(hs[t + 1]))]"
+    path = tmp_path / "mine.py"
+    path.write_text(
+        changed(LISTS, ("def times(", slope), ("dz = [d * (1 - h * h) for d, h in zip(dh, hs[t + 1])]", used))
+    )
+    (found,) = diagnose(path).diagnoses
+    assert found.fix == "return [1 - n ** 2 for n in v]"
+
+
+def test_a_weight_that_is_not_transposed_on_the_way_back_is_put_right_in_lists(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(changed(LISTS, ("dh = times(transposed(W), dz)", "dh = times(W, dz)")))
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == ("wa-not-transposed", "dh = times(list(zip(*W)), dz)")
