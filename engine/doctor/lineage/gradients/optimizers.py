@@ -71,9 +71,14 @@ def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
     should be, without the number that it is multiplied by there; the same array where it is no such sum."""
     for _ in range(4):
         made = made_place_by_place(record, ids)
-        if made is None or made.name not in ("add", "subtract") or len(made.arrays) != 2:
+        if made is None or made.name not in ("add", "subtract"):
             return ids
         parts = made.arrays
+        if len(parts) == 1 and made.numbers and record.pool[made.numbers[0]] == 0.0:  # `0.9 * m.get(k, 0) + 0.1 * dW`
+            ids = bare(record, parts[0], made.line)
+            continue
+        if len(parts) != 2:
+            return ids
         like = [(m := compared(record.pool[part], right)) is not None and m.right for part in parts]
         state, gradient = (0, 1) if like[1] else (1, 0)
         is_state = like[state] or not record.pool[parts[state]].any()
@@ -104,9 +109,12 @@ def _scalings(record: Record, ids: Ids) -> Iterator[tuple[PlaceByPlace, Ids]]:
         made = made_place_by_place(record, ids)
         if made is None or made.name not in ("multiply", "divide", "negative"):
             return
-        if len(made.arrays) != 1 or any(o is None for o in made.operands):
+        scaled = made.arrays
+        if len(ids) == 1 < len(scaled):  # a rate is a number as well: it was not computed
+            scaled = [number for number in scaled if record.maker(int(number[0])) >= 0]
+        if len(scaled) != 1 or any(o is None for o in made.operands):
             return
-        ids = made.arrays[0]
+        ids = scaled[0]
         yield made, ids
 
 

@@ -117,7 +117,7 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
             constant = record.leaves[record.leaf_starts.searchsorted(ids, "right") - 1, 2] < 0
             return [] if constant.any() else levels
         if makers.min() != makers.max():
-            return []
+            return levels if _is_tried_out(record, makers) else []
         operation = record.operations[int(makers[0])]
         if operation.joins_a_list:
             return levels
@@ -127,6 +127,13 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         ids = operation.operands[kept].ids().ravel()[ids - operation.start]
         levels.append(ids)
     return []
+
+
+def _is_tried_out(record: Record, makers: NDArray[np.int32]) -> bool:
+    """Whether all but a few numbers of an array came from outside, and these were changed one by one, as a numerical check does it."""
+    changed = makers[makers >= 0]
+    made = [record.operations[int(k)] for k in np.unique(changed)]
+    return 2 * len(changed) <= len(makers) and all(o.size == 1 and o.name in ("add", "subtract") for o in made)
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:

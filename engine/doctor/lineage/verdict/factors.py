@@ -51,7 +51,8 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     if not odd and uphill:
         conventions.append(ADDED)
         if NAMED.search(chosen.name) and not LIKELIHOOD.search(chosen.name) and not chosen.assumed:
-            made = [replace(r, reason=ADDED) if r in steps else r for r in made]
+            added = [r for r in steps if r.match is None or r.match.factor > 0]
+            made = [replace(r, reason=ADDED) if r in added else r for r in made]
     return made, conventions
 
 

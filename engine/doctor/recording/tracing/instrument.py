@@ -169,9 +169,19 @@ class Rewriter(ast.NodeTransformer):
         made = ast.Call(ast.Name(name, ast.Load()), arguments, [])
         return ast.copy_location(made, where)
 
-    def event(self, value, kind, target, node, names=()):
+    def event(self, value, kind, target, node, names=(), entry=None):
         number = self.site(node, kind, target, names, value)
-        return self.call(EVENT, [self.visit(value), number], value)
+        return self.call(EVENT, [self.visit(value), number] + ([] if entry is None else [entry]), value)
+
+    def entry(self, target):
+        """What an entry is called whose key is put together of texts, as in `W['x' + gate]`: an expression; None for all else."""
+        key = getattr(target.slice, "value", target.slice) if type(target) is ast.Subscript else None
+        if not isinstance(key, (ast.BinOp, ast.JoinedStr)) or not any(map(_is_text, ast.walk(key))):
+            return None
+        if any(isinstance(n, ast.Call) and getattr(n.func, "id", "") != "str" for n in ast.walk(key)):
+            return None
+        pattern = ast.Constant(self.segment(target.value).replace("%", "%%") + "[%r]", kind=None)
+        return ast.copy_location(ast.BinOp(pattern, ast.Mod(), ast.Tuple([self.reading(key)], ast.Load())), target)
 
     # Statements
 
@@ -198,7 +208,7 @@ class Rewriter(ast.NodeTransformer):
             elements = [self.event(v, "assign", n, node) for v, n in zip(node.value.elts, names)]
             node.value = ast.copy_location(ast.Tuple(elements, ast.Load()), node.value)
         else:
-            node.value = self.event(node.value, "assign", self.segment(target), node, names)
+            node.value = self.event(node.value, "assign", self.segment(target), node, names, self.entry(target))
         node.targets = [self.visit(t) for t in node.targets]
         return node
 
@@ -313,6 +323,11 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_JoinedStr(self, node):
         return node
+
+
+def _is_text(node):
+    """Whether a text is written here."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _appends(call):

@@ -128,13 +128,13 @@ class ValueWatch:
                 elif kind in (_PLAIN, float, dict) or kind in _FLOATS:
                     items[k] = self.leaf(item)
 
-    def event(self, value, number):
-        """What is assigned, returned or appended at a site."""
+    def event(self, value, number, entry=0):
+        """What is assigned, returned or appended at a site; `entry` is what it is called there, where the site does not say it."""
         if not self.store.on:
             return value
         kind = type(value)
         if kind in _RECORDED:
-            self.keep(number, 0, value)
+            self.keep(number, entry, value)
             return value
         if kind is types.GeneratorType:
             names = self.sites[number].names
@@ -153,7 +153,7 @@ class ValueWatch:
         elif kind is types.SimpleNamespace or hasattr(kind, "__dataclass_fields__"):
             self.attributes(number, value)
         else:
-            self.keep(number, 0, value)
+            self.keep(number, entry, value)
         return value
 
     def fills(self, number):

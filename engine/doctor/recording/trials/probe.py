@@ -185,7 +185,8 @@ class Probes:
             codes = {sign: compiled(template % (" %s %s" % (sign, TERM))) for sign in "+-*"}
             for term in terms(known, shape(inner), alone) if shape(inner) is not None else ():
                 code = codes[term.sign]
-                if code is not None:
+                twice = term.sign != "*" and term.text.strip(" +-") == inner  # only another factor of the same
+                if code is not None and not twice:
                     made.append(ProbedEdit(-1 - number, template % term.text, code, True, makes, place, term))
         line.rows = line.holes = []
         return made

@@ -172,3 +172,24 @@ def test_a_cell_that_only_tries_the_functions_counts_for_no_execution(tmp_path: 
     places = places_of({runs.name: text}, record, judged(record))
     (found,) = [p for p in places if p.statement.lineno == line_of(text, "db += dz / T")]
     assert (found.before, found.total) == (5, 10)
+
+
+def test_the_state_of_an_optimizer_may_begin_as_a_plain_zero(tmp_path: Path) -> None:
+    """Then the first step has 0.1 times the gradient: a rate."""
+    kept = ADAM.replace("0.9 * m[k]", "0.9 * m.get(k, 0)").replace("0.99 * v[k]", "0.99 * v.get(k, 0)")
+    text = changed(TAGGER, (UPDATE, STEPS + kept[1:]), ("for step in", "m, v = {}, {}\nfor step in"))
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert [round(row.bare.factor, 9) for row in verdict.compared if row.bare] == [1.0] * 5
+
+
+def test_a_choice_between_a_right_gradient_and_its_step_may_make_it_zero(tmp_path: Path) -> None:
+    """Resilient propagation leaves a step out where the gradient's sign has changed."""
+    text = changed(
+        TAGGER,
+        (
+            "        weight -= 0.1 * grad\n",
+            "        weight -= 0.1 * np.where(abs(grad) < (9 if grad is grads[0] else 0), grad, 0)\n",
+        ),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert statuses(verdict) == {**dict.fromkeys("WVbc", "not compared"), "U": "right"}

@@ -412,3 +412,10 @@ def test_one_number_that_is_stepped_in_place_keeps_its_name(tmp_path: Path) -> N
     stepped = [event.value.ids().ravel() for event in record.events if event.site.kind == "step"]
     assert len(stepped) == 2
     assert all(ArrayNames(record).all_of(ids) == ["b"] for ids in stepped)
+
+
+def test_an_entry_is_called_by_its_key_where_that_is_put_together(tmp_path: Path) -> None:
+    loop = "for gate in 'if':\n    w['U' + gate] = np.random.randn(2, 2)\n    w[f'b{gate}'] = w['U' + gate] * 2\n"
+    text = f"import numpy as np\nw = {{}}\n{loop}"
+    record = run(tmp_path, text)
+    assert [e.name for e in record.events] == ["w['Ui']", "w['bi']", "w['Uf']", "w['bf']"]
