@@ -12,7 +12,7 @@ from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOpe
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
 from engine.doctor.lineage.roles import PRODUCTS
-from engine.doctor.lineage.the_loss.loss import KNOWN, agrees, covers
+from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, agrees, covers
 from engine.doctor.lineage.verdict.verdict import of_round
 
 ANOTHER_LOSS = "gradient-of-another-loss"
@@ -134,7 +134,8 @@ def column_minus_row(seen: RemarkedRun) -> Iterator[Remark]:
 
 def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
     """The gradients agree with a known loss of the outputs and targets, and the program computes another."""
-    verdict, stated = seen.verdict, next(iter(named_losses(seen)), None)
+    own = [] if seen.loss.assumed or not NAMED.search(seen.loss.name) else [seen.loss]
+    verdict, stated = seen.verdict, next(iter(own or named_losses(seen)), None)
     if stated is None:
         return
     place = UserLine(stated.file, stated.line)

@@ -11,7 +11,7 @@ from engine.doctor.lineage.record.reading import Ids, RecordedOperation, UserLin
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.roles import PRODUCTS
-from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, depending, forward_of
+from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, depending, forward_of, is_summand
 
 STATE_KEPT = "state-kept"
 
@@ -83,20 +83,26 @@ def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
 
 
 def penalty_without_gradient(seen: RemarkedRun) -> Iterator[Remark]:
-    """A part of the loss that is computed from weights alone, where the gradients are those of the rest."""
+    """A part of the loss, computed from weights alone or from what they made, where the gradients are those of the rest."""
     if any(row.walk is not None and row.walk.penalty for row in seen.compared):
         return
     looked_at: set[int] = set()
-    for stated in named_losses(seen):
+    for stated in candidates(seen.record, [row.own for row in seen.compared]):
+        is_whole = not seen.loss.assumed and is_summand(seen.record, seen.loss, stated)
+        if not is_whole and not NAMED.search(stated.name):
+            continue
         parts = (part for reference, _ in stated.seeds for part in _parts(seen, reference.first))
         for part in parts:
             if part.line in looked_at or seen.forward[part.start]:  # a line is the same for each sample
                 continue
             looked_at.add(part.line)
-            if _is_of_weights(seen, part):
-                says = "a penalty on the weights is added to the loss, and no gradient has it"
-                yield Remark("penalty-without-gradient", UserLine(stated.file, stated.line), says)
-                return
+            says = "a penalty on the weights is added to the loss, and no gradient has it"
+            if not _is_of_weights(seen, part):
+                if not is_whole or not seen.depends[part.start] or seen.verdict.verdict != "right":
+                    continue
+                says = "what is added to the loss here depends on the weights, too, and no gradient has it"
+            yield Remark("penalty-without-gradient", UserLine(stated.file, stated.line), says)
+            return
 
 
 def named_losses(seen: RemarkedRun) -> list[ChosenLoss]:

@@ -30,6 +30,8 @@ NAMED = re.compile(
 MEASURED = re.compile(r"err|mse|mae|acc|fehler", re.I)
 """Names of losses that may as well be measures of how well the outputs fit, beside a loss that is not computed."""
 SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
+CALLED = re.compile(r"loss|cost|objective|^[JL]$|perdida|costo|verlust|kosten|coste|perte|custo", re.I)
+"""What is called so is what a program minimizes; a likelihood or an error may be a measure beside it."""
 MOST = 16
 NEARLY = 0.999
 """Two losses whose gradients have such a cosine may be one: the logarithm is taken of p + 1e-5, say."""
@@ -169,7 +171,9 @@ def _is_computed(record: Record, depends: NDArray[np.bool_], number: int) -> boo
     if moving[0] == moving[1]:
         return True
     target = operands[1] if moving[0] else operands[0]
-    return record.makers(target.ids()).max() >= 0 or (target.shape == () and record.pool[target.first] == 0.0)
+    if record.makers(target.ids()).max() >= 0 or record.is_earlier(target.first):
+        return True
+    return target.shape == () and record.pool[target.first] == 0.0
 
 
 def assumed(
@@ -364,9 +368,21 @@ def _unscaled(record: Record, reference: RecordedArray) -> tuple[RecordedArray, 
 
 
 def _name(event: RecordedEvent) -> str:
-    if event.site.kind == "return" and not NAMED.search(event.name) and "[" not in event.name:
+    is_first = event.part <= 1  # of several values that a function returns, as of `return loss, accuracy`
+    if event.site.kind == "return" and is_first and not NAMED.search(event.name) and "[" not in event.name:
         return event.site.function.rsplit(".", 1)[-1] + "()"
     return event.name
+
+
+def is_called_so(loss: ChosenLoss) -> bool:
+    """Whether the program calls this its loss."""
+    return bool(CALLED.search(loss.name)) and not SMOOTHED.search(loss.name) and not loss.assumed
+
+
+def is_summand(record: Record, part: ChosenLoss, whole: ChosenLoss) -> bool:
+    """Whether a loss is added to another one as it is, perhaps times a number."""
+    slopes = adjoint_of(record, whole)[part.ids]
+    return bool(slopes.all()) and same(float(slopes.min()), float(slopes.max()))
 
 
 def _rank(loss: ChosenLoss) -> tuple[bool, bool, bool, bool, int]:

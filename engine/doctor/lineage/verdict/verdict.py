@@ -17,8 +17,9 @@ from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.carry_back import reached, reached_by_each
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.record.updates import ArrayNames, found
+from engine.doctor.lineage.record.updates import ArrayNames, Step, found
 from engine.doctor.lineage.record.windows import ends, window
+from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import shortened
@@ -144,7 +145,7 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
     rows += [row for row in rounds[1].compared if row.line not in seen and row.update is not None]
     left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
     verdict = "undecided" if left or not rows else "right"
-    said = tuple(dict.fromkeys(sentence for v in rounds for sentence in v.conventions))
+    said = tuple(dict.fromkeys(said for v in rounds if v is first or v.verdict == "right" for said in v.conventions))
     return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left, conventions=said)
 
 
@@ -170,9 +171,14 @@ def of_round(
     compared, if they were in the first."""
     names = ArrayNames(record, known)
     steps = found(record, names)
+    if later and known:  # what came from outside since the last update is data, which may be shifted, too
+        last = max(known)
+        firsts = [int(group[0].levels[-1].flat[0]) for group in steps]
+        steps = [s for s, n in zip(steps, firsts, strict=True) if n in known or n < last or record.maker(n) >= 0]
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken, same_as)
     sure = [s for group in steps for s in group if s.sure]
+    sure = [s for s in sure if s.by.size > 1] or sure  # `total += loss` looks like a step
     # no step is made from the loss, and the loss is made from no step, but of a state that is added to: other steps are made from it
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in sure])
     last = [s.by for s in sure if not used[s.made.start : s.made.stop].any()]
@@ -181,6 +187,8 @@ def of_round(
     compare: GradientRows = SteppedRows(record, steps, names)
     trusted = same_as is not None or bool(taken)
     best = _best(record, tried, compare, trusted)
+    if best is not None and same_as is None and not taken:
+        best = _meant(record, best, steps, compare)
     is_given = same_as is not None and same_as.is_given
     if best is None or ((not later or is_given) and not _score(best)[0]):
         inputs = returned.inputs(record)
@@ -188,6 +196,8 @@ def of_round(
         others = [c for c in others if c.assumed or (NAMED.search(c.name) and not used[c.ids].all())]
         rows = returned.rows(record, names, trusted=is_given)
         other = _best(record, [others], rows, trusted)
+        if other is not None and same_as is None and not taken:
+            other = _meant(record, other, steps, rows)
         # where functions are called nothing need be stepped: `dW[ids] += dout` is no update, though it looks like one
         is_better = other is not None and (best is None or (_score(other), is_given) > (_score(best), False))
         if other is not None and is_better and (is_given or _score(other)[0] or not _is_stepped(best)):
@@ -260,6 +270,38 @@ def _best(
             if best is not None and best.verdict == "right" and not best.loss_doubtful and not _may_be_another(best):
                 return best
     return best
+
+
+def _meant(record: Record, verdict: RunVerdict, steps: Sequence[Sequence[Step]], compare: GradientRows) -> RunVerdict:
+    """The verdict with another loss than the one that agrees best, where that is only a part of it or a measure beside it: one that it is a
+    summand of, where weights that are stepped have a part in the whole alone, with gradients that are right for it; or one of the same
+    forward pass that the program calls its loss, where it calls this one otherwise."""
+    part = verdict.loss
+    if verdict.verdict != "right" or part is None or part.assumed:
+        return verdict
+    inside = loss.forward_of(record, part)
+    apart = [ids for group in steps for s in group if s.sure for ids in s.levels if not inside[ids].any()]
+    beside = not loss.is_called_so(part)
+    for other in loss.candidates(record, loss.sources(steps)) if apart or beside else ():
+        forward = loss.forward_of(record, other)
+        whole = any(forward[ids].any() for ids in apart) and loss.is_summand(record, part, other)
+        if not whole and not (beside and loss.is_called_so(other) and _is_beside_it(record, part, other)):
+            continue
+        told = _with(record, other, forward, compare, None, trusted=True)
+        if told is not None and (
+            not whole or any(r.status == "right" and not inside[r.own].any() for r in told.compared)
+        ):
+            return told
+    return verdict
+
+
+def _is_beside_it(record: Record, one: ChosenLoss, other: ChosenLoss) -> bool:
+    """Whether two losses come of one forward pass, and neither is a summand of the other."""
+    forwards = [loss.forward_of(record, each) for each in (one, other)]
+    if forwards[0][other.ids].any() or loss.is_summand(record, one, other):
+        return False
+    products = [[o.start for o in record.operations if o.name in PRODUCTS and forward[o.start]] for forward in forwards]
+    return bool(products[0]) and products[0] == products[1]
 
 
 def _rank(v: RunVerdict) -> tuple[Score, bool]:

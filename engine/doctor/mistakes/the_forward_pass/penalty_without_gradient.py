@@ -2,7 +2,7 @@ from engine.doctor.mistakes.mistake import Example, Mistake
 
 MISTAKE = Mistake(
     "penalty-without-gradient",
-    "a penalty on the weights is added to the loss, and no gradient has it",
+    "a penalty is added to the loss, and no gradient has it",
     "add its derivative to the gradients",
     Example(
         "loop",

@@ -224,3 +224,66 @@ def test_of_several_losses_that_fit_up_to_a_factor_the_one_without_is_taken(tmp_
     verdict = verdict_on(tmp_path, TWO_CLASSES, rounds=1)
     assert verdict.verdict == "right" and verdict.loss is not None
     assert verdict.loss.name == "the cross-entropy"
+
+
+HEADS = changed(
+    TAGGER,
+    ("    return hs, ps, loss\n", "    last = R @ hs[-1] - len(xs)\n    return hs, ps, loss, last, (last**2).sum()\n"),
+    ("b, c = ", "R = rng.randn(2, H) * 0.5\nb, c = "),
+    (
+        "hs, ps, loss = forward(xs, labels)",
+        "hs, ps, first_loss, last, second_loss = forward(xs, labels)\n    loss = first_loss + second_loss",
+    ),
+    ("def backward(xs, labels, hs, ps):", "def backward(xs, labels, hs, ps, last):"),
+    ("backward(xs, labels, hs, ps)\n    for", "backward(xs, labels, hs, ps, last)\n    for"),
+    ("return dU, dW, dV, db, dc", "return dU, dW, dV, db, dc, np.outer(2 * last, hs[-1])"),
+    ("zip((U, W, V, b, c), grads)", "zip((U, W, V, b, c, R), grads)"),
+    ("later = np.zeros(H)", "later = 2 * R.T @ last"),
+)
+
+
+def test_a_part_of_the_loss_is_not_taken_for_it_where_weights_have_a_part_in_the_whole_alone(tmp_path: Path) -> None:
+    assert statuses(verdict_on(tmp_path, HEADS, rounds=1)) == {**RIGHT, "R": "right"}
+    text = changed(HEADS, ("later = 2 * R.T @ last", "later = np.zeros(H)"))
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.loss is not None and verdict.loss.name == "loss"
+    assert {name for name, status in statuses(verdict).items() if status == "wrong"} == {"U", "W", "b"}
+
+
+def test_a_measure_with_which_the_gradients_agree_is_not_the_loss_beside_it(tmp_path: Path) -> None:
+    """Weights of the classes that the gradient leaves out; the mean without them is printed."""
+    weighted = (
+        "loss -= np.log(ps[-1][label])",
+        "nll = -np.log(ps[-1][label])\n        plain += nll\n        loss += (1 + label) * nll",
+    )
+    text = changed(
+        TAGGER, weighted, ("hs, ps, loss = [np.zeros(H)], [], 0.0", "hs, ps, loss, plain = [np.zeros(H)], [], 0.0, 0.0")
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.verdict == "wrong"
+    assert verdict.loss is not None and verdict.loss.name == "loss"
+
+
+def test_a_loss_that_other_rounds_were_taken_from_is_found_in_each(tmp_path: Path) -> None:
+    """One update a sequence, and one number for the loss of all: the first sequence is too short for a gradient of W."""
+    text = changed(
+        TAGGER,
+        (
+            "    xs, labels = rng.randn(T, D), rng.randint(0, K, T)\n",
+            "    T = 1 + step\n    xs, labels = rng.randn(T, D), rng.randint(0, K, T)\n",
+        ),
+        ("    hs, ps, loss = forward(xs, labels)\n", "    hs, ps, own = forward(xs, labels)\n    loss -= -own\n"),
+        ("for step in range(30):", "loss = 0.0\nfor step in range(30):"),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=3)
+    assert statuses(verdict) == RIGHT
+
+
+def test_a_total_that_the_loss_is_added_to_hides_it_not(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        ("    print(step, loss)", "    seen += loss"),
+        ("for step in range(30):", "seen = 0.0\nfor step in range(30):"),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert verdict.loss is not None and verdict.loss.name == "loss" and not verdict.loss.assumed

@@ -16,7 +16,7 @@ from engine.doctor.mistakes.mistake import Mistake
 from engine.doctor.mistakes.programs import PROGRAMS
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
-from tests.engine.doctor.lineage.programs import changed
+from tests.engine.doctor.lineage.programs import TAGGER, changed
 
 Examined = Callable[[str], tuple[RunVerdict, list[Remark]]]
 KINDS = [m for m in CATALOGUE.values() if m.remark and m.example is not None]
@@ -138,3 +138,12 @@ def test_an_input_that_is_the_same_at_all_steps_is_no_weight(examined: Examined)
     for changes in ((ONCE, same), (same,)):
         verdict, seen = examined(changed(PROGRAMS["loop"], *changes))
         assert (verdict.verdict, seen) == ("right", [])
+
+
+def test_a_penalty_on_states_that_no_gradient_has_is_remarked_upon(examined: Examined) -> None:
+    text = changed(TAGGER, ("    grads = ", "    whole = loss + 0.1 * (np.array(hs) ** 2).sum()\n    grads = "))
+    verdict, seen = examined(text)
+    assert verdict.verdict == "right"
+    assert [(r.id, r.place.number) for r in seen] == [
+        ("penalty-without-gradient", text.splitlines().index("    grads = backward(xs, labels, hs, ps)"))
+    ]
