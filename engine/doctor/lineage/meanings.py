@@ -26,7 +26,9 @@ from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 MOST_OPERATIONS = 100_000
 """The values of a round of more operations have no meanings: it takes too long."""
-WHOLE, SUM, SHARE = "whole", "sum", "share"
+WHOLE, SUM, SHARE, REST = "whole", "sum", "share", "rest"
+FEW_SHARES = range(3, 9)
+"""Of a value with so many shares it is asked whether all but one were added up; of two the other one is a share itself."""
 _HANDS_ON = ("add", "subtract", "gather", "sum", "negative")
 """Operations whose operand gets the very numbers that the result has, or their opposites."""
 
@@ -35,10 +37,10 @@ Key = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Meaning:
-    """`factor` times dL/d(`name`): all of it (`kind` whole), the share through a line (share), or the shares from the end of the forward
-    pass back to that one (sum). `line` is where it was first seen, or the line of the share; `t` how often that line ran before in the
-    round, None where it ran once. A name in brackets is of a value that has none, and says what made it; `alone` says whether no other
-    value has the name."""
+    """`factor` times dL/d(`name`): all of it (`kind` whole), the share through a line (share), the shares from the end of the forward
+    pass back to that one (sum), or all shares but that one (rest). `line` is where it was first seen, or the line of the share; `t` how
+    often that line ran before in the round, None where it ran once. A name in brackets is of a value that has none, and says what made it;
+    `alone` says whether no other value has the name."""
 
     kind: str
     name: str
@@ -60,6 +62,8 @@ class Meaning:
             return f"{head}dL/d {self.name[:-1]} in line {self.line}){when}"
         if self.kind == WHOLE:
             return f"{head}dL/d {self.name}" + (f" of line {self.line}{when}" if when or not self.alone else "")
+        if self.kind == REST:
+            return f"{head}dL/d {self.name} without what comes through line {self.line}{when}"
         later = " and later" if self.kind == SUM else ""
         return f"{head}dL/d {self.name} through line {self.line}{when}{later}"
 
@@ -156,6 +160,7 @@ class Meanings:
                 values.append(event.value.of(record.pool))
         lookup = Lookup(values, self._known, self._allowed())
         uses: dict[tuple[int, int], int] = defaultdict(int)
+        shares: dict[tuple[int, int], list[tuple[int, int, Floats]]] = defaultdict(list)
 
         def visit(k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
             del g
@@ -164,10 +169,15 @@ class Meanings:
             reference = record.operations[k].operands[which]
             lookup.add(part, SHARE, k, which)
             uses[reference.first, reference.size] += 1
+            if uses[reference.first, reference.size] < FEW_SHARES.stop and total.shape == part.shape:
+                shares[reference.first, reference.size].append((k, which, part))
             if uses[reference.first, reference.size] > 1 and total.shape == part.shape:
                 lookup.add(np.array(total), SUM, k, which)  # it goes on
 
         adjoint = carried_back(record, loss.seeds, visit)
+        for key, some in shares.items():
+            for k, which, part in some if uses[key] == len(some) in FEW_SHARES else ():
+                lookup.add(record.operations[k].operands[which].of(adjoint) - part, REST, k, which)
         seen: set[Key] = set()
         for k, event in enumerate(self.forward):
             key = key_of(event.value)
@@ -203,7 +213,7 @@ class Meanings:
         return SINGLE if rows and tolerance(self.record.pool[rows[0].gradient]) == SINGLE else DOUBLE
 
     def _rank(self, hit: Equality, meaning: Meaning, named: set[str]) -> tuple[bool, bool, int]:
-        kind = (WHOLE, SUM, SHARE).index(hit.kind)
+        kind = (WHOLE, SUM, SHARE, REST).index(hit.kind)
         if hit.kind == SHARE:
             kind += self.record.operations[hit.k].name in _HANDS_ON
         return not same(hit.factor, self._factor), last_of(meaning.name) not in named, kind

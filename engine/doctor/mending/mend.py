@@ -47,7 +47,7 @@ from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import unedited
 from engine.doctor.mending.trials.places import EditPlace, again, places_of, replaced
 from engine.doctor.mending.trials.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
-from engine.doctor.mending.trials.proposal import Blamed, Proposal, instead, of_edit
+from engine.doctor.mending.trials.proposal import Blamed, Proposal, differing, instead, of_edit
 from engine.doctor.mending.trials.trying import TRIALS, Trial
 
 __all__ = ["Blamed", "blamed"]
@@ -83,12 +83,14 @@ def blamed(
             runs.says("wrong; looking for the line (Ctrl+C ends it)")
             return (
                 sorted(_searched(trial, places), key=lambda each: (each.file, each.line))
+                or _in_part(trial)
                 or _suspected(trial, places)
                 or unstored(part, verdict)
                 or _makers(part, verdict)
             )
         except KeyboardInterrupt:  # what is known so far is told
-            return [replace(each, more=True) for each in _suspected(trial, places) or _makers(part, verdict)]
+            known = _in_part(trial) or _suspected(trial, places) or _makers(part, verdict)
+            return [replace(each, more=True) for each in known]
         finally:
             runs.says("")
 
@@ -184,13 +186,26 @@ def _with_the_rest(trial: Trial, most: int) -> list[Blamed]:
     rest = trial.on(partial)
     more = _searched(rest, places_of(rest.texts, rest.record, rest.verdict), most)
     trial.spent = rest.spent
-    return [*partial.told, *more] if more else []
+    made = [replace(each, verified=True, mends=(), leaves=()) for each in partial.told]
+    return [*made, *more] if more else []
+
+
+def _in_part(trial: Trial) -> list[Blamed]:
+    """The changes that make some gradients right, one on top of the other, and the lines to look at for the rest."""
+    partial, rest = trial.partial, trial.rest
+    if partial is None:
+        return []
+    if rest is None:
+        return partial.told
+    places = places_of(rest.texts, rest.record, rest.verdict)
+    return [*partial.told, *(_in_part(rest) or _suspected(rest, places))]
 
 
 def _suspected(trial: Trial, every: Sequence[EditPlace]) -> list[Blamed]:
     """The lines that fail first; where a right gradient was made by all of them, lines of which that is not so."""
-    apart = [p for p in every if p.apart and not (p.given or p.moves)]
+    apart = [p for p in every if p.apart and not (p.given or p.moves or p.steps)]
     told = trial.suspected if any(p.apart for p in trial.suspected) or not trial.suspected else apart or trial.suspected
+    told = [p for p in told if not p.steps] or told
     return [Blamed(p.file, p.statement.lineno, "", text_of(p.statement), more=trial.is_over) for p in told[:3]]
 
 
@@ -300,6 +315,9 @@ def _at_its_source(proposal: Proposal) -> Iterator[Proposal]:
             made = f"{text_of(value)} {found[1]} {found[2]}" if found else ""
         elif edit.kind == "transpose" and text_of(edit.slot.get()) == name:
             made = text_of(transposed(value))
+        elif edit.kind in ("index", "wraps"):
+            old, new = differing(place.statement, ast.parse(edit.statement).body[0])
+            made = text_of(new) if text_of(old) == name else ""
         if made:
             yield instead(
                 place.file, source, f"{name} = {made}", "exchanged" if edit.kind == "transpose" else edit.kind

@@ -68,6 +68,8 @@ class NamedMistake:
     fix: str = ""
     after: Place | None = None
     """The line that was repaired in memory before this was seen; None where it was seen in the program as it is."""
+    leaves: tuple[str, ...] = ()
+    """The parameters whose gradients stay wrong with the fix; `parameters` are those that it makes right."""
 
     def to_json(self) -> dict[str, Any]:
         """The contract's entry."""
@@ -81,4 +83,5 @@ class NamedMistake:
             "source": self.place.source if self.place else None,
             "fix": self.fix or None,
             "after": self.after.line if self.after else None,
+            "leaves": list(self.leaves),
         }

@@ -11,6 +11,7 @@ from pathlib import PurePath
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.missing_share import with_missing_shares
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import Agreement, same
@@ -87,6 +88,8 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     if decided is None:
         return OwnRun(base, failures.said[-1], record=record)
     record, verdict, found = decided
+    with failures.when("it looked for what gradients lack"):
+        verdict = _with_missing_shares(verdict)
     seen, meanings = list[Remark](), None
     with failures.when("it looked for remarks"):
         seen = _remarked(runs, source, record, verdict)
@@ -95,10 +98,10 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         base = _with_meanings(base, source, meanings, found, runs.name)
     base = failures.told(base)
     base = replace(base, remarks=tuple((each.id, _sentence(source, each)) for each in seen))
-    if verdict.verdict == "wrong" and not any(each.id for each in found):
+    if verdict.verdict == "wrong" and not any(each.id and not each.leaves for each in found):
         found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
     told = _told(base, source, outcome, verdict, found, runs.name)
-    corrected = next((each.corrected for each in found[::-1] if each.corrected is not None), None)
+    corrected = next((each.corrected for each in found[::-1] if each.corrected is not None and not each.leaves), None)
     return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
 
 
@@ -125,6 +128,12 @@ def _decided(
     return record, verdict, found
 
 
+def _with_missing_shares(verdict: RunVerdict) -> RunVerdict:
+    if verdict.verdict != "wrong" or verdict.record is None or verdict.loss is None:
+        return verdict
+    return replace(verdict, compared=with_missing_shares(verdict.record, verdict.loss, verdict.compared))
+
+
 def _remarked(runs: Runs, source: SourceFile, record: Record, verdict: RunVerdict) -> list[Remark]:
     """What is remarked; of a loss that is taken for the program's it is no remark that it is another."""
     seen = remarks(record, verdict, {runs.name: source.tree()})
@@ -137,7 +146,7 @@ def _with_meanings(base: Report, source: SourceFile, meanings: Meanings, found: 
     shown = [
         source.in_cells(sentence) if each.file == main else f"in {clean(each.file, 80)}, {sentence}"
         for each in found[:1]
-        for sentence in beside(meanings, each.corrected, each.file, each.line)
+        for sentence in beside(meanings, each.corrected, each.file, each.begins or each.line)
     ]
     return replace(base, meanings=tuple(listed), beside=tuple(shown), meanings_left=left)
 
@@ -220,7 +229,8 @@ def _told(
     if verdict.loss is not None:
         line, assumed = verdict.loss.line, verdict.loss.assumed
         said = f"{clean(verdict.loss.name)}, in {clean(verdict.loss.file)}" if elsewhere else source.line(line)
-        told = {"line": line, "source": said, "assumed": in_cells(assumed) or None, "where": in_cells(f"line {line}")}
+        where = in_cells(f"line {line}") + ("" if elsewhere else _which(verdict))
+        told = {"line": line, "source": said, "assumed": in_cells(assumed) or None, "where": where}
         report = replace(report, loss=told)
     report = _blaming(report, source, found)
     reason = ""
@@ -230,18 +240,34 @@ def _told(
     return OwnRun(report, reason, any(c.status == "right" for c in verdict.compared))
 
 
+def _which(verdict: RunVerdict) -> str:
+    """Which of several values on its line the loss is."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None or loss.assumed:
+        return ""
+    firsts = {reference.first for reference, _ in loss.seeds}
+    seen = (e for e in record.events if e.site.line == loss.line and e.value.size == 1 and e.value.first in firsts)
+    return next((f", {clean(e.name, 60)}" for e in seen if e.part > 0 and len(e.site.names) > 1), "")
+
+
 def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Report:
     """The corrected line as a named mistake; lines of which one is wrong as candidates."""
     wrong = tuple(name for name, each in report.parameters.items() if not each.ok)
     found = [each for each in found if each.line <= len(source.lines) or each.file != source.path.name]
     mended = tuple(
         NamedMistake(
-            each.id, _title(each.id), wrong, None, _place(source, each), clean(each.mended, 400) or _advice(each.id)
+            each.id,
+            _title(each.id),
+            tuple(clean(as_written(name), 60) for name in each.mends) or wrong,
+            None,
+            _place(source, each),
+            clean(each.mended, 400) or _advice(each.id),
+            leaves=tuple(clean(as_written(name), 60) for name in each.leaves),
         )
         for each in found
         if each.id
     )
-    candidates = () if mended else tuple(_place(source, each) for each in found)
+    candidates = tuple(_place(source, each) for each in found if not each.id)
     left = (*report.notes, NOT_FURTHER) if candidates and any(each.more for each in found) else report.notes
     return replace(report, diagnoses=mended, candidates=candidates, notes=left)
 
@@ -295,6 +321,7 @@ def _placed(compared: GradientComparison, line: UserLine, source: SourceFile, ma
     """The same with the line that made the gradient: in a notebook by its cell, in another file with that. What calls functions, below
     the text, is not the user's."""
     number, file = line.number, line.file
+    compared = replace(compared, note=source.in_cells(compared.note))
     if file not in ("", main):
         return replace(compared, line=number, where=f"{clean(PurePath(file).name, 16)}:{number}")
     if not 0 < number <= len(source.lines):

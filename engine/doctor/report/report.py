@@ -121,7 +121,8 @@ def text(report: Report) -> str:
             *(line for one in report.beside for line in _wrapped(one, "    ")),
         ]
     if report.candidates:
-        lines += ["", "  no correction was found; look first at"]
+        missing = "no correction was found" if not report.diagnoses else "what else is wrong was not found"
+        lines += ["", f"  {missing}; look first at"]
         lines += [f"    {each.shown}:  {each.source}" for each in report.candidates]
     if report.parameters:
         lines += ["", *([f"  {report.compared_with}:"] if report.compared_with else []), *_table(report.parameters)]
@@ -198,7 +199,11 @@ def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
 
 
 def _found(finding: NamedMistake) -> list[str]:
-    return [*_wrapped(f"{finding.title}  [{finding.id}]"), *_placed(finding)]
+    lines = [*_wrapped(f"{finding.title}  [{finding.id}]"), *_placed(finding)]
+    if finding.leaves:
+        right, wrong = ", ".join(finding.parameters), ", ".join(finding.leaves)
+        lines += _wrapped(f"run with this line changed: {right} right, {wrong} still wrong", "    ")
+    return lines
 
 
 def _followed(finding: NamedMistake) -> list[str]:

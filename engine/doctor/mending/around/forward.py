@@ -95,7 +95,8 @@ def of_output(texts: Mapping[str, str], verdict: RunVerdict) -> Iterator[Proposa
             found = list(_of_output(statement)) if (file, statement.lineno) in outputs else []
             for id, node, made in (*found, *_twice(statement)):
                 old = text_of(statement)
-                yield Proposal(file, statement, node, made, "", old, old.replace(text_of(node), made), id)
+                mended = old.replace(text_of(node), made)
+                yield Proposal(file, statement, node, made, "", old, mended, id, forward=True)
 
 
 def _of_output(statement: ast.Assign | ast.Return) -> Iterator[tuple[str, ast.expr, str]]:

@@ -10,9 +10,12 @@ from typing import cast
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.gradients import DEEPEST
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.place_by_place import made_place_by_place
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import atoms_in
@@ -38,6 +41,8 @@ class EditPlace:
     """Whether nothing of what comes back from the loss goes into what it makes, though a gradient comes of it."""
     apart: bool = False
     """Whether no right gradient was made by it."""
+    steps: bool = False
+    """Whether it is an optimizer's: it works place by place on what comes in for several arrays, or steps one."""
     arguments: tuple[str, ...] = ()
     """Those of its function."""
 
@@ -54,7 +59,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     own, moving = {*made, *moved}, set(moved)
     right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
     (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
-    begin = _begin(part, verdict)
+    begin, of_steps = _begin(part, verdict), _of_steps(part, verdict)
     places: list[EditPlace] = []
     for file, text in texts.items():
         numbers = sorted(line.number for line in own if line.file == file)
@@ -63,7 +68,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
             if any(first <= n <= last for n in numbers):
                 _count(record, part, place, begin)
                 place.given, place.moves = place.line in given, place.line in moving
-                place.lost = place.line in lost
+                place.lost, place.steps = place.line in lost, place.line in of_steps
                 place.mistaken, place.apart = place.line in mistaken, place.line not in right
                 places.append(place)
     return [p for p in places if p.total > p.before]
@@ -101,6 +106,21 @@ def with_anothers(verdict: RunVerdict) -> Iterator[tuple[ComparedGradient, Compa
                     yield row, other
 
 
+def _of_steps(record: Record, verdict: RunVerdict) -> set[UserLine]:
+    """The lines that step arrays, and those before them that work place by place on what comes in for several arrays."""
+    seen: dict[int, set[str]] = {}
+    updates = [(row.name, row.update) for row in verdict.compared if row.update is not None]
+    for name, update in updates:
+        waiting = [update.by]
+        for _ in range(DEEPEST):
+            made = made_place_by_place(record, waiting.pop()) if waiting else None
+            if made is not None:
+                seen.setdefault(made.line, set()).add(name)
+                waiting += [ids for ids in made.arrays if (record.makers(ids) >= 0).all()]
+    lines = {update.line for _, update in updates} | {line for line, names in seen.items() if len(names) > 1}
+    return {record.lines[line] for line in lines}
+
+
 def _given_lines(record: Record, verdict: RunVerdict) -> tuple[set[UserLine], set[UserLine]]:
     """Lines into which nothing goes that comes back from the loss: those that only compute forward values again, and those from which a
     gradient is made all the same."""
@@ -109,6 +129,8 @@ def _given_lines(record: Record, verdict: RunVerdict) -> tuple[set[UserLine], se
     adjoint = adjoint_of(record, verdict.loss)
     back = np.zeros(len(record.pool), bool)
     lines: dict[int, bool] = {}
+    used = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in verdict.compared])
+    begun = False
     for operation in record.operations:
         own = slice(operation.start, operation.stop)
         if forward[own].any():
@@ -119,10 +141,11 @@ def _given_lines(record: Record, verdict: RunVerdict) -> tuple[set[UserLine], se
         moved = _is_difference(operation) or any(touched(back, r) for r in operation.operands)
         back[operation.start : operation.stop] = moved
         lines[operation.line] = lines.get(operation.line, False) or moved
-    reached = [row for row in verdict.compared if back[row.gradient].any()]
-    if not reached:
-        return set(), set()  # the backward pass begins with no difference: nothing tells where
-    cut_off = [row for row in verdict.compared if row.status in ("wrong", "zero") and row not in reached]
+        begun = begun or (moved and operation.name in PRODUCTS and bool(used[own].any()))
+    moving = [row for row in verdict.compared if back[row.gradient].any()]
+    if not moving or not begun:  # it begins with no difference, or only an optimizer has one: nothing tells where
+        return set(), set()
+    cut_off = [row for row in verdict.compared if row.status in ("wrong", "zero") and row not in moving]
     lost = set(_slice_lines(record, verdict, cut_off)[0])
     given = {record.lines[n] for n, moved in lines.items() if not moved}
     return given - lost, given & lost

@@ -108,7 +108,7 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     paths, _ = following(place)
     slots = [slot.path for slot in edits.slots(statement)]
     known = list(dict.fromkeys([*around, *everywhere]))[:MISSING] if everywhere is not None else around
-    tries = list(edits.of_statement(statement, known, missing=missing))
+    tries = list(edits.of_statement(statement, known, place.body, missing=missing))
     holes = list(edits.holes(statement)) if missing else []
     value = edits.made_by(statement)
     changes = isinstance(statement, ast.AugAssign) and isinstance(statement.op, (ast.Add, ast.Mult))
@@ -270,7 +270,7 @@ def _grows(old: ast.expr, value: str) -> bool:
 
 
 def failing(answers: Sequence[Probed]) -> list[EditPlace]:
-    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last, and before
-    them those by which a gradient was made that is right: what they make is only not known."""
+    """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last, before
+    them those by which a gradient was made that is right: what they make is only not known; and before all these an optimizer's."""
     found = [a for a in answers if (a.fails or a.place.mistaken) and not a.place.given and not a.place.moves]
-    return [a.place for a in sorted(found, key=lambda a: (not a.place.apart, a.first % (1 << 30)))]
+    return [a.place for a in sorted(found, key=lambda a: (not a.place.apart, a.place.steps, a.first % (1 << 30)))]

@@ -66,6 +66,8 @@ class Trial:
     """The gradients that are right by what was tried last and were not before, where it makes no other one wrong."""
     partial: Partial | None = None
     """The change that made most gradients right, of those that did not make all right."""
+    rest: Trial | None = None
+    """The trials of the program with that change, in which the rest was looked for."""
     suspected: list[EditPlace] = field(default_factory=list[EditPlace])
     """The lines of which one is wrong, as far as that is known."""
     spent: int = 0
@@ -78,14 +80,15 @@ class Trial:
                 return None
             texts = proposal.applied(self.texts)
             right = self.makes_right(texts)
-            if self._makes_a_number(proposal) or self._takes_other_data(proposal):
+            if self._makes_a_number(proposal) or (self._has_another_loss() and not proposal.forward):
                 continue
             if right:
                 return proposal
             best = len(self.partial.repaired) if self.partial is not None else 0
             if len(self.repaired) > best and self.corrected is not None and self.after is not None:
-                told = self.told(proposal)
-                self.partial = Partial(self.repaired, proposal, told, texts, self.corrected, self.after)
+                self.partial = Partial(
+                    self.repaired, proposal, self._told_in_part(proposal), texts, self.corrected, self.after
+                )
         return None
 
     def _makes_a_number(self, proposal: Proposal) -> bool:
@@ -99,32 +102,43 @@ class Trial:
         assigns = isinstance(proposal.part, ast.Assign) and proposal.made != "pass"
         return assigns and has_arrays(self.record) and not has_arrays(self.after)
 
-    def _takes_other_data(self, proposal: Proposal) -> bool:
-        """Whether a loop that runs over something else is one of the training: another forward pass shows nothing of this one."""
-        is_loop = isinstance(proposal.part, ast.expr) and isinstance(proposal.statement, (ast.For, ast.While))
-        first = self.verdict.rounds[0].loss if self.verdict.rounds else self.verdict.loss
-        return (
-            is_loop
-            and self.after is not None
-            and first is not None
-            and not _begin_alike(self.record, self.after, first)
-        )
+    def _has_another_loss(self) -> bool:
+        """Whether the run that was judged last computes another loss before its first update: then something else was changed than what
+        goes back."""
+        one, other = (v.rounds[0].loss if v and v.rounds else None for v in (self.verdict, self.corrected))
+        return one is not None and other is not None and not np.isclose(one.value, other.value, 1e-9, 0, equal_nan=True)
 
     def told(self, proposal: Proposal) -> list[Blamed]:
         """The lines of a change, which was run last, under the mistake's name."""
         each, line = proposal, UserLine(proposal.file, proposal.statement.lineno)
         correction = Correction(each.kind, each.old, each.mended, line, self.verdict, self.after)
         id = each.id or names.name_of(correction)
-        made = [Blamed(line.file, line.number, id, each.old, each.mended, True, self.corrected)]
+        number, old, mended = each.on_its_line(self.texts[each.file])
+        made = [Blamed(each.file, number, id, old, mended, True, self.corrected, begins=line.number)]
         for other, text in each.others if each.all_wrong else ():
             made.append(Blamed(line.file, other.lineno, id, text_of(other), text, True, self.corrected))
         return made
 
+    def _told_in_part(self, proposal: Proposal) -> list[Blamed]:
+        """The same of a change with which not all gradients are right."""
+        rows = self.corrected.compared if self.corrected is not None else ()
+        still = tuple(dict.fromkeys(r.name for r in rows if r.status in ("wrong", "zero")))
+        return [
+            replace(b, verified=False, mends=tuple(sorted(self.repaired)), leaves=still) for b in self.told(proposal)
+        ]
+
     def on(self, partial: Partial) -> Trial:
         """The trials of the program with a change, in which the rest is looked for."""
-        return replace(
-            self, texts=partial.texts, verdict=partial.verdict, record=partial.record, partial=None, suspected=[]
+        self.rest = replace(
+            self,
+            texts=partial.texts,
+            verdict=partial.verdict,
+            record=partial.record,
+            partial=None,
+            rest=None,
+            suspected=[],
         )
+        return self.rest
 
     @property
     def is_over(self) -> bool:
@@ -157,6 +171,8 @@ class Trial:
             return False  # another multiple
         if not _keeps_scale(again.compared, verdict):
             return False  # a multiple in the place of what is right
+        if not any(row.status == "right" and len(row.own) > 2 for row in verdict.compared) and _is_odd(again):
+            return False  # a multiple that nothing explains
         self.repaired = _repaired(again.compared, verdict)
         return again.verdict != "wrong" and _settles(again.compared, verdict)
 
@@ -180,6 +196,19 @@ def _is_once(row: ComparedGradient) -> bool:
     """Whether a gradient is dL/d(it), and not a multiple of it."""
     match = row.bare if row.bare is not None and row.bare.right else row.match
     return match is not None and same(abs(match.factor), 1.0)
+
+
+def _is_odd(verdict: RunVerdict) -> bool:
+    """Whether right gradients are such a multiple of dL/d(it) as no mean or sum over any axes of the forward pass makes them, nor the
+    square of an error without its 2."""
+    record, loss = verdict.record, verdict.loss
+    bare = [abs(r.bare.factor) for r in verdict.compared if r.status == "right" and len(r.own) > 2 and r.bare]
+    if record is None or loss is None or not bare or not all(same(f, bare[0]) for f in bare):
+        return False
+    forward = forward_of(record, loss)
+    lengths = {n for o in record.operations if o.size and forward[o.start] for n in o.shape} | {1, len(loss.seeds)}
+    counts = {a * b for a in lengths for b in lengths}
+    return not any(same(bare[0], factor) for n in counts for factor in (n, 1 / n, n / 2, 1 / (2 * n)))
 
 
 def _keeps_scale(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
@@ -209,15 +238,21 @@ class KnownRight:
         self.adjoint = adjoint_of(record, loss)[: self.size]
 
     def rejects(self, record: Record) -> bool:
-        """Whether an update of this run is surely wrong: it is cheaper than to judge the run."""
+        """Whether an update of this run is surely wrong, and no more right than before: it is cheaper than to judge the run."""
         if not self.usable or not _begin_alike(self.record, record, self.loss):
             return False
         part = window(record, 0, next(iter(ends(record))))
         names = ArrayNames(part, {})
         forward, adjoint = np.zeros(len(part.pool), bool), np.zeros(len(part.pool))
         forward[: self.size], adjoint[: self.size] = self.forward, self.adjoint
-        rows = SteppedRows(part, found(part, names), names)(self.loss, lambda: adjoint, forward, _none_wrong)
-        return rows is None or any(row.status in ("wrong", "zero") for row in rows) or not _settles(rows, self.verdict)
+        before = sum(row.status == "right" and len(row.own) > 2 for row in self.verdict.compared)
+        rows = SteppedRows(part, found(part, names), names)(
+            self.loss, lambda: adjoint, forward, lambda right, bad, _: not bad or right > before
+        )
+        if rows is None:
+            return True
+        all_right = not any(row.status in ("wrong", "zero") for row in rows) and _settles(rows, self.verdict)
+        return not all_right and not _repaired(rows, self.verdict)
 
 
 def _begin_alike(one: Record, other: Record, loss: ChosenLoss) -> bool:
@@ -227,8 +262,3 @@ def _begin_alike(one: Record, other: Record, loss: ChosenLoss) -> bool:
         return False
     old, new = (record.starts[: int(record.starts.searchsorted(size))] for record in (one, other))
     return np.array_equal(old, new) and np.array_equal(one.pool[:size], other.pool[:size], equal_nan=True)
-
-
-def _none_wrong(right: int, bad: int, most: int) -> bool:
-    del right, most
-    return not bad

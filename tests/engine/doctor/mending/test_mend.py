@@ -10,6 +10,7 @@ from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
+from engine.doctor.report.report import text
 from tests.engine.doctor.lineage.programs import NO_READ_OUT, TAGGER, changed, line_of, runs_of
 
 
@@ -445,14 +446,90 @@ def test_an_output_s_error_belongs_to_the_first_round_of_a_loop_back(tmp_path: P
         ("    later = np.zeros((4, 1))\n", "    dV, dc, later = dy @ hs[4].T, dy, np.zeros((4, 1))\n"),
     )
     last = "(t == len(xs) - 1)"
-    for text, mended in (
+    for program, mended in (
         (before, [f"dh = V.T @ dy * {last} + later"]),
         (ONE_OUTPUT, [f"dV += dy * {last} @ hs[t].T", f"dc += dy * {last}", f"dh = V.T @ (dy * {last}) + later"]),
     ):
-        runs = runs_of(tmp_path, text, rounds=1)
+        runs = runs_of(tmp_path, program, rounds=1)
         _, record = runs.followed()
         assert not isinstance(record, str)
         found = blamed(runs, record, judged(record))
         assert [(each.mended, each.id, each.verified) for each in found] == [
             (line, "output-gradient-every-step", True) for line in mended
         ]
+
+
+def test_a_line_that_makes_some_gradients_right_is_told_where_others_stay_wrong(tmp_path: Path) -> None:
+    """Of W's gradient no small edit makes anything; the carry that is not transposed is one."""
+    path = tmp_path / "mine.py"
+    nothing = ("dW += np.outer(dz, hs[t])", "dW += np.sort(np.outer(dz, hs[t]), axis=None).reshape(H, H)")
+    path.write_text(changed(TAGGER, ("later = W.T @ dz", "later = W @ dz"), nothing))
+    report = diagnose(path)
+    (found,) = report.diagnoses
+    assert (found.fix, found.parameters, found.leaves) == ("later = W.T @ dz", ("U", "b"), ("W",))
+    assert [place.source for place in report.candidates] == [nothing[1]]
+    assert "run with this line changed: U, b right, W still wrong" in text(report)
+    assert found.to_json()["leaves"] == ["W"]
+
+
+def test_a_correction_of_a_statement_over_several_lines_is_that_of_the_line_that_changes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, ("dh = V.T @ dy + later", "dh = (\n            V.T @ dy\n            - later)")))
+    (found,) = diagnose(path).diagnoses
+    assert found.place is not None
+    assert (found.place.source, found.fix) == ("dh = (", "dh = V.T @ dy + later")
+    path.write_text(changed(TAGGER, ("dh = V.T @ dy + later", "dh = (V.T @ dy\n            + W @ later)")))
+    path.write_text(path.read_text().replace("later = W.T @ dz", "later = dz"))
+    (found,) = diagnose(path).diagnoses
+    assert found.place is not None
+    assert (found.place.source, found.fix) == ("+ W @ later)", "+ W.T @ later)")
+
+
+def test_a_correction_changes_no_loss(tmp_path: Path) -> None:
+    """What makes the gradients right by making another loss is none."""
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, ("loss -= np.log(ps[-1][label])", "loss -= ps[-1][label]")))
+    report = diagnose(path)
+    assert report.verdict == "wrong"
+    assert [found.id for found in report.diagnoses] == ["gradient-of-another-loss"]
+
+
+def test_an_index_before_the_first_entry_is_put_right_where_the_state_gets_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    states = (
+        ("hs, ps, loss = [np.zeros(H)], [], 0.0", "hs, ps, loss, h0 = np.zeros((T, H)), [], 0.0, np.ones(H)"),
+        (
+            "for x, label in zip(xs, labels):",
+            "for t, (x, label) in enumerate(zip(xs, labels)):\n        h = hs[t - 1] if t else h0",
+        ),
+        ("hs.append(np.tanh(U @ x + W @ hs[-1] + b))", "hs[t] = np.tanh(U @ x + W @ h + b)"),
+        ("c)\n        ps", "c)\n        ps"),
+        ("V @ hs[-1]", "V @ hs[t]"),
+        ("later = np.zeros(H)\n", "later, h0 = np.zeros(H), np.ones(H)\n"),
+        ("dy = ps[t].copy()", "prev = hs[t - 1, :]\n        dy = ps[t].copy()"),
+        ("hs[t + 1]", "hs[t]"),
+        ("np.outer(dz, hs[t])", "np.outer(dz, prev)"),
+    )
+    path.write_text(changed(TAGGER, *states))
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == ("initial-state-wraps", "prev = hs[t - 1, :] if t > 0 else h0")
+
+
+def test_no_correction_makes_all_gradients_an_odd_multiple(tmp_path: Path) -> None:
+    """Huber's loss: what is large counts by its sign, times the bound; twice the small part makes all twice as much."""
+    large = (
+        "dy = ps[t].copy()\n        dy[labels[t]] -= 1",
+        "r = ps[t] - labels[t]\n        dy = np.where(abs(r) < 0.5, r, np.sign(r))",
+    )
+    loss = (
+        ("e = np.exp(V @ hs[-1] + c)\n        ps.append(e / e.sum())", "ps.append(V @ hs[-1] + c)"),
+        (
+            "loss -= np.log(ps[-1][label])",
+            "r = ps[-1] - label\n        loss += np.where(abs(r) < 0.5, 0.5 * r * r, 0.5 * abs(r)).sum()",
+        ),
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(changed(TAGGER, *loss, large))
+    report = diagnose(path)
+    assert report.verdict == "wrong"
+    assert not any("r + r" in found.fix or "2 *" in found.fix for found in report.diagnoses)
