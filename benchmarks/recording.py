@@ -21,6 +21,8 @@ SHAPES = (
     Shape(64, 200, 64, 128),
     Shape(64, 100, 128, 512),
     Shape(1, 1000, 32, 64),
+    Shape(64, 200, 64, 128, every=True),
+    Shape(64, 100, 128, 512, every=True),
 )
 CELLS = ("rnn", "lstm", "gru")
 DTYPES = ("float64", "float32")

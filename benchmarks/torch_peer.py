@@ -24,12 +24,13 @@ def torch_step(network: Network, shape: Shape) -> Callable[[], object]:
     linear = torch.nn.Linear(shape.H, shape.C, dtype=dtype)
     loss = torch.nn.CrossEntropyLoss()
     X, y = samples(shape)
-    inputs, targets = torch.from_numpy(X).to(dtype).requires_grad_(True), torch.from_numpy(y)
+    inputs, targets = torch.from_numpy(X).to(dtype).requires_grad_(True), torch.from_numpy(y).flatten()
 
     def run() -> None:
         layer.zero_grad()
         linear.zero_grad()
         inputs.grad = None
-        loss(linear(layer(inputs)[0][:, -1]), targets).backward()
+        states = layer(inputs)[0]
+        loss(linear(states.flatten(0, 1) if shape.every else states[:, -1]), targets).backward()
 
     return run
