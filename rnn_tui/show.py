@@ -20,7 +20,6 @@ from engine.explain.reach import reach
 from engine.explain.term_reader import Factor
 from engine.explain.why import equation_text, origin, why, zero_reason
 from engine.language.functions import Array, axis_word
-from engine.notation import Spelling
 from engine.recording.tape import Tape
 from engine.text import clean, listed
 from rnn_tui.render.colorbar import colorbar
@@ -208,17 +207,21 @@ def _table(matrix: Array, rows: str, columns: list[str], marks: list[str], mode:
     return lines
 
 
-def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "ng") -> str:
+def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "ng", *, lying: bool = False) -> str:
     """The arithmetic behind a cell as text: its equation, its largest terms with their numbers, the sum against what is stored.
 
-    In the names of a notation; indices are the engine's.
+    In the names of a notation; indices are the engine's, or, if `lying`, those of the arrays as they lie in the notation.
     """
     explanation = why(debugger, cell)
     writer = writer_for(debugger.plan, notation)
     spelling = writer.spelling
-    lines = [
-        f"{spelling.name(cell.name)}{cell.text.removeprefix(cell.name)} = {exact(explanation.value)}   iteration {cell.iteration}"
-    ]
+
+    def written(name: str, when: str, index: tuple[int, ...]) -> str:
+        axes = writer.axes.get(name, ())
+        laid = spelling.layout.index(index, axes) if lying and len(axes) == len(index) else index
+        return f"{spelling.name(name)}{when}" + (f"[{','.join(map(str, laid))}]" if index else "")
+
+    lines = [f"{written(cell.name, cell.when, cell.index)} = {exact(explanation.value)}   iteration {cell.iteration}"]
     text = equation_text(writer, cell, explanation)
     if not text:
         return "\n".join([*lines, origin(debugger.tape(cell.iteration), cell.name)])
@@ -229,7 +232,7 @@ def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "
     terms, rest, others = explanation.largest(top)
     lines.append(f"{len(explanation.values)} {'term' if len(explanation.values) == 1 else 'terms, largest first'}:")
     lines += [
-        f"{number(term.value, 13, 6):>14} = {' × '.join(_factor_text(f, spelling) for f in term.factors)}"
+        f"{number(term.value, 13, 6):>14} = {' × '.join(_factor_text(f, written) for f in term.factors)}"
         for term in terms
     ]
     if others:
@@ -239,16 +242,14 @@ def explained(debugger: Debugger, cell: CellAddress, top: int, notation: str = "
     return "\n".join(lines)
 
 
-def _factor_text(factor: Factor, spelling: Spelling) -> str:
+def _factor_text(factor: Factor, written: Callable[[str, str, tuple[int, ...]], str]) -> str:
+    """A factor and its value; `written` makes of a name, a row and an index the text of a cell."""
+
+    def cell(one: Factor) -> str:
+        return written(one.name, "" if one.t is None else f"@{one.t}", one.index or ())
+
     value = number(factor.value, 10, 5, trim=True).strip()
     if factor.of:
         before, between, after = factor.around
-        return f"{before}{between.join(_cell_text(argument, spelling) for argument in factor.of)}{after} {value}"
-    return (
-        value if factor.index is None and not factor.name.isidentifier() else f"{_cell_text(factor, spelling)} {value}"
-    )
-
-
-def _cell_text(factor: Factor, spelling: Spelling) -> str:
-    when = "" if factor.t is None else f"@{factor.t}"
-    return f"{spelling.name(factor.name)}{when}" + (f"[{','.join(map(str, factor.index))}]" if factor.index else "")
+        return f"{before}{between.join(map(cell, factor.of))}{after} {value}"
+    return value if factor.index is None and not factor.name.isidentifier() else f"{cell(factor)} {value}"

@@ -21,6 +21,9 @@ class CellAddress:
     @property
     def text(self) -> str:
         """`dWa[2,3]`, `da@3[0,5]`; of a gradient's sum `dWa@3[2,3]` is one step's term, `dWa@3,1[2,3]` what sample 1 adds to that."""
-        when = "" if self.t is None else f"@{self.t}"
-        when += "" if self.sample is None else f",{self.sample}"
-        return f"{self.name}{when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")
+        return f"{self.name}{self.when}" + (f"[{','.join(map(str, self.index))}]" if self.index else "")
+
+    @property
+    def when(self) -> str:
+        """`@3`, `@3,1`."""
+        return ("" if self.t is None else f"@{self.t}") + ("" if self.sample is None else f",{self.sample}")

@@ -220,12 +220,13 @@ class FlowPage(Page):
         return True
 
     def copied(self) -> tuple[str, str] | None:
-        cell = cell_of_part(self.pictured()) if self._there() else None
-        return (
-            None
-            if cell is None
-            else (cell.text, repr(float(self.desk.frame.view.tape.at(cell.name, cell.t)[cell.index])))
-        )
+        frame = self.pictured()
+        cell = cell_of_part(frame) if self._there() else None
+        if cell is None:
+            return None
+        from rnn_tui.panes.why import name_of
+
+        return name_of(frame, cell), repr(float(self.desk.frame.view.tape.at(cell.name, cell.t)[cell.index]))
 
     def copied_all(self) -> tuple[str, str] | None:
         return super().copied_all() if self._there() else None

@@ -9,6 +9,7 @@ from engine.language.derive import gradient
 from engine.language.functions import Array
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.panes.ledger import at_weight, matrix_of, summed_addends, weight_cell
+from rnn_tui.panes.why import name_of
 from rnn_tui.render.numbers import matrix_text
 from rnn_tui.shown.pointed import cell_of_part
 from rnn_tui.shown.targets import ToCell, ToWeight, cell_at
@@ -68,11 +69,15 @@ class WeightsPage(Page):
         here = self.pictured()
         addend = cell_of_part(here) if self.desk.selection.addend is not None else None
         if addend is not None and addend.one_step:
-            (_, number), index = super().copied() or ("", ""), ",".join(map(str, addend.index))
-            return f"{addend.name}@{addend.t},{addend.sample}[{index}]", number
-        cell = weight_cell(self.desk.frame)
+            _, number = super().copied() or ("", "")
+            return name_of(here, addend), number
+        frame = self.desk.frame
+        cell = weight_cell(frame)
         values = self._gradient(cell.name)
-        return None if values is None else (f"{gradient(cell.name)}{list(cell.cell)}", repr(float(values[cell.cell])))
+        if values is None:
+            return None
+        address = CellAddress(gradient(cell.name), frame.view.point.iteration, None, cell.cell)
+        return name_of(frame, address), repr(float(values[cell.cell]))
 
     def copied_all(self) -> tuple[str, str] | None:
         frame, name = self.desk.frame, weight_cell(self.desk.frame).name

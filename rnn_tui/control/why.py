@@ -11,7 +11,7 @@ from engine.explain.why import equation_text, put_in, why, zero_reason
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
 from rnn_tui.control.stops import Stops
-from rnn_tui.panes.why import TERMS, numbered
+from rnn_tui.panes.why import TERMS, name_of, numbered
 from rnn_tui.render.numbers import matrix_text
 from rnn_tui.shown.exhibit import Asked
 from rnn_tui.shown.frame import Frame
@@ -93,7 +93,7 @@ class WhyPage(Page):
 
     def copied(self) -> tuple[str, str] | None:
         asked = self.desk.frame.asked
-        return None if asked is None else (asked.path[-1].text, repr(asked.explanation.value))
+        return None if asked is None else (name_of(self.desk.frame, asked.path[-1]), repr(asked.explanation.value))
 
     def copied_all(self) -> tuple[str, str] | None:
         """The values of all terms, a line each."""

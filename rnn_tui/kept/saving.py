@@ -203,7 +203,8 @@ def _sections(shown: Shown) -> list[tuple[str, str]]:
     )
     found = "\n".join(f"{'!' if one.serious else '·'} {one.kind}: {one.text}" for one in frame.findings or ())
     cell = None if frame.view.position == 0 else cell_of_part(pictured(frame))
-    why = "" if cell is None else explained(session.debugger, cell, 10, frame.writer.spelling.notation.name)
+    notation = frame.writer.spelling.notation.name
+    why = "" if cell is None else explained(session.debugger, cell, 10, notation, lying=True)
     loss = f"\nloss {number(float(tape.loss), trim=True)}"
     what_if = "".join(f"\nwhat if: {edit.text}" for edit in frame.edits)
     return [

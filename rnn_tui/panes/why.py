@@ -14,6 +14,7 @@ from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
 from engine.explain.why import cell_of, origin
 from engine.language.functions import Array
+from rnn_tui.panes.program.arithmetic import index_text, lying
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import exact, number
@@ -95,8 +96,8 @@ def _largest(room: int, kind: str, places: Sequence[int], sums: Array, before: s
 
 
 def name_of(frame: Frame, cell: CellAddress) -> str:
-    """A cell as people write it, in the notation on the screen."""
-    return frame.writer.spelling.name(cell.name) + cell.text.removeprefix(cell.name)
+    """A cell as people write it, in the names and the layout on the screen."""
+    return frame.writer.spelling.name(cell.name) + cell.when + index_text(lying(frame, cell.name, cell.index))
 
 
 def _crumbs(frame: Frame, canvas: Canvas, asked: Asked, room: int) -> None:

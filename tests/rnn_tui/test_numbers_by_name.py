@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.panes.around.header import draw_header
 from rnn_tui.panes.around.strip import BARS, draw_strip
 from rnn_tui.panes.program.inspector import draw_inspector
+from rnn_tui.panes.why import draw_why
+from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import look
 from rnn_tui.shown.pointed import cell_of_part
@@ -48,6 +51,22 @@ def test_a_number_that_is_named_is_under_the_cursor(text: str, notation: str) ->
     assert (shown.name, shown.index) == (cell.name, cell.index)
     assert shown.t in (None, cell.t)
     assert f"{spelling.name(shown.name)}" in draw_inspector(frame, 120, 7).plain()
+
+
+@pytest.mark.parametrize("notation", ["ng", "karpathy"])
+def test_why_names_each_number_so_that_it_can_be_gone_to(notation: str) -> None:
+    control = controller(notation=notation)
+    visit(control, "da@3[2,4]" if notation == "ng" else "dh@3[4,2]")
+    assert control.here.enter()
+    text = draw_why(control.refresh(), 120, 30).plain()
+    assert ("da@3[2,4]" if notation == "ng" else "dh@3[4,2]") in text
+    factors = re.findall(r"= (d\w+@4\[\d,\d\]) (\S+) ×", text)
+    assert len(factors) == 8
+    for name, value in factors:
+        frame = visit(control, name)
+        shown = cell_of_part(frame)
+        assert shown is not None and shown.t == 4
+        assert number(float(frame.view.tape.at(shown.name, 4)[shown.index]), 10, 4, trim=True) == value
 
 
 @pytest.mark.parametrize("notation", ["ng", "karpathy"])

@@ -30,12 +30,12 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     banner = bool(frame.edits) and height == 1 and width < 100
-    # As much as leaves room for the program's name; at last in few words and without it.
-    for roomy, short in ((width >= 100 and not banner, False), (False, False), (False, True)):
-        right = _right(frame, roomy=roomy, short=short or banner)
-        length = sum(cell_len(text) for text, _ in right)
-        if length <= width - NAMED:
-            break
+    # As much as leaves room for the names of the program and the data; at last in few words and without them.
+    ways = [(False, 0, NAMED + cell_len(frame.name) + 2), (False, 1, NAMED)]
+    roomy = [(True, 0, NAMED)] if width >= 100 and not banner else []
+    tried = ((_right(frame, roomy=wide, few=2 if banner else few), left) for wide, few, left in (*roomy, *ways))
+    right = next((said for said, left in tried if _wide(said) <= width - left), _right(frame, roomy=False, few=2))
+    length = _wide(right)
     crowded = banner or length > width - NAMED
     x = 0 if crowded else canvas.text(1, 0, "rnn-tui", look.accent) + 2
     if not crowded:
@@ -55,11 +55,15 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
     return canvas
 
 
-def _right(frame: Frame, *, roomy: bool, short: bool) -> StyledText:
-    """What goes on, or what is wrong and where we are."""
+def _wide(said: StyledText) -> int:
+    return sum(cell_len(text) for text, _ in said)
+
+
+def _right(frame: Frame, *, roomy: bool, few: int) -> StyledText:
+    """What goes on, or what is wrong and where we are; in `few` words without how the loss has changed, at 2 in the fewest."""
     if frame.busy:
         return [(frame.busy, frame.look.accent)]
-    return [*_wrong(frame), *_place(frame, roomy=roomy, short=short)]
+    return [*_wrong(frame), *_place(frame, roomy=roomy, few=few)]
 
 
 def _wrong(frame: Frame) -> StyledText:
@@ -76,7 +80,7 @@ def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
     canvas.text(x, y, text, frame.look.accent + Style(reverse=True), Press("undo_edit"))
 
 
-def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
+def _place(frame: Frame, *, roomy: bool, few: int) -> StyledText:
     look, view = frame.look, frame.view
     point = view.point
     if frame.selection.page == "training" and (known := frame.history.get(frame.moment[0])) is not None:
@@ -84,9 +88,7 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
         return [(f"iteration {frame.moment[0]}", look.accent), *_loss(frame, known.loss, before and before.loss)]
     loss = view.value("loss")
     shown = (
-        _to_loss(frame, roomy=roomy)
-        if loss is None
-        else _loss(frame, float(loss), None if short else frame.loss_before)
+        _to_loss(frame, roomy=roomy) if loss is None else _loss(frame, float(loss), None if few else frame.loss_before)
     )
     if point.line == "start":
         return [("start", look.accent), *shown]
@@ -95,7 +97,7 @@ def _place(frame: Frame, *, roomy: bool, short: bool = False) -> StyledText:
     if frame.batches > 1:
         epoch = f"batch {point.iteration % frame.batches + 1}/{frame.batches}"
         epoch = f"epoch {point.iteration // frame.batches} {epoch}  " if roomy else f"{epoch}  "
-    iteration = f"iteration {point.iteration}  " if roomy or not (epoch or short) else f"it. {point.iteration}  "
+    iteration = f"iteration {point.iteration}  " if roomy or not (epoch or few > 1) else f"it. {point.iteration}  "
     parts = [(iteration + epoch, look.dim), (f"{ARROWS[point.phase]} {point.phase}", color)]
     if point.t is not None:
         parts.append((f"  t = {point.t}", look.accent))

@@ -45,7 +45,8 @@ GOTO_HELP = """\
 7   backward 7   loss   iteration 3   a time step, phase, iteration
 dz@7   da@3[2,4]   dWa[2,3]   p[5]    a row of a quantity, its number
 sample 5                              one sample, not the batch
-‖da‖<0.1   max|dz|<1e-3   t == 3      where that holds next
+norm(da)<0.1   ||da||<0.1             where that holds next;
+max|dz|<1e-3   any(isnan(z))          also abs, mean, min, sum, …
 enter goes, → completes, esc closes"""
 
 BREAKPOINT_HELP = f"""\
