@@ -187,11 +187,10 @@ async def test_every_key_reaches_its_action(monkeypatch: pytest.MonkeyPatch) -> 
 # Every command everywhere
 
 
-@pytest.mark.parametrize("at", ["start", "middle", "end"])
+@pytest.mark.parametrize("at", ["start", "end"])
 async def test_every_command_works_from(at: str) -> None:
     async with running() as driven:
-        length = driven.main.debugger.program.length
-        position = {"start": 0, "middle": 47, "end": length}[at]
+        position = {"start": 0, "end": driven.main.debugger.program.length}[at]
         for command in COMMANDS:
             if command.action in ("quit", "app.palette"):
                 continue
@@ -860,7 +859,7 @@ async def test_long_sequences_and_wide_states(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "long.npz", X=rng.normal(size=(2, 2000, 1)), y=np.array([0, 1]))
     np.savez(tmp_path / "wide.npz", X=rng.normal(size=(3, 5, 4)), y=np.array([0, 1, 1]))
-    for name, options in (("long", {}), ("wide", {"hidden": 512})):
+    for name, options in (("long", {}), ("wide", {"hidden": 256})):
         async with running(open_session(tmp_path / f"{name}.npz", options)) as driven:
             for action in (
                 "step(1)",

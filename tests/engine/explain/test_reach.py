@@ -44,7 +44,7 @@ def alone(drawn: Case) -> dict[str, np.ndarray[Any, Any]]:
     return total
 
 
-@examples(60, dear=True)
+@examples(60)
 @given(all_cases(predict="every"))
 def test_each_loss_reaches_what_its_own_gradient_reaches(drawn: Case) -> None:
     tape = taped(drawn)

@@ -23,8 +23,8 @@ from .sizes import Sizes
 from .wanted import WantedArguments
 
 ATTEMPTS, ROUNDS, BEST, MORE = 300, 50, 3, 20
-SMALL, KEPT = 1 << 14, 500
-"""How many numbers an array has at most that is kept, and how many are: 64 MB."""
+ROOM = 1 << 22
+"""How many numbers of arrays are kept: 32 MB."""
 _WHOLE = ("i0", "i1", "i2")
 
 
@@ -90,20 +90,20 @@ def _answer(tree, space, asked):
     return answer
 
 
-def _kept(make):
-    """The same function of numbers and shapes, which makes no small array twice: most attempts ask for those of the one before."""
-    made = {}
+class _Kept:
+    """A function of numbers and shapes that makes no array twice, while there is room: most attempts ask for those of the one before."""
 
-    def again(*given):
-        array = made.get(given)
-        if array is None:
-            array = make(*given)
-            if array.size > SMALL or len(made) == KEPT:
+    def __init__(self, make):
+        self.make, self.made, self.room = make, {}, ROOM
+
+    def __call__(self, *given):
+        if given not in self.made:
+            array = self.make(*given)
+            if array.size > self.room:
                 return array
-            made[given] = array
-        return array.copy()
-
-    return again
+            self.room -= array.size
+            self.made[given] = array
+        return self.made[given].copy()
 
 
 class CallSearch:
@@ -114,7 +114,7 @@ class CallSearch:
         exec(driven.HELPERS, space)
         space.update(_driver_dict=driven.FoundDict, _driver_object=driven.FoundObject)
         for name in ("_driver_normal", "_driver_whole", "_driver_hot"):
-            space[name] = _kept(space[name])
+            space[name] = _Kept(space[name])
         self.wanted = WantedArguments(tree, asked, instead_of_none)
         self.text = driven.CallText(self.wanted)
         self.attempts = 0

@@ -7,8 +7,8 @@ data_size, vocab_size = len(data), len(chars)
 char_to_ix = {ch: i for i, ch in enumerate(chars)}
 ix_to_char = {i: ch for i, ch in enumerate(chars)}
 
-hidden_size = 100
-seq_length = 25
+hidden_size = 20
+seq_length = 8
 learning_rate = 1e-1
 
 Wxh = np.random.randn(hidden_size, vocab_size) * 0.01

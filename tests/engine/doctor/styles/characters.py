@@ -26,8 +26,8 @@ print('data has %d characters, %d unique.' % (data_size, vocab_size))
 char_to_ix = { ch:i for i,ch in enumerate(chars) }
 
 # hyperparameters
-hidden_size = 100 # size of hidden layer of neurons
-seq_length = 25 # number of steps to unroll the RNN for
+hidden_size = 20 # size of hidden layer of neurons
+seq_length = 8 # number of steps to unroll the RNN for
 learning_rate = 1e-1
 
 # model parameters
