@@ -87,6 +87,18 @@ class Explanation:
         return exact_sum(self.values.tolist())
 
     @property
+    def steps(self) -> tuple[int, ...]:
+        """Of a sum over time, the steps that are summed; none of another number."""
+        steps = [reader.t for reader, _ in self._readers if reader.t is not None]
+        return tuple(steps) if len(steps) == len(self._readers) > 1 else ()
+
+    @property
+    def of_steps(self) -> Array:
+        """What each of these steps adds."""
+        counts = np.array([count for _, count in self._readers])
+        return np.add.reduceat(self.values, counts.cumsum() - counts)
+
+    @property
     def _expression(self) -> Expression:
         assert self.equation is not None
         return self.equation.expression

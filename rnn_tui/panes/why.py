@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from rich.cells import cell_len
@@ -13,8 +13,8 @@ from engine.explain.address import CellAddress
 from engine.explain.term_reader import Factor, Term
 from engine.explain.terms import exact_sum
 from engine.explain.why import cell_of, origin
-from engine.language.functions import Array
 from rnn_tui.panes.program.arithmetic import index_text, lying
+from rnn_tui.panes.shared.subtotals import subtotals
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import exact, number
@@ -25,8 +25,6 @@ from rnn_tui.shown.targets import ToCrumb, ToOperand
 
 TERMS = 60
 """The largest terms that are shown and can be followed; the rest stands as one sum."""
-SUBTOTALS = 4
-"""The largest steps and samples that are named."""
 VALUE = 12
 NARROW = 56
 BAR = 6
@@ -60,8 +58,8 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
             y += 1
     if asked.ledger is not None and height - y > 12:
         numbers = [frame.number_of(row) for row in range(len(asked.ledger.of_samples))]
-        canvas.text(2, y, _largest(room, "by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), look.text)
-        canvas.text(2, y + 1, _largest(room, "by sample", numbers, asked.ledger.of_samples), look.text)
+        canvas.text(2, y, subtotals(room, "by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), look.text)
+        canvas.text(2, y + 1, subtotals(room, "by sample", numbers, asked.ledger.of_samples), look.text)
         y += 2
     if len(explanation.values):
         _terms(frame, canvas, asked, y + 1, room)
@@ -74,25 +72,10 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
 
 
 def _so_far(frame: Frame, cell: CellAddress) -> str:
-    """To which step a gradient is summed that is not complete yet."""
-    lines = [] if cell.reached is None else list(frame.view.program.writers(cell.name))
-    complete = not lines or cell.reached == frame.view.program.summed(lines[0])[-1]
-    return "" if complete else f", summed as far as t = {cell.reached}"
-
-
-def _largest(room: int, kind: str, places: Sequence[int], sums: Array, before: str = "") -> str:
-    """The largest subtotals with what they are of, as many as fit, and what the others add up to."""
-    order = np.argsort(-np.abs(sums), kind="stable").tolist()
-    told = [f"{before}{places[i]} {number(float(sums[i]), 9, 3, trim=True)}" for i in order[:SUBTOTALS]]
-    for count in range(len(told), 0, -1):
-        others = order[count:]
-        rest = (
-            f" · the other {len(others)} {number(exact_sum(sums[others].tolist()), 9, 3, trim=True)}" if others else ""
-        )
-        text = f"{kind}: {' · '.join(told[:count])}{rest}"
-        if cell_len(text) <= room:
-            return text
-    return shortened(f"{kind}: {told[0]} …", room)
+    """Of a gradient that is not complete yet, the steps that are summed: `, t = 10…7`."""
+    line = next(iter(frame.view.program.writers(cell.name)), None) if cell.reached is not None else None
+    steps = range(0) if line is None else frame.view.program.summed(line)
+    return f", t = {steps[0]}…{cell.reached}" if len(steps) and cell.reached != steps[-1] else ""
 
 
 def name_of(frame: Frame, cell: CellAddress) -> str:

@@ -139,6 +139,7 @@ async def test_the_program_is_shown_in_another_notation_and_saved(
         await until(driven.pilot, lambda: "PyTorch" in driven.text())
         await driven.pilot.press("x")
         assert isinstance(driven.app.screen, SaveScreen)
+        assert driven.app.screen.query_one(Input).selected_text == "many_to_one.py"  # what is typed takes its place
         await driven.pilot.press("enter")
         assert "PyTorch" in Path("many_to_one.py").read_text()
         assert driven.app.screen is driven.main

@@ -173,6 +173,7 @@ async def test_a_gradient_that_is_still_summed_has_its_largest_steps_and_samples
         assert f"by sample: {int(np.abs(samples).argmax())} " in text
         (line,) = (line for line in text.splitlines() if "by step" in line)
         assert set(re.findall(r"t = (\d+)", line)) == {"8", "9", "10"}
+        assert "iteration 0, t = 10…8" in text
 
 
 async def test_by_mouse_alone() -> None:

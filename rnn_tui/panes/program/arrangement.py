@@ -9,7 +9,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from engine.explain.line_parts import Part
-from rnn_tui.render.canvas import shortened
+from rnn_tui.render.canvas import fitting, shortened
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.shown.frame import Frame
@@ -152,7 +152,7 @@ def _item(index: int, part: Part, frame: Frame, manner: Manner) -> Item:
         rows, columns = min(rows, manner.most[0]), min(columns, manner.most[1])
     note = shape_note(part, (rows, columns))
     text = part.text if manner.notes or not note.endswith(POOLED) else part.text + POOLED
-    label = shortened(text, max(columns * manner.cell[0], manner.label))
+    label = fitting(text, max(columns * manner.cell[0], manner.label))
     wide = max(columns * manner.cell[0], cell_len(label), cell_len(note) if manner.notes else 0)
     return Item(
         index, label, wide, picture_height(rows, frame.look.mode, manner.cell[1]), (rows, columns), part.values.shape

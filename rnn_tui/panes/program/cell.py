@@ -15,6 +15,7 @@ from engine.language.derive import NEXT, gradient
 from engine.language.functions import Array, axis_word, from_unit_to_unit
 from rnn_tui.panes.program.arithmetic import arithmetic, index_text, lying, table
 from rnn_tui.panes.program.equation import palette_of
+from rnn_tui.panes.shared.subtotals import subtotals
 from rnn_tui.panes.shared.words import NORM, clipping_words, padding_words, since_before, truncation_words
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
@@ -22,6 +23,8 @@ from rnn_tui.render.numbers import exact, number
 from rnn_tui.shown.frame import Frame, result_of
 
 STATISTICS = 42
+BY_STEP_FROM = 4
+"""So many lines have one for what the largest steps add to a gradient: its largest terms are not the largest steps."""
 
 
 def cell_lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: int) -> list[StyledText]:
@@ -47,7 +50,10 @@ def cell_lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, heig
     explanation = _explanation(frame, part, index)
     if explanation is None or not len(explanation.values):
         return [head, *notes, [(_origin(frame, part.name), look.dim)]]
-    lines = arithmetic(frame, explanation, room, height - 1 - len(notes))
+    by_step: list[StyledText] = []
+    if explanation.steps and height >= BY_STEP_FROM:
+        by_step = [[(subtotals(room, "by step", explanation.steps, explanation.of_steps, "t = "), look.text)]]
+    lines = [*by_step, *arithmetic(frame, explanation, room, height - 1 - len(notes) - len(by_step))]
     if part.name is not None and part.name.endswith(NEXT):  # its flows say it too
         return [head, *lines, *notes]
     return [head, *notes, *lines]

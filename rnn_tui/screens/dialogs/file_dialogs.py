@@ -15,7 +15,7 @@ from engine.files.locate import resolve, seen
 from engine.files.project import samples
 from rnn_tui.kept.saving import KINDS, where_to
 from rnn_tui.render.canvas import fitting
-from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ReadScreen
+from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ReadScreen, TypedLine
 
 TITLE = 46
 """Columns for an example's title: its line is not to be folded."""
@@ -28,6 +28,10 @@ class SaveScreen(AskScreen[Path]):
         told = "\n".join(f"name{ending:<6} {meaning}" for ending, meaning in kinds.items())
         take = partial(where_to, kinds=kinds)
         super().__init__("save", "name.svg", f"{told}\nenter saves, esc closes", take, name)
+
+    def on_mount(self) -> None:
+        """Marks the name that is there: another that is typed takes its place."""
+        self.query_one(TypedLine).select_all()
 
 
 class ProgramScreen(ReadScreen[str]):
