@@ -126,7 +126,7 @@ class Meanings:
         for event in self.backward:
             found = self.of(event)
             if found:
-                yield Meant(event, self.names.before[id(event)], found[0], found[1:])
+                yield Meant(event, self.names.before(event), found[0], found[1:])
 
     @cached_property
     def names(self) -> ForwardNames:
@@ -136,8 +136,10 @@ class Meanings:
     def _sort(self, made_from: NDArray[np.bool_]) -> None:
         """Which values the loss was made from, and which were computed beside it and are not what a weight became."""
         record = self.record
-        beside = np.zeros(len(record.pool), bool)
-        for operation in record.operations:
+        beside, operations = np.zeros(len(record.pool), bool), record.operations
+        beside[operations.starts[operations.codes > 0]] = True
+        beside &= ~made_from
+        for operation in operations.on_arrays():
             beside[operation.start : operation.stop] = not made_from[operation.start : operation.stop].any()
         for row in self.verdict.compared:
             for operation in row.update.made if row.update is not None else ():

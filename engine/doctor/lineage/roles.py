@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.carry_back import holds, touched
+from engine.doctor.lineage.record.carry_back import depending, holds, touched
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, depending, forward_of
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 
 PRODUCTS = ("matmul", "dot", "einsum")
 ACTIVATIONS = ("tanh", "expit", "maximum", "softplus", "arctan", "where")
@@ -50,8 +50,9 @@ class Roles:
         own = [frozenset(ids.ravel().tolist()) for ids in parameters]
         uses = [0] * len(own)
         pairs: set[tuple[int, int, bool, bool]] = set()
-        for operation in self.record.operations:
-            if operation.name not in PRODUCTS or not self.forward[operation.start]:
+        operations = self.record.operations
+        for operation in operations.at(operations.named(PRODUCTS)):
+            if not self.forward[operation.start]:
                 continue
             which = [next((k for k, o in enumerate(own) if r.first in o), -1) for r in operation.operands[:2]]
             for k in {k for k in which if k >= 0}:

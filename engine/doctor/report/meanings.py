@@ -74,7 +74,7 @@ def beside(meanings: Meanings, corrected: RunVerdict | None, file: str, line: in
         found = meanings.of(event)
         if found and len(made) < MOST_READ and event.site.file == file:
             made[event.site.line] = f"line {event.site.line}: {_called(event)} is {found[0]}"
-    should = _corrected(corrected, wrong.site.line, wrong.name, meanings.names.before[id(wrong)], file)
+    should = _corrected(corrected, wrong.site.line, wrong.name, meanings.names.before(wrong), file)
     last = f"should be {should}" if should is not None else "is not dL/d(anything), nor a part of one"
     sentences = [*(made[n] for n in sorted(made)), f"line {line}: {_called(wrong)} {last}"]
     return tuple(clean(sentence, 200) for sentence in sentences)
@@ -111,7 +111,7 @@ def _corrected(verdict: RunVerdict | None, line: int, name: str, before: int, fi
     meanings = Meanings(verdict) if verdict is not None else None
     for event in meanings.backward if meanings is not None else ():
         site = event.site
-        if meanings and (site.file, site.line, event.name, meanings.names.before[id(event)]) == (
+        if meanings and (site.file, site.line, event.name, meanings.names.before(event)) == (
             file,
             line,
             name,

@@ -23,7 +23,8 @@ ArrayKey = tuple[int, int]
 def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> list[str]:
     """A sentence on each array of a round (`record`) that is read again, on a line that read it before, as it was, while nothing ever
     reads what it was stepped to."""
-    sums = [o for o in record.operations if o.name in ("add", "subtract") and o.size > 1 and o.parameters != IN_PLACE]
+    steps_made = (o for o in record.operations.on_arrays() if o.name in ("add", "subtract"))
+    sums = [o for o in steps_made if o.size > 1 and o.parameters != IN_PLACE]
     steps = {
         (int(row.own[0]), len(row.own)): (row.name, step.start)
         for row in rows
@@ -68,7 +69,7 @@ def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
     """A sentence on each array that a round steps by numbers which were all computed before. `versions` says what arrays are called, by
     their first number as an earlier round left them."""
     told: dict[str, str] = {}
-    for operation in record.operations:
+    for operation in record.operations.on_arrays():
         if operation.name not in ("add", "subtract") or operation.parameters != IN_PLACE:
             continue
         own, by = operation.operands
@@ -101,7 +102,7 @@ def by_zero(record: Record, loss: ChosenLoss) -> list[ComparedGradient]:
 def _by_one_number(record: Record, loss: ChosenLoss, names: ArrayNames) -> Iterator[RecordedOperation]:
     """Where an array of several numbers that moves the loss is changed by one number as a whole."""
     forward = forward_of(record, loss)
-    for operation in record.operations:
+    for operation in record.operations.on_arrays():
         if operation.name not in ("add", "subtract") or operation.size < 2 or forward[operation.start]:
             continue
         own, by = operation.operands

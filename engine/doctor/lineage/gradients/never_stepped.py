@@ -35,7 +35,8 @@ def never_stepped(
             stepped[ids] = True
     forward = forward_of(record, chosen)
     again = returned.read_again(record, forward)
-    met = _met(record, forward)
+    inputs = returned.inputs(record)
+    met = _met(record, forward, [int(ids[0]) for ids in inputs])
 
     def is_read_again(ids: Ids) -> bool:
         first = int(ids[0])
@@ -44,7 +45,7 @@ def never_stepped(
             return is_again
         return _is_read(later, ids) and (is_again or any(record.maker(other) >= 0 for other in met[first]))
 
-    weights = [ids for ids in returned.inputs(record) if not stepped[ids].any() and not _is_mask(record.pool[ids])]
+    weights = [ids for ids in inputs if not stepped[ids].any() and not _is_mask(record.pool[ids])]
     weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])]) and is_read_again(ids)]
     weights = without_targets(record, weights)
     if not weights:
@@ -64,14 +65,17 @@ def _is_mask(values: Floats) -> bool:
 
 
 def _is_read(record: Record, ids: Ids) -> bool:
-    return any(r.size == len(ids) and r.first == ids[0] for o in record.operations for r in o.operands)
+    return (int(ids[0]), len(ids)) in record.operations.read
 
 
-def _met(record: Record, forward: NDArray[np.bool_]) -> defaultdict[int, set[int]]:
-    """By the first numbers of arrays, those of what the forward pass multiplies them by, or adds to them."""
+def _met(record: Record, forward: NDArray[np.bool_], asked: Sequence[int]) -> defaultdict[int, set[int]]:
+    """By the first numbers of the arrays that are asked for, those of what the forward pass multiplies them by, or adds to them."""
     met: defaultdict[int, set[int]] = defaultdict(set)
-    for operation in record.operations:
-        is_pair = operation.name in (*PRODUCTS, "add") and len(operation.operands) == 2 and operation.size
+    operations = record.operations
+    pairs = operations.named((*PRODUCTS, "add"))
+    is_asked = np.isin(operations.one[pairs], asked) | np.isin(operations.two[pairs], asked)
+    for operation in operations.at(pairs[is_asked | (operations.codes[pairs] < 0)]):
+        is_pair = len(operation.operands) == 2 and operation.size
         if is_pair and forward[operation.start : operation.stop].any():
             one, two = (r.first for r in operation.operands)
             met[one].add(two)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.called_names import UPSTREAM
-from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.carry_back import Marks
 from engine.doctor.lineage.record.matching import common, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of, may_go_back
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
 from engine.doctor.lineage.the_loss.right_values import known as looked_up
@@ -28,6 +29,10 @@ from engine.doctor.recording.calls.driven import BACK
 
 _BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
 _AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
+FILLED_ZERO, ZERO, LATER = 1, 2, 3
+"""What a value is beside the forward pass: zeros that something was added to, other zeros from outside, or made from forward values."""
+MOST_VERSIONS = 64
+"""So many values of one name and size are looked at, the last ones."""
 _KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
 
 
@@ -52,12 +57,16 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
     single numbers that are `called` so. An array that holds a number twice, as rows that were looked up in it, is none, and none that was
     put together of others."""
     found: dict[tuple[int, int], Ids] = {}
-    upstream = {event.value.first for event in record.events if event.name.startswith(UPSTREAM)}
-    for event in record.events:
+    events = record.events
+    upstream = set(events.firsts[events.where(lambda kind: kind.name.startswith(UPSTREAM))].tolist())
+    named = events.where(lambda kind: bool(kind.name) and kind.site.kind != "increment")
+    if called is None:
+        named &= (events.sizes > 1) & may_go_back(record, events.firsts, alone=False)
+    else:
+        named &= (events.sizes == 1) & events.where(lambda kind: last_of(kind.name) in called)
+    for event in events.at(events.each_once(np.flatnonzero(named))):
         value = event.value
-        if value.size < 2 if called is None else value.size != 1 or last_of(event.name) not in called:
-            continue
-        if not event.name or event.site.kind == "increment" or (value.first, value.size) in found:
+        if (value.first, value.size) in found:
             continue
         comes_from_outside = value.first not in upstream and levels_of(record, value)
         if comes_from_outside and not value.repeats and not _is_joined(record, value):
@@ -92,7 +101,7 @@ def rows(
     """What to compare for a loss: its inputs with what is returned or named as their gradients. `trusted` says that it is known to be the
     loss, though no gradient agrees with it; one that a called function computes under its name is, too."""
     sources = inputs(record)
-    called = any(event.name.startswith(BACK) for event in record.events)
+    called = bool(record.events.where(lambda kind: kind.name.startswith(BACK)).any())
 
     def compare(
         chosen: ChosenLoss, carried: Callable[[], Floats], forward: NDArray[np.bool_], may_win: object
@@ -179,11 +188,20 @@ def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
 
 def read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
     """The arrays (their first number and size) that a line of the forward pass reads more than once, as it does weights."""
+    operations = record.operations
     counts: dict[tuple[int, int, int], int] = defaultdict(int)
-    for operation in record.operations:
+    for operation in operations.on_arrays():
         if forward[operation.start : operation.stop].any():
             for first, size in {(r.first, r.size) for r in operation.operands if r.size}:
                 counts[first, size, operation.line] += 1
+    numbers = np.flatnonzero((operations.codes > 0) & forward[operations.starts])
+    one, two, lines = operations.one[numbers], operations.two[numbers], operations.lines[numbers]
+    two = np.where(two == one, 0, two)  # read once by an operation
+    reads = np.concatenate((one, two)).astype(np.int64) << 32 | np.concatenate((lines, lines))
+    keys, often = np.unique(reads[reads >= 1 << 32], return_counts=True)
+    for key, count in zip(keys.tolist(), often.tolist(), strict=True):
+        if count > 1 or (key >> 32, 1, key & 0xFFFFFFFF) in counts:
+            counts[key >> 32, 1, key & 0xFFFFFFFF] += count
     return {(first, size) for (first, size, _), count in counts.items() if count > 1}
 
 
@@ -230,28 +248,71 @@ def _of_numbers(
 
 def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:
     """The last version of each named value that was made, in part, from forward values, and is none itself."""
-    back, added_to = np.array(forward), np.zeros(len(record.pool), bool)
-    for operation in record.operations:
+    events, operations, added_to = record.events, record.operations, np.zeros(len(record.pool), bool)
+    for operation in operations.on_arrays():
         if operation.parameters == IN_PLACE and operation.operands:
             added_to[operation.operands[0].ids()] = True
-        if not forward[operation.start : operation.stop].any() and any(touched(back, r) for r in operation.operands):
-            back[operation.start : operation.stop] = True
-    groups: dict[tuple[str, str, int], list[RecordedEvent]] = {}
-    filled = {
-        (e.site.function, e.name.split("[")[0]) for e in record.events if "[" in e.name and not _KEY.search(e.name)
-    }
-    for event in record.events:
-        value = event.value
-        if value.size and event.site.kind != "increment":
-            nothing = record.maker(value.first) < 0 and not value.of(record.pool).any()
-            if nothing and (value.of(added_to).any() or (event.site.function, event.name) in filled):
-                continue  # zeros that are filled step by step are no gradient yet
-            if not value.of(forward).any() and (nothing or value.of(back).any()):
-                group = groups.setdefault((event.site.function, event.name or str(event.site.line), value.size), [])
-                if group and _follows(record, group[-1], event):
-                    group.pop()
-                group.append(event)
-    return sorted((e for group in groups.values() for e in group[-64:]), key=lambda e: e.time)
+    marks = Marks(record, but=forward)
+    np.copyto(marks.of, forward)
+    marks.spread(len(operations))
+    back = marks.of
+    names = {(k.site.function, k.name) for k in events.seen_kinds}
+    filled = {(function, name.split("[")[0]) for function, name in names if "[" in name and not _KEY.search(name)}
+    is_filled = events.where(lambda kind: (kind.site.function, kind.name) in filled)
+
+    def told(value: RecordedArray) -> int:
+        if not value.size or value.of(forward).any():
+            return 0
+        if record.maker(value.first) < 0 and not value.of(record.pool).any():
+            return FILLED_ZERO if value.of(added_to).any() else ZERO
+        return LATER if value.of(back).any() else 0
+
+    numbers = events.firsts
+    zero = (record.makers(numbers) < 0) & (record.pool[numbers] == 0)
+    of_numbers = np.where(zero, np.where(added_to[numbers], FILLED_ZERO, ZERO), np.where(back[numbers], LATER, 0))
+    what = events.of_each(told, np.where(forward[numbers], 0, of_numbers))
+    # zeros that are filled step by step are no gradient yet
+    later = (what == LATER) | ((what == ZERO) & ~is_filled)
+    later &= events.where(lambda kind: kind.site.kind != "increment")
+    return list(events.at(_last_versions(record, np.flatnonzero(later))))
+
+
+def _last_versions(record: Record, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of these events those that the next one of the same name and size does not follow; of each name the last ones."""
+    events = record.events
+    keys = [(kind.site.function, kind.name or str(kind.site.line)) for kind in events.kinds]
+    name_of = {key: k for k, key in enumerate(dict.fromkeys(keys))}
+    names = np.array([name_of[key] for key in keys], np.int64)[events.spots[places]]
+    _, groups, counts = np.unique(names << 32 | events.sizes[places], return_inverse=True, return_counts=True)
+    parts = np.split(places[np.argsort(groups, kind="stable")], np.cumsum(counts)[:-1])
+    kept: list[tuple[int, int, int]] = []
+    for part in parts if len(places) else ():
+        begun, follow = int(part[0]), _follow(record, part)
+        kept += [(int(events.times[k]), begun, k) for k in islice(_not_followed(part, follow), MOST_VERSIONS)]
+    return np.array([k for _, _, k in sorted(kept)], np.int64)
+
+
+def _not_followed(places: NDArray[np.int64], follow: Callable[[int], bool]) -> Iterator[int]:
+    """The last first."""
+    for k in range(len(places) - 1, -1, -1):
+        if k == len(places) - 1 or not follow(k):
+            yield int(places[k])
+
+
+def _follow(record: Record, places: NDArray[np.int64]) -> Callable[[int], bool]:
+    """Whether in the events of one name and size the one after that at a place follows it. Single numbers are looked at all at once."""
+    events, operations = record.events, record.operations
+    if events.sizes[places[0]] > 1:
+        return lambda k: _follows(record, events[int(places[k])], events[int(places[k + 1])])
+    numbers = events.firsts[places]
+    before, after, makers = numbers[:-1], numbers[1:], record.makers(numbers[1:])
+    made_by = np.maximum(makers, 0)
+    known = before == after
+    if len(operations):
+        known |= (makers >= 0) & ((operations.one[made_by] == before) | (operations.two[made_by] == before))
+        for k in np.flatnonzero(~known & (makers >= 0) & (operations.codes[made_by] < 0)).tolist():
+            known[k] = any(r.holds(int(before[k])) for r in operations[int(makers[k])].operands)
+    return lambda k: bool(known[k])
 
 
 def _follows(record: Record, earlier: RecordedEvent, event: RecordedEvent) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from engine.doctor.lineage.gradients.returned import last_of, meant
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray
+from engine.doctor.lineage.record.tables import whole_numbers
 from engine.doctor.recording.calls.guesses import BACKWARD
 
 NOTHING_CAME = "no gradient that was compared came from it"
@@ -17,11 +20,13 @@ def unseen(record: Record, gradients: Sequence[Ids]) -> list[str]:
     """The functions that are called as backward passes are, made gradients of arrays that came from outside, and had no
     part in these gradients."""
     marked = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in gradients])
-    outside = {last_of(e.name) for e in record.events if e.value.size > 2 and record.maker(e.value.first) < 0}
-    made, used = dict[str, None](), set[str]()
-    for event in record.events:
-        if not event.value.size or not BACKWARD.search(event.site.function.rsplit(".", 1)[-1]):
-            continue
+    events = record.events
+    several = np.flatnonzero(events.sizes > 2)
+    outside = {last_of(e.name) for e in events.at(several[record.makers(events.firsts[several]) < 0])}
+    is_back = events.where(lambda kind: bool(BACKWARD.search(kind.site.function.rsplit(".", 1)[-1])))
+    one = np.flatnonzero(is_back & (events.sizes == 1) & marked[events.firsts])
+    made, used = dict[str, None](), {events.kinds[k].site.function for k in whole_numbers(np.unique(events.spots[one]))}
+    for event in events.at(np.flatnonzero(is_back & (events.sizes > 1))):
         if touched(marked, event.value):
             used.add(event.site.function)
         elif event.value.size > 2 and record.maker(event.value.first) >= 0 and meant(event.name) & outside:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.derivatives import share
-from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.tables import Block, whole_numbers
+from engine.doctor.recording.tracing.codes import NAMES
 
 Visit = Callable[[int, int, Floats, Floats, Floats], None]
 """Called with the operation's place, the operand's, dL/d(result), the share, and the running sum of shares of the operand."""
@@ -32,17 +34,62 @@ def carried_back(
         ids = reference.ids()
         np.add.at(adjoint, ids, seed)
         last = max(last, int(ids.max(initial=0)))
-    first = int(np.searchsorted(record.starts, last, "right"))
+    first = int(record.starts.searchsorted(last, "right"))
     with np.errstate(all="ignore"):
-        for k in range(first - 1, -1, -1):
-            operation = record.operations[k]
-            g = adjoint[operation.start : operation.stop]
-            if holds(g):
-                _hand_on(
-                    record, k, operation, g.reshape(operation.shape), adjoint, visit, stops.get(k, -1) if stops else -1
-                )
+        for block in record.operations.blocks(first, 0):
+            columns = _columns(record, block)
+            for at, end, k in reversed(list(block.stretches())):
+                if k >= 0:
+                    k += block.begin
+                    operation = record.operations[k]
+                    g = adjoint[operation.start : operation.stop]
+                    if holds(g):
+                        stopped = stops.get(k, -1) if stops else -1
+                        _hand_on(record, k, operation, g.reshape(operation.shape), adjoint, visit, stopped)
+                if at < end:
+                    _numbers_hand_on(columns, slice(at, end), block.begin, adjoint.data, visit)
     adjoint[0] = 0.0
     return adjoint
+
+
+_Columns = tuple[list[int], list[int], list[int], list[float], list[float]]
+_Row = tuple[int, int, int, float, float]
+
+
+def _columns(record: Record, block: Block) -> _Columns:
+    """Of the rows of single numbers: the number, its operands (0 for what is written in the text), and by what dL/d(it) is multiplied for
+    each."""
+    slopes, both = np.zeros((2, len(block.starts))), np.array((block.one, block.two))
+    codes = record.operations.codes[block.begin : block.begin + len(block.starts)]
+    starts = np.array(block.starts)
+    for code in whole_numbers(np.unique(codes[codes > 0])):
+        for count in (1, 2):
+            rows = np.flatnonzero((codes == code) & ((both[1] > 0) == (count == 2)))
+            operands = [record.pool[numbers[rows]] for numbers in both[:count]]
+            for which in range(count) if len(rows) else ():
+                slopes[which, rows] = share(NAMES[code], np.ones(len(rows)), record.pool[starts[rows]], operands, which)
+    both[np.isin(both, np.fromiter(record.constants, np.int64))] = 0
+    return cast("_Columns", (block.starts, *both.tolist(), *slopes.tolist()))
+
+
+def _numbers_hand_on(columns: _Columns, rows: slice, begin: int, adjoint: memoryview[Any], visit: Visit | None) -> None:
+    """Single numbers, the last first. What is not there, or is written in the text, is number 0."""
+    each = cast("Iterator[_Row]", zip(*(column[rows][::-1] for column in columns), strict=True))
+    if visit is None:
+        for number, one, two, p, q in each:
+            g = adjoint[number]
+            if g:
+                adjoint[one] += g * p
+                adjoint[two] += g * q
+        return
+    place = begin + rows.stop
+    for number, one, two, p, q in each:
+        place -= 1
+        g = adjoint[number]
+        for which, (operand, slope) in enumerate(((one, p), (two, q))) if g else ():
+            if operand:
+                adjoint[operand] += g * slope
+                visit(place, which, np.asarray(g), np.asarray(g * slope), np.asarray(adjoint[operand]))
 
 
 def _hand_on(
@@ -95,26 +142,74 @@ def reached(record: Record, targets: Iterable[RecordedArray]) -> NDArray[np.bool
 def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -> NDArray[np.uint32]:
     """For up to 32 groups of arrays in one pass: bit c of a number is set if group c was made from it."""
     marked, last = np.zeros(len(record.pool), np.uint32), 0
+    numbers = marked.data
     for c, group in enumerate(groups):
         for reference in group:
             ids = reference.ids()
             marked[ids] |= np.uint32(1 << c)
             last = max(last, int(ids.max(initial=0)))
-    first = int(np.searchsorted(record.starts, last, "right"))
-    for k in range(first - 1, -1, -1):
-        operation = record.operations[k]
-        single = not operation.shape
-        bits = marked[operation.start] if single else _union(marked[operation.start : operation.stop])
-        if bits:
-            for reference in operation.operands:
-                if not reference.shape:
-                    marked[reference.first] |= bits
-                elif reference.kept is not None:
-                    marked[reference.kept] |= bits
-                else:
-                    view = reference.of(marked)
-                    view |= bits
+    first = int(record.starts.searchsorted(last, "right"))
+    for block in record.operations.blocks(first, 0):
+        for at, end, k in reversed(list(block.stretches())):
+            if k >= 0:
+                _mark_operands(record.operations[block.begin + k], marked)
+            if at < end:
+                some = block.starts[at:end][::-1], block.one[at:end][::-1], block.two[at:end][::-1]
+                for number, one, two in zip(*some, strict=True):
+                    bits = numbers[number]
+                    if bits:
+                        numbers[one] |= bits
+                        numbers[two] |= bits
+    marked[0] = 0
     return marked
+
+
+def _mark_operands(operation: RecordedOperation, marked: NDArray[np.uint32]) -> None:
+    bits = _union(marked[operation.start : operation.stop])
+    for reference in operation.operands if bits else ():
+        if reference.kept is not None:
+            marked[reference.kept] |= bits
+        else:
+            view = reference.of(marked)
+            view |= bits
+
+
+def depending(record: Record, sources: Iterable[Ids]) -> NDArray[np.bool_]:
+    """Which numbers were made from any of these (themselves among them)."""
+    marks = Marks(record)
+    for ids in sources:
+        marks.of[ids] = True
+    marks.spread(len(record.operations))
+    return marks.of
+
+
+class Marks:
+    """Which numbers are marked (`of`): what is made from them is, too, up to the operation to which the marks were spread."""
+
+    def __init__(self, record: Record, but: NDArray[np.bool_] | None = None) -> None:
+        """What was made together with a number that is in `but` is not marked."""
+        self.of = np.zeros(len(record.pool), np.bool_)
+        self._record = record
+        self._but = but
+        self._done = 0
+
+    def spread(self, until: int) -> None:
+        """Marks what was made from marked numbers by the operations before this one."""
+        numbers, operations = self.of.view(np.uint8).data, self._record.operations
+        for block in operations.blocks(self._done, until) if self._done < until else ():
+            for at, end, k in block.stretches():
+                if at < end:
+                    for number, one, two in zip(
+                        block.starts[at:end], block.one[at:end], block.two[at:end], strict=True
+                    ):
+                        if numbers[one] or numbers[two]:
+                            numbers[number] = 1
+                if k >= 0:
+                    operation = operations[block.begin + k]
+                    is_left = self._but is not None and holds(self._but[operation.start : operation.stop])
+                    if not is_left and any(touched(self.of, r) for r in operation.operands):
+                        self.of[operation.start : operation.stop] = True
+        self._done = max(self._done, until)
 
 
 def _union(bits: NDArray[np.uint32]) -> np.uint32:

@@ -41,20 +41,18 @@ class ForwardNames:
         named = Counter(event.name for event in self.seen.values())
         self.alone = {name for name, count in named.items() if count == 1}
         """The names of one value each."""
-        self.before: dict[int, int] = {}
-        """How often its line ran before in the round, by event."""
-        counts: dict[tuple[int, int], int] = defaultdict(int)
-        for event in record.events:
-            self.before[id(event)] = counts[id(event.site), event.part]
-            counts[id(event.site), event.part] += 1
-        self._often = {(id(e.site), e.part) for e in forward if self.before[id(e)]}
+        self._often = {(id(e.site), e.part) for e in forward if self.before(e)}
         """Sites that made several values of the forward pass."""
+
+    def before(self, event: RecordedEvent) -> int:
+        """How often its line ran before in the round."""
+        return self.record.events.before(event)
 
     def of_event(self, event: RecordedEvent) -> tuple[str, str, int, int | None]:
         """Name, file and line of a value that was seen, and how often the line ran before: None where it ran once."""
         name = as_written(event.name or self.names.of(event.value.ids().ravel()))
         often = (id(event.site), event.part) in self._often
-        return name, event.site.file, event.site.line, self.before[id(event)] if often else None
+        return name, event.site.file, event.site.line, self.before(event) if often else None
 
     def of_operand(self, k: int, which: int) -> tuple[str, str, int, int | None]:
         """The same of an operand and the line of its operation; a value without a name is told by what made it, with its own line."""

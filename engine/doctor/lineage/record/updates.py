@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.derivatives import UNARY
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.tables import Spot, whole_numbers
+from engine.doctor.recording.tracing.codes import ADD, CODES, GATHER, MULTIPLY, SUBTRACT
 
+DIVIDE = CODES["divide"]
 IN_PLACE = (1,)
 """What an operation's parameters are that puts its result in the place of its first operand."""
 _DEEPEST = 4
@@ -58,11 +61,40 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
     steps: dict[tuple[int | str, int], list[Step]] = defaultdict(list)
     confirmed = {int(record.maker(number)) for number in (*record.again, *(first for _, first in record.rounds))}
     lines = {record.operations[k].line for k in confirmed if k >= 0}
-    for k, operation in enumerate(record.operations):
-        if operation.name in ("add", "subtract") and len(operation.operands) == 2:
+    for k in _may_step(record, lines, confirmed):
+        operation = record.operations[k]
+        if len(operation.operands) == 2:
             for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
                 steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
     return list(steps.values())
+
+
+def _may_step(record: Record, lines: set[int], confirmed: set[int]) -> list[int]:
+    """The operations that may step an array, or a single number: most sums of these are not of what came from outside and what was
+    computed, which is seen at once."""
+    operations = record.operations
+    rows = operations.named(("add", "subtract"))
+    one, two, codes = operations.one[rows], operations.two[rows], operations.codes[rows]
+    is_sure = np.isin(operations.lines[rows], list(lines)) | np.isin(rows, list(confirmed))
+    may = may_go_back(record, one) & (record.makers(two) >= 0)
+    may |= is_sure & (codes == ADD) & may_go_back(record, two) & (record.makers(one) >= 0)
+    return whole_numbers(rows[may | (codes < 0)])
+
+
+def may_go_back(record: Record, numbers: Ids, alone: bool = True) -> NDArray[np.bool_]:
+    """Which of these numbers, `alone` or the first of arrays, may go back to a leaf, as `levels_of` sees it, as far as what made them
+    tells."""
+    operations, makers = record.operations, record.makers(numbers)
+    may = ~np.isin(numbers, list(record.constants))
+    computed = makers >= 0
+    made_by = makers[computed]
+    codes = operations.codes[made_by]
+    scaled = np.isin(np.abs(codes), (GATHER, MULTIPLY, DIVIDE))
+    is_sum = np.isin(np.abs(codes), (ADD, SUBTRACT))
+    if alone:
+        is_sum &= (codes < 0) | (record.makers(operations.two[made_by]) < 0)
+    may[computed] = scaled | is_sum
+    return may
 
 
 def _owner(record: Record, ids: Ids, names: ArrayNames) -> int | str:
@@ -92,7 +124,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         sign = 1.0 if operation.name == "add" else -1.0
         known = sure or operation.parameters == IN_PLACE or names.bound_again(levels, operation)
         owners = record.leaf_starts.searchsorted(levels[-1], "right")
-        if len(levels) > 1 and not any(owner - 1 in names.leaves for owner in np.unique(owners).tolist()):
+        if len(levels) > 1 and not any(names.leaf(owner - 1) for owner in np.unique(owners).tolist()):
             owners[:] = owners.flat[0]  # put together of arrays that have no name
         for owner in np.unique(owners):
             own = owners == owner
@@ -205,40 +237,72 @@ class ArrayNames:
         """`known` are the names of arrays by their first number: what stepped versions are called."""
         self.record = record
         self.known = known or {}
-        self.leaves: dict[int, list[str]] = defaultdict(list)
-        self.results: dict[tuple[int, bool], list[str]] = defaultdict(list)
-        """By the first number, and whether it is the only one: `w[i]` is not what the array is called that begins with it."""
-        self.whole: dict[tuple[int, int], list[str]] = defaultdict(list)
-        """By the first number and how many there are: a part that begins with the same number has another name."""
-        returned: dict[tuple[int, int], bool] = {}
-        """Whether an array was returned last: what it is assigned to then is what it is called, and no longer as in the function."""
-        for event in record.events:
-            if not event.value.size or not _NAME.match(event.name) or event.site.kind == "increment":
-                continue
-            first = event.value.first
-            if record.maker(first) < 0:
-                self.leaves[self.record.leaf(first)].append(event.name)
-            self.results[first, event.value.size == 1].append(event.name)
-            whole = self.whole[first, event.value.size]
-            if returned.get((first, event.value.size)) and event.site.kind == "assign":
-                whole.clear()
-            whole.append(event.name)
-            returned[first, event.value.size] = event.site.kind == "return"
+        self._is_named = record.events.where(
+            lambda kind: bool(_NAME.match(kind.name)) and kind.site.kind != "increment"
+        )
+        self._results: dict[tuple[int, bool], list[str]] = {}
+        self._wholes: dict[tuple[int, int], list[str]] = {}
+        self._leaves: dict[int, list[str]] = {}
+
+    def _named(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of these events those in which something was seen under a name."""
+        return places[self._is_named[places] & (self.record.events.sizes[places] > 0)]
+
+    def _kinds(self, places: NDArray[np.int64]) -> list[Spot]:
+        events = self.record.events
+        return [events.kinds[k] for k in whole_numbers(events.spots[places])]
+
+    def results(self, first: int, is_one: bool) -> list[str]:
+        """The names of arrays by their first number, and whether it is the only one: `w[i]` is not what the array is called that begins
+        with it."""
+        found = self._results.get((first, is_one))
+        if found is None:
+            events = self.record.events
+            places = self._named(events.beginning(first))
+            places = places[(events.sizes[places] == 1) == is_one]
+            found = self._results[first, is_one] = [kind.name for kind in self._kinds(places)]
+        return found
+
+    def leaf(self, leaf: int) -> list[str]:
+        """The names of what begins in a leaf."""
+        found = self._leaves.get(leaf)
+        if found is None:
+            record, starts = self.record, self.record.leaf_starts
+            last = int(starts[leaf + 1]) if leaf + 1 < len(starts) else len(record.pool)
+            places = self._named(record.events.beginning(int(starts[leaf]) if leaf >= 0 else 0, last))
+            places = places[record.makers(record.events.firsts[places]) < 0]
+            found = self._leaves[leaf] = [kind.name for kind in self._kinds(places)]
+        return found
+
+    def whole(self, first: int, size: int) -> list[str]:
+        """The names by the first number and how many there are: a part that begins with the same number has another name. What is returned
+        and then assigned is called as what it is assigned to, and no longer as in the function."""
+        found = self._wholes.get((first, size))
+        if found is None:
+            found, returned = list[str](), False
+            places = self._named(self.record.events.beginning(first))
+            for kind in self._kinds(places[self.record.events.sizes[places] == size]):
+                if returned and kind.site.kind == "assign":
+                    found.clear()
+                found.append(kind.name)
+                returned = kind.site.kind == "return"
+            self._wholes[first, size] = found
+        return found
 
     def all_of(self, ids: Ids) -> list[str]:
         """Every name that an array was seen under, in the order of the run."""
         first = int(ids.flat[0])
         k = self.record.maker(first)
         if ids.size == 1 and k >= 0 and self.record.operations[k].joins_a_list:
-            return self.results.get((self.record.operations[k].start, False), [])
-        names = self.results.get((first, ids.size == 1), [])
-        return names or (self.leaves.get(self.record.leaf(first), []) if self.record.maker(first) < 0 else [])
+            return self.results(self.record.operations[k].start, False)
+        names = self.results(first, ids.size == 1)
+        return names or (self.leaf(self.record.leaf(first)) if self.record.maker(first) < 0 else [])
 
     def of(self, ids: Ids) -> str:
         """The first name of an array, else the line that it was made on."""
         if int(ids.flat[0]) in self.known:
             return self.known[int(ids.flat[0])]
-        names = self.whole.get((int(ids.flat[0]), ids.size)) or self.all_of(ids)
+        names = self.whole(int(ids.flat[0]), ids.size) or self.all_of(ids)
         if names:
             return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))
         line = self.made(int(ids.flat[0]))
@@ -258,7 +322,7 @@ class ArrayNames:
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
         """Whether a result was given a name that the array had; one number, that of an entry of it."""
-        after = {_last(n) for n in self.results.get((operation.start, operation.size == 1), ())}
+        after = {_last(n) for n in self.results(operation.start, operation.size == 1)}
         if operation.size == 1:
             after |= {n.split("[", 1)[0] for n in after}
         return bool(after) and any(_last(n) in after for level in levels for n in self.all_of(level))

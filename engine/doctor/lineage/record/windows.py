@@ -16,17 +16,14 @@ def window(record: Record, begin: int, end: int) -> Record:
         return record
     first, last = np.searchsorted(record.starts, (begin, end))
     operations = record.operations[first:last]
-    events = tuple(e for e in record.events if begin < e.time <= end)
-    leaves, before = record.leaves, record.earlier
+    events = record.events.until(begin, end)
+    leaves, before = record.leaves, record.operations[:first] if first else record.earlier
     if first:
-        before = record.made[:first][record.made[:first, 1] > 0].astype(np.int32)
-        leaves = np.concatenate((leaves, before))
+        made = np.stack((before.starts, before.sizes, before.lines), axis=1)
+        leaves = np.concatenate((leaves, made[made[:, 1] > 0]))
         leaves = leaves[np.argsort(leaves[:, 0], kind="stable")]
     rounds = tuple(r for r in record.rounds if begin < r[0] <= end)
-    starts = record.starts[first:last]
-    return replace(
-        record, operations=operations, events=events, leaves=leaves, starts=starts, rounds=rounds, earlier=before
-    )
+    return replace(record, operations=operations, events=events, leaves=leaves, rounds=rounds, earlier=before)
 
 
 def own_part(record: Record) -> Record:

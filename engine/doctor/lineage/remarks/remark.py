@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.carry_back import depending
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation, UserLine
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, depending, forward_of
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 PASSED_ON = ("gather",)
@@ -49,7 +50,8 @@ class RemarkedRun:
 
     def of_the_forward_pass(self, *names: str) -> Iterator[RecordedOperation]:
         """The operations of these names that the loss was made from."""
-        return (o for o in self.record.operations if o.name in names and o.size and self.forward[o.start])
+        operations = self.record.operations
+        return (o for o in operations.at(operations.named(names)) if o.size and self.forward[o.start])
 
     def maker(self, ids: Ids) -> tuple[RecordedOperation, Ids] | None:
         """The one operation that made these numbers, and their places in its result; copies are seen through."""

@@ -10,17 +10,19 @@ error, cross-entropy or binary cross-entropy.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.carry_back import carried_back, reached, reached_by_each, touched
+from engine.doctor.lineage.record.carry_back import Marks, carried_back, depending, reached, reached_by_each, touched
 from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
+from engine.doctor.lineage.record.tables import Spot
 from engine.doctor.lineage.record.updates import Step
 from engine.doctor.recording.calls.driven import LOSS
+from engine.doctor.recording.tracing.codes import NAMES
 from engine.remembered import last_remembered
 
 NAMED = re.compile(
@@ -33,6 +35,8 @@ SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old"
 CALLED = re.compile(r"loss|cost|objective|^[JL]$|perdida|costo|verlust|kosten|coste|perte|custo", re.I)
 """What is called so is what a program minimizes; a likelihood or an error may be a measure beside it."""
 MOST = 16
+MOST_TERMS = 512
+"""Of more values of one line only the last may be the loss."""
 NEARLY = 0.999
 """Two losses whose gradients have such a cosine may be one: the logarithm is taken of p + 1e-5, say."""
 
@@ -113,20 +117,10 @@ def candidates(
 ) -> list[ChosenLoss]:
     """What may be the loss, made from any of these arrays, the likeliest first; of one that is known, what its line gave."""
     depends = depending(record, made_from)
-    by_site: dict[tuple[int, int, str], list[RecordedEvent]] = {}
-    for event in record.events:
-        if same_as is not None and event.site.line != same_as.line:
-            continue
-        if event.site.kind == "increment" and re.search(r"[^-]-=", event.site.text):
-            continue  # `loss -= log(p)`: what is taken off is the loss with the other sign
-        if event.value.size == 1 and depends[event.value.first] and _is_computed(record, depends, event.value.first):
-            by_site.setdefault((event.site.line, event.part, event.site.kind), []).append(event)
     made: dict[tuple[int, ...], ChosenLoss] = {}
-    for events in by_site.values():
-        distinct = list({e.value.first: e for e in events}.values())
-        if not distinct:
-            continue
-        sums = [distinct] if 1 < len(distinct) <= 512 else []
+    for places in _by_site(record, depends, same_as):
+        distinct = list(record.events.at(places if len(places) <= MOST_TERMS else places[-1:]))
+        sums = [distinct] if len(distinct) > 1 else []
         last = (
             [] if sums and distinct[0].site.kind == "increment" else [distinct[-1:]]
         )  # one of several terms is no loss
@@ -136,6 +130,35 @@ def candidates(
             if key not in made or _rank(loss) > _rank(made[key]):
                 made[key] = loss
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def _by_site(record: Record, depends: NDArray[np.bool_], same_as: ChosenLoss | None) -> list[NDArray[np.int64]]:
+    """The events in which computed single numbers were seen that depend on what was asked for, by what one line gave: each number as it was
+    seen there last, in the order in which they were seen first."""
+    events, numbers = record.events, record.events.firsts
+
+    def may_be(kind: Spot) -> bool:
+        if same_as is not None and kind.site.line != same_as.line:
+            return False
+        # `loss -= log(p)`: what is taken off is the loss with the other sign
+        return kind.site.kind != "increment" or not re.search(r"[^-]-=", kind.site.text)
+
+    seen = np.flatnonzero(events.where(may_be) & (events.sizes == 1) & depends[numbers])
+    own, which = np.unique(numbers[seen], return_inverse=True)
+    computed = record.makers(own) >= 0
+    taken = record.operations.named(["subtract"])
+    for k in np.flatnonzero(np.isin(record.makers(own), taken)).tolist():
+        computed[k] = _is_computed(record, depends, int(own[k]))
+    seen = seen[computed[which]]
+    sites: dict[tuple[int, int, str], int] = {}
+    groups = [sites.setdefault((k.site.line, k.part, k.site.kind), len(sites)) for k in events.kinds]
+    site = np.array(groups, np.int64)[events.spots[seen]]
+    made: list[NDArray[np.int64]] = []
+    for group in site[np.sort(np.unique(site, return_index=True)[1])].tolist():
+        places = seen[site == group]
+        last = dict(zip(numbers[places].tolist(), places.tolist(), strict=True))
+        made.append(np.array(list(last.values())))
+    return made
 
 
 def _alone(
@@ -245,13 +268,13 @@ def _differences(
     taken off one entry. What is `stepped` (first numbers) is no output: `2 * random(...) - 1` is a weight; nor is what was made from such a
     difference: `momentum * v - rate * dW` is a step."""
     pairs: dict[int, tuple[RecordedArray, Floats, int]] = {}
-    back = np.zeros(len(record.pool), bool)
-    for k, operation in enumerate(record.operations):
-        if pairs and any(touched(back, r) for r in operation.operands):
-            back[operation.start : operation.stop] = True
-            continue
+    back, operations = Marks(record), record.operations
+    both = operations.named(["subtract", "add"])
+    is_moving = (operations.codes[both] < 0) | (depends[operations.one[both]] != depends[operations.two[both]])
+    for k, operation in zip(both[is_moving].tolist(), operations.at(both[is_moving]), strict=True):
+        back.spread(k)
         before = len(pairs)
-        if operation.name not in ("subtract", "add") or len(operation.operands) != 2:
+        if len(operation.operands) != 2 or any(touched(back.of, r) for r in operation.operands):
             continue
         moving = [touched(depends, r) for r in operation.operands]
         if moving[0] == moving[1]:
@@ -277,7 +300,7 @@ def _differences(
             if given is not None:
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
         if len(pairs) > before:
-            back[operation.start : operation.stop] = True
+            back.of[operation.start : operation.stop] = True
     return _without_inner(record, list(pairs.values()))
 
 
@@ -297,7 +320,12 @@ def without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list
     for k, ids in enumerate(arrays):
         owner[ids] = k
     uses: list[set[str]] = [set() for _ in arrays]
-    for operation in record.operations:
+    operations = record.operations
+    for column in (operations.one, operations.two):
+        by = owner[column]
+        for k, code in np.unique(np.stack((by, operations.codes))[:, by >= 0], axis=1).T.tolist():
+            uses[int(k)].add(NAMES[int(code)])
+    for operation in operations.on_arrays():
         for reference in operation.operands:
             found = owner[[reference.first]] if not reference.shape else np.unique(reference.of(owner))
             for k in found[found >= 0]:
@@ -390,14 +418,3 @@ def _rank(loss: ChosenLoss) -> tuple[bool, bool, bool, bool, int]:
     named = bool(NAMED.search(last))
     is_loss = named and not SMOOTHED.search(last)
     return (is_loss, is_loss and not MEASURED.search(last), named, len(loss.seeds) == 1, int(loss.ids.max()))
-
-
-def depending(record: Record, sources: Iterable[NDArray[np.int32]]) -> NDArray[np.bool_]:
-    """Which numbers were made from any of these (themselves among them)."""
-    marked = np.zeros(len(record.pool), bool)
-    for ids in sources:
-        marked[ids] = True
-    for operation in record.operations:
-        if any(touched(marked, r) for r in operation.operands):
-            marked[operation.start : operation.stop] = True
-    return marked

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.carry_back import carried_back, reached, share_of
+from engine.doctor.lineage.record.carry_back import carried_back, depending, reached, share_of
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.the_loss.loss import depending
 
 FEWEST = 2
 """Fewer steps than these are no choice: nothing carried, or only what came last."""
@@ -73,16 +72,14 @@ def _handed(record: Record, adjoint: Floats, k: int, which: int) -> tuple[Record
 def _recurrent(record: Record, weights: Sequence[Ids], forward: NDArray[np.bool_]) -> dict[int, int]:
     """The forward pass's products with recurrent weights: which operand of each is not the weight."""
     made: dict[int, int] = {}
+    products: list[int] = record.operations.named(_PRODUCTS).tolist()
     for ids in weights:
         marked = np.zeros(len(record.pool), bool)
         marked[ids] = True
         uses: dict[int, int] = {}
-        for k, operation in enumerate(record.operations):
-            if (
-                operation.name in _PRODUCTS
-                and len(operation.operands) == 2
-                and forward[operation.start : operation.stop].any()
-            ):
+        for k in products:
+            operation = record.operations[k]
+            if len(operation.operands) == 2 and forward[operation.start : operation.stop].any():
                 inside = [bool(r.size) and bool(marked[r.first]) for r in operation.operands]
                 if inside[0] != inside[1]:
                     uses[k] = 0 if inside[1] else 1

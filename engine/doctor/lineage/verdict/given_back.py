@@ -238,7 +238,8 @@ def unless_scaled(verdict: RunVerdict) -> RunVerdict:
 def _averaged_over(record: Record, loss: ChosenLoss) -> Iterator[float]:
     """What single numbers are divided by on the way to the loss, and of how many, along each axis, the means are."""
     forward = forward_of(record, loss)
-    for operation in record.operations:
+    operations = record.operations
+    for operation in operations.at(operations.named(("divide", "mean"))):
         if operation.size == 1 and forward[operation.start]:
             if operation.name == "divide":
                 yield float(record.pool[operation.operands[-1].first])

@@ -14,7 +14,7 @@ from engine.doctor.lineage.gradients.later_steps import by_a_number, by_zero, dr
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.stepped import MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
-from engine.doctor.lineage.record.carry_back import reached, reached_by_each
+from engine.doctor.lineage.record.carry_back import depending, reached, reached_by_each
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.updates import ArrayNames, Step, found
@@ -182,7 +182,7 @@ def of_round(
     # no step is made from the loss, and the loss is made from no step, but of a state that is added to: other steps are made from it
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in sure])
     last = [s.by for s in sure if not used[s.made.start : s.made.stop].any()]
-    used |= loss.depending(record, [ids for ids in last if ids.size > 1])  # `loss -= log(p)` looks like a step
+    used |= depending(record, [ids for ids in last if ids.size > 1])  # `loss -= log(p)` looks like a step
     tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)
     compare: GradientRows = SteppedRows(record, steps, names)
     trusted = same_as is not None or bool(taken)

@@ -30,8 +30,9 @@ from engine.doctor.mending.trials.proposal import Blamed, Proposal
 TRIALS = 16
 WORK = 400_000_000
 """So much is recorded in all trials together, in numbers."""
-ATTEMPT, OPERATION, JUDGED = 1_000_000, 300, 5
-"""What a trial costs at least, what an operation costs beside its numbers, and how many times as much it costs to judge them."""
+ATTEMPT, OPERATION, ROW, JUDGED = 1_000_000, 300, 60, 5
+"""What a trial costs at least, what an operation on arrays and one on single numbers cost beside their numbers, and how many times as much
+it costs to judge them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +155,7 @@ class Trial:
         numbers = 2 * len(self.record.pool) + 100_000
         record = self.trials.recorded(texts, seconds, rounds=verdict.round + 1, numbers=numbers)
         self.after = record
-        recorded = 0 if record is None else len(record.pool) + OPERATION * len(record.operations)
+        recorded = 0 if record is None else _cost(record)
         self.spent += ATTEMPT + (recorded or numbers)
         if record is None or verdict.loss is None or self._is_stopped(record) or self._known.rejects(record):
             return False
@@ -190,6 +191,12 @@ def _settles(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:
     settled = [r.name for r in rows if r.status == "right"]
     wanted = [r.name for r in verdict.compared if r.status != "not compared"]
     return all(settled.count(n) >= wanted.count(n) for n in wanted)
+
+
+def _cost(record: Record) -> int:
+    """What it cost to record a run, in numbers."""
+    wide = len(record.operations.wide)
+    return len(record.pool) + OPERATION * wide + ROW * (len(record.operations) - wide)
 
 
 def _is_once(row: ComparedGradient) -> bool:

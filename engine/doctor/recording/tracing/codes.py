@@ -59,3 +59,5 @@ NAMES = (
 CODES = {name: number for number, name in enumerate(NAMES) if name}
 ADD, SUBTRACT, MULTIPLY = CODES["add"], CODES["subtract"], CODES["multiply"]
 ELEMENTWISE = frozenset(NAMES[2:40]) | {"where", "constant_of", "softplus", "logit"}
+OF_NUMBERS = frozenset(CODES[name] for name in ELEMENTWISE | {"gather"})
+"""What makes a single number of one or two others."""

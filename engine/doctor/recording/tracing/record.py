@@ -1,15 +1,15 @@
 # pyright: basic
-"""Writes a record into a folder: `pool` (float64), `ops`, `refs`, `events`, `leaves` (int32) and `record.json`."""
+"""Writes a record into a folder: `pool` (float64), `ops`, `events`, `wide`, `refs`, `leaves` (int32) and `record.json`."""
 
 import json
 import os
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 
 
-STREAMS = ("ops", "events", "leaves")
+STREAMS = ("ops", "events", "wide", "leaves")
 
 
 def begin(folder):
@@ -32,7 +32,6 @@ def save(folder, store, sites, lines, outcome, names):
     content = {
         "version": VERSION,
         "numbers": store.n,
-        "operations": store.count,
         "lines": [[names.get(file, file), number] for file, number in lines],
         "sites": [s.row() for s in sites],
         "lost": [[what, line, count] for (what, line), count in store.lost.items()],

@@ -14,12 +14,12 @@ import numpy as np
 
 from .. import plain, progress
 from . import instrument, patches, record, traced, watch
-from .store import Full, Stop, Store
+from .store import EVENTS, Full, Stop, Store
 from .updates import ROUNDS, UpdateWatch
 
 SEED = 20
-BYTES, EVENTS = 32, 2000000
-"""What a number may cost of the memory that the run is allowed, when it is judged; how many events are recorded at most."""
+BYTES = 32
+"""What a number may cost of the memory that the run is allowed, when it is judged."""
 UPDATED = "its first updates were complete"
 MOST_IDS = (1 << 31) - 1
 
@@ -40,6 +40,9 @@ class LineNumbers:
 
     def __call__(self, depth=2):
         frame = sys._getframe(depth)
+        number = self.places.get(id(frame.f_code), _ELSEWHERE).get(frame.f_lasti)
+        if number is not None:  # as nearly always
+            return number
         while frame is not None:
             place = self.places.get(id(frame.f_code))
             if place is None:
@@ -160,9 +163,10 @@ def run(job):
     record.begin(job["record"])
     with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
         store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
+        store.events_left = options.get("events", EVENTS)
         traced.STORE[0] = store
         patches.install()
-        watched = watch.ValueWatch(store, sites, options.get("events", EVENTS), options.get("shifts", ()))
+        watched = watch.ValueWatch(store, sites, options.get("shifts", ()))
         store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (
             (instrument.EVENT, watched.event),

@@ -236,6 +236,7 @@ _BESIDE = {
     ListEntry: _FLOATS,
     Given: {**_FLOATS, **dict.fromkeys(_OUTSIDE, Given)},
     TracedFloat64: dict.fromkeys(_PYTHON + _NUMPY, TracedFloat64),
+    TracedFloat32: {},
 }
 """What a number of this kind and one of that kind make, where Python's floats compute it as NumPy does."""
 
@@ -263,7 +264,7 @@ def _binary(name, forward, backward, in_python, in_numpy):
     def operator(in_floats, swapped):
         def operate(self, other):
             own, kind = type(self), type(other)
-            result = _BESIDE.get(own, {}).get(kind)
+            result = _BESIDE[own].get(kind)
             store = STORE[0]
             value = 0.0
             if result is not None and in_floats is not None and store.on:

@@ -3,9 +3,16 @@
 """The store of a recording: numbers, operations and events, as streams of whole numbers that are cheap to write.
 
 Every recorded number has an id, counted from 1. `pool` holds the value of id i at place i (id 0 is never used). The
-stream of operations:
+streams are tables of rows, each as wide as what most rows need where a program computes number by number:
 
-    code, line, start, ndim, *shape, operands, operand..., parameters, *parameters
+    ops       code, line, start, one, two   a single number that was made of one or two others (`two` is 0 where it is one)
+    events    site, part, time, number      a single number that was seen
+
+What does not fit into a row stands in the stream `wide`, from a place on: then `code` is below 0, `one` the place, and `two`
+how much there is; `number` is -1 minus the place.
+
+    ndim, *shape, operands, operand..., parameters, *parameters      of an operation
+    reference                                                        of an event
 
 An operand, and the array of an event, is a `reference`: how the ids of an array are found.
 
@@ -15,25 +22,36 @@ An operand, and the array of an event, is a `reference`: how the ids of an array
 
 import os
 from array import array
+from bisect import bisect_right
 
 import numpy as np
 
 from .. import progress
-from .codes import ADD, GATHER, SUBTRACT
+from .codes import ADD, GATHER, OF_NUMBERS, SUBTRACT
 
 VIEW, KEPT = 0, 1
 LISTED = (1,)
 """The parameters of a gather that makes one array of a list's numbers."""
-FLUSH = 1 << 18
-OPERATION = 22
-"""An operation counts as so many numbers where memory is limited: what reads the record keeps an object of each, of about 700 bytes."""
+FLUSH = 1 << 16
+OPERATION, ROW = 22, 3
+"""An operation counts as so many numbers where memory is limited: what reads the record keeps an object of about 700 bytes of each on
+arrays, and rows of each on single numbers."""
+EVENTS = 2000000
+"""So many events are recorded at most."""
 SINGLES = 400000
 """So many single numbers are computed, without an update that is seen: a program that computes number by number is given up."""
-STREAM = 1 << 20
+STREAM = 1 << 17
 """So many whole numbers of a stream are kept in memory."""
+OPERATION_ROW, EVENT_ROW = 5, 4
+"""How wide the rows of operations and events are."""
 _FLOAT = np.dtype(np.float64)
 _WHOLE = (np.integer, np.bool_)
 _array, _join = np.array, np.concatenate  # before anything is patched
+
+
+def number_of(reference):
+    """The id of the single number that a reference is of, 0 where it is of an array."""
+    return reference[1] if len(reference) == 3 and reference[0] == VIEW else 0
 
 
 class Root:
@@ -88,16 +106,20 @@ class Store:
         self.n = 1
         self.ops = array("i")
         self.events = array("i")
+        self.wide = array("i")
+        self.widened = 0  # how long that stream is, with what is in its file
         self.refs = []
         self.kept = 0
         self.constants = {}
         self.lost = {}
         self.leaves = array("i")  # start, size, line of every array that came from outside
+        self.leaf_starts = array("i")  # the first column of these alone, to look numbers up in
         self.singles = array("d")  # the last numbers, as long as they came one by one
         self.buffer = [np.zeros(1)]
         self.waiting = 1
         self.on = True
-        self.count = 0
+        self.cost = 0  # of the operations, in numbers
+        self.events_left = EVENTS
         self.updates = None
         self.names = {}
         self.rounds = []
@@ -109,7 +131,7 @@ class Store:
         size = value.size
         numbers = _array(value, _FLOAT, subok=False).ravel()
         start = self.n
-        if start + size + OPERATION * self.count > self.limit:
+        if start + size + self.cost > self.limit:
             self.on = False
             raise Full()
         self.n = start + size
@@ -124,7 +146,7 @@ class Store:
     def single(self, value):
         """The id of a new single number."""
         start = self.n
-        if start + OPERATION * self.count >= self.limit:
+        if start + self.cost >= self.limit:
             self.on = False
             raise Full()
         self.n = start + 1
@@ -156,7 +178,7 @@ class Store:
     def leaf(self, value):
         """Ids for an array that came from outside: (shadow, root)."""
         start = self.fresh(value)
-        self.leaves.extend((start, value.size, self.line()))
+        self.came(start, value.size, self.line())
         return self.shadow(start, value.shape, True)
 
     def shadow(self, start, shape, leaf=False):
@@ -170,7 +192,7 @@ class Store:
         """The id of a number that is written in the program; a whole number of NumPy's is an entry of data, such as a target."""
         if isinstance(value, _WHOLE):
             start = self.single(float(value))
-            self.leaves.extend((start, 1, self.line()))
+            self.came(start, 1, self.line())
             return start
         key = float(value)
         if key != key:
@@ -178,7 +200,7 @@ class Store:
         found = self.constants.get(key)
         if found is None:
             found = self.constants[key] = self.single(float(value))
-            self.leaves.extend((found, 1, -1))
+            self.came(found, 1, -1)
         return found
 
     def keep(self, shadow):
@@ -200,48 +222,70 @@ class Store:
 
     def operation(self, code, start, shape, operands, parameters=()):
         """Records that ids from `start` on were made of these references."""
-        out = [code, self.line(), start, len(shape)]
+        numbers = [] if shape or parameters or code not in OF_NUMBERS else [number_of(operand) for operand in operands]
+        if 0 < len(numbers) <= 2 and min(numbers):
+            self.row(code, self.line(), start, numbers[0], numbers[1] if len(numbers) == 2 else 0)
+            return
+        out = [len(shape)]
         out.extend(shape)
         out.append(len(operands))
         for operand in operands:
             out.extend(operand)
         out.append(len(parameters))
         out.extend(parameters)
-        self.ops.extend(out)
-        self.count += 1
+        self.row(-code, self.line(), start, self.widen(out), len(out))
+        self.cost += OPERATION
+
+    def widen(self, numbers):
+        """The place in `wide` where these stand."""
+        if len(self.wide) > STREAM:
+            self.overflow("wide")
+        place = self.widened
+        self.wide.extend(numbers)
+        self.widened += len(numbers)
+        return place
+
+    def row(self, code, line, start, one, two):
+        """An operation's row, the last one in the stream."""
         if len(self.ops) > STREAM:
             self.overflow("ops")
+        self.ops.extend((code, line, start, one, two))
+        self.cost += ROW
 
     def computed(self, code, value, one, two):
-        """The id of a single number that was computed from two others."""
-        start = self.single(value)
-        self.ops.extend((code, self.line(3), start, 0, 2, VIEW, one, 0, VIEW, two, 0, 0))
-        self.count += 1
+        """The id of a single number that was computed from two others: `single` and `row` in one, since a program that computes number by
+        number does little else."""
+        start = self.n
+        if start + self.cost >= self.limit or len(self.ops) > STREAM:
+            self.single(value)
+            self.row(code, self.line(3), start, one, two)
+        else:
+            self.n = start + 1
+            self.singles.append(value)
+            self.ops.extend((code, self.line(3), start, one, two))
+            self.cost += ROW
         self.singles_left -= 1
         if self.singles_left < 0:
             self.on = False
             raise Singles()
-        if len(self.ops) > STREAM:
-            self.overflow("ops")
         return start
 
     def has_added(self, before, number):
         """Whether a number was made last, as another one with something computed added to it or subtracted from it. What a numerical
         check of the gradients adds to a weight comes from outside."""
-        code, _, start, _, _, _, one, _, _, two, _, _ = self.ops[-12:] if len(self.ops) >= 12 else (0,) * 12
+        code, _, start, one, two = self.ops[-OPERATION_ROW:] if self.ops else (0,) * OPERATION_ROW
         added = two if before == one else one
         return start == number and code in (ADD, SUBTRACT) and before in (one, two) and not self.is_leaf(added)
 
     def is_leaf(self, number):
         """Whether a number came from outside."""
-        low, high = 0, len(self.leaves) // 3
-        while low < high:  # bisect has no key before Python 3.10
-            middle = (low + high) // 2
-            if self.leaves[3 * middle] > number:
-                high = middle
-            else:
-                low = middle + 1
-        return low > 0 and number < self.leaves[3 * low - 3] + self.leaves[3 * low - 2]
+        place = bisect_right(self.leaf_starts, number) - 1
+        return place >= 0 and number < self.leaf_starts[place] + self.leaves[3 * place + 1]
+
+    def came(self, start, size, line):
+        """Numbers came from outside."""
+        self.leaves.extend((start, size, line))
+        self.leaf_starts.append(start)
 
     def made(self, code, value, operands, parameters=()):
         """A new result and its operation: (shadow, root)."""
@@ -258,7 +302,16 @@ class Store:
         return self.names.setdefault(name, -1 - len(self.names))
 
     def event(self, site, part, reference):
-        self.events.extend((site, part, self.n) + reference)
+        """A value was seen, of this reference."""
+        self.event_row(site, part, number_of(reference) or -1 - self.widen(reference))
+
+    def event_row(self, site, part, number):
+        """The same of a single number."""
+        self.events_left -= 1
+        if self.events_left < 0:
+            self.on = False
+            raise Full()
+        self.events.extend((site, part, self.n, number))
         if len(self.events) > STREAM:
             self.overflow("events")
 

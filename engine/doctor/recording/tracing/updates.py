@@ -53,15 +53,15 @@ class UpdateWatch:
     def read(self, root, shape):
         """An array takes part in an operation: whether it has come round. Only called for what came from outside, or was stepped."""
         line = self.line(3)
-        again = line in (root.lines[:-1] or root.lines) or (line in self.round_on and line in root.lines)
-        came = again and root.stepped > 0
+        lines = root.lines
+        came = root.stepped > 0 and (line in (lines[:-1] or lines) or (line in self.round_on and line in lines))
         if root.stepped < self.generation:
             root.stepped = 0
             if root.first == 0:
                 root.first = line
             if line not in root.lines:
                 root.lines = (*root.lines[-MOST_LINES:], line)
-        elif again:
+        elif came:
             root.stepped = 0
             self.round_on.add(line)
             self.begun_on.add(root.begun)

@@ -44,12 +44,10 @@ class ValueWatch:
     """Makes leaves of plain arrays and records what is assigned. `sites` is the list of the rewritten modules; `shifts` says which arrays
     start from other values: the number that comes next, the array's size, and by how much its entries are shifted."""
 
-    def __init__(self, store, sites, limit, shifts=()):
+    def __init__(self, store, sites, shifts=()):
         self.store = store
         self.shifts = {start: (size, by) for start, size, by in shifts}
         self.sites = sites
-        self.limit = limit
-        self.count = 0
         self.filled = {}
 
     def leaf(self, value):
@@ -68,7 +66,7 @@ class ValueWatch:
             return matrix_leaf(value)
         if kind is float or kind in _FLOATS:
             number = self.store.single(value)
-            self.store.leaves.extend((number, 1, self.store.line()))
+            self.store.came(number, 1, self.store.line())
             return scalars.given(value, number) if kind is float else scalars.made(value, number)
         if kind is list:
             self.inside(value, 0)
@@ -133,6 +131,9 @@ class ValueWatch:
         if not self.store.on:
             return value
         kind = type(value)
+        if kind in TRACED:  # as nearly always, where a program computes number by number
+            self.store.event_row(number, self.store.named(entry) if entry else 0, value._i)
+            return value
         if kind in _RECORDED:
             self.keep(number, entry, value)
             return value
@@ -193,12 +194,6 @@ class ValueWatch:
         reference = self.reference(value)
         if reference is None:
             return False
-        if self.count >= self.limit:
-            from .store import Full
-
-            self.store.on = False
-            raise Full()
-        self.count += 1
         self.store.event(number, self.store.named(part) if type(part) is str else part, reference)
         return True
 
@@ -221,7 +216,11 @@ class ValueWatch:
 
     def after(self, value, number):
         """What is there after a statement that may have written into it."""
-        if self.store.on:
+        if not self.store.on:
+            return
+        if type(value) in TRACED:
+            self.store.event_row(number, 0, value._i)
+        else:
             self.keep(number, 0, value)
 
     def whole(self, value, number):

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.record.reading import (
+    Events,
+    Floats,
+    Ids,
+    Operations,
+    Record,
+    RecordedArray,
+    RecordedOperation,
+    UserLine,
+)
 from engine.doctor.lineage.the_loss.loss import LOSS
 from engine.doctor.lineage.verdict import given_back
 from engine.doctor.lineage.verdict.given_back import NOTHING_ELSE, RETURNED, SCALED
@@ -28,7 +37,7 @@ def recorded(**arrays: Floats) -> tuple[Record, dict[str, Ids]]:
         leaves.append((len(pool), len(values), 1))
         pool.extend(values.tolist())
     lines = (UserLine("", 0), UserLine("program.py", 3))
-    return Record(np.array(pool), (), (), np.array(leaves, np.int32), lines, (), (), {}), ids
+    return Record(np.array(pool), Operations.of(()), Events.none(), np.array(leaves, np.int32), lines, (), (), {}), ids
 
 
 def by_first(*arrays: Ids) -> dict[int, Ids]:
@@ -49,18 +58,18 @@ def test_an_array_is_right_before_a_limit_that_it_went_through() -> None:
     record, ids = recorded(same=RIGHT, wrong=WRONG)
     for inside, is_right in ((ids["same"], True), (ids["wrong"], False)):
         limit = RecordedOperation("minimum", 1, 9, (4,), (RecordedArray((4,), int(inside[0]), (1,)),))
-        limited = replace(record, operations=(limit,), pool=np.concatenate([record.pool, np.minimum(RIGHT, 1)]))
-        limited = replace(limited, starts=np.array([9]))
+        limited = replace(
+            record, operations=Operations.of((limit,)), pool=np.concatenate([record.pool, np.minimum(RIGHT, 1)])
+        )
         assert given_back._is_right(limited, np.arange(9, 13, dtype=np.int32), RIGHT) is is_right
 
 
 def test_a_step_is_made_of_what_it_steps() -> None:
     made, own = np.array([8, 9]), np.array([1, 2])
-    record = replace(RECORD, starts=np.array([6, 7, 8]))
-    assert given_back._is_step(record, made, own)
-    assert given_back._is_step(record, made, np.array([4, 3]))
-    assert not given_back._is_step(record, made, np.array([5]))
-    assert not given_back._is_step(record, own, own)
+    assert given_back._is_step(RECORD, made, own)
+    assert given_back._is_step(RECORD, made, np.array([4, 3]))
+    assert not given_back._is_step(RECORD, made, np.array([5]))
+    assert not given_back._is_step(RECORD, own, own)
 
 
 def test_what_came_back_for_what_was_handed_over_counts() -> None:

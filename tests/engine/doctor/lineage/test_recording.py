@@ -346,23 +346,28 @@ def test_entries_of_a_list_are_called_by_their_places(tmp_path: Path) -> None:
     assert [e.name for e in record.events] == ["params[0]", "params[1]", "a", "b"]
 
 
-@pytest.mark.parametrize("name", ["pool", "ops", "refs", "record.json"])
+@pytest.mark.parametrize("name", ["pool", "ops", "events", "wide", "refs", "record.json"])
 def test_a_damaged_record_is_one_sentence(tmp_path: Path, name: str) -> None:
     files = {
         "pool": np.zeros(3),
-        "ops": np.zeros(0, np.int32),
+        "ops": np.array([30, 0, 1, 1, 1, -30, 0, 2, 0, 9], np.int32),
+        "wide": np.array([0, 2, 0, 1, 0, 0, 1, 0, 0], np.int32),
         "refs": np.ones(1, np.int32),
-        "events": np.zeros(0, np.int32),
+        "events": np.array([0, 0, 1, 2], np.int32),
     }
     for file, numbers in {**files, "leaves": np.zeros(0, np.int32)}.items():
         numbers.tofile(tmp_path / file)
-    empty = ("sites", "lost", "names", "rounds", "again")
-    text = json.dumps({"version": 1, "numbers": 3, "lines": [["", 0]], **{key: [] for key in empty}, "outcome": {}})
+    empty = ("lost", "names", "rounds", "again")
+    sites = [["program.py", 1, "assign", "a", "", "a = b", [], "b"]]
+    given = {"version": 2, "numbers": 3, "lines": [["", 0]], "sites": sites, "outcome": {}}
+    text = json.dumps({**given, **{key: [] for key in empty}})
     (tmp_path / "record.json").write_text(text)
     read(tmp_path)
     damage = {
         "pool": b"",
         "ops": np.array([30, 0, 1, 1, 99], np.int32).tobytes(),
+        "events": np.array([0, 0, 1, 3], np.int32).tobytes(),
+        "wide": np.array([0, 99], np.int32).tobytes(),
         "refs": np.array([7], np.int32).tobytes(),
         "record.json": b"{",
     }

@@ -11,7 +11,7 @@ import pytest
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import Walk
 from engine.doctor.lineage.record.matching import Agreement
-from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.record.reading import Events, Operations, Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.record.updates import Update
 from engine.doctor.lineage.the_loss.loss import LOSS, ChosenLoss
 from engine.doctor.lineage.verdict import given_back, other_weights, verdict
@@ -272,12 +272,14 @@ def test_why_nothing_was_compared_is_how_the_run_ended() -> None:
 
 RECORD = Record(
     np.array([0, 5, 4, 3, 2, 1, 12, 0.5, 2, 2, 4.0]),
-    (
-        RecordedOperation("divide", 1, 6, (), (RecordedArray((), 5), RecordedArray((), 1))),
-        RecordedOperation("mean", 1, 7, (), (RecordedArray((2, 3), 1, (3, 1)),)),
-        RecordedOperation("add", 1, 8, (2,), (RecordedArray((2,), 1, (1,)), RecordedArray((2,), 3, (1,)))),
+    Operations.of(
+        (
+            RecordedOperation("divide", 1, 6, (), (RecordedArray((), 5), RecordedArray((), 1))),
+            RecordedOperation("mean", 1, 7, (), (RecordedArray((2, 3), 1, (3, 1)),)),
+            RecordedOperation("add", 1, 8, (2,), (RecordedArray((2,), 1, (1,)), RecordedArray((2,), 3, (1,)))),
+        )
     ),
-    (),
+    Events.none(),
     np.array([[1, 5, 1]], np.int32),
     (UserLine("", 0), UserLine("program.py", 3)),
     (),
@@ -357,7 +359,7 @@ def test_weights_that_hide_what_is_wrong() -> None:
 
 def test_errors_of_gradients_as_large_as_rounding_are_none() -> None:
     pool = np.linspace(0.1, 1, 1000)
-    record = replace(RECORD, pool=pool, operations=())
+    record = replace(RECORD, pool=pool, operations=Operations.of(()))
     ids = np.arange(6, dtype=np.int32)
     near = replace(row("U"), gradient=ids, match=agreement(1, error=2e-4))
     assert other_weights._error(record, near) == 2e-4
@@ -374,7 +376,16 @@ def test_errors_of_gradients_as_large_as_rounding_are_none() -> None:
 
 def test_a_loss_that_changes_as_told_agrees() -> None:
     """L = w · (3, -1): shifted weights change it by as much, or some number on the way was not followed."""
-    record = Record(np.array([0, 2.0, 1.0, 5.0]), (), (), np.array([[1, 2, 1]], np.int32), RECORD.lines, (), (), {})
+    record = Record(
+        np.array([0, 2.0, 1.0, 5.0]),
+        Operations.of(()),
+        Events.none(),
+        np.array([[1, 2, 1]], np.int32),
+        RECORD.lines,
+        (),
+        (),
+        {},
+    )
     loss = ChosenLoss("loss", 3, ((RecordedArray((), 3), np.ones(())),), 5.0)
     adjoint, moved = np.array([0, 3.0, -1.0, 1.0]), np.array([0, 2.01, 1.02, 5.01])
     shifts = [(1, 2, 0.01)]
@@ -394,7 +405,7 @@ def test_a_loss_that_changes_as_told_agrees() -> None:
 
 def test_what_comes_from_outside_and_changes_with_the_weights_was_not_followed() -> None:
     leaves = np.array([[1, 2, 1], [3, 2, 1], [7, 1, 1]], np.int32)
-    record = Record(np.arange(8.0), (), (), leaves, RECORD.lines, (), (), {})
+    record = Record(np.arange(8.0), Operations.of(()), Events.none(), leaves, RECORD.lines, (), (), {})
     adjoint, shifts = np.ones(8), [(1, 2, 0.1)]
 
     def said(*, more: float = 0.0, other: int = 0, adjoint: Any = adjoint, last: int = 6) -> str | None:
@@ -415,7 +426,7 @@ def test_weights_are_moved_that_move_the_loss(monkeypatch: pytest.MonkeyPatch) -
     leaves = np.array([[0, 6, 1], [10, 6, 1], [20, 6, 1], [30, 6, 1], [40, 6, 1]], np.int32)
     pool = np.full(46, np.nan)
     pool[0:6], pool[10:16], pool[20:26], pool[40:46] = 0.3, 0, 0.5, 0.1
-    record = replace(RECORD, pool=pool, operations=(), leaves=leaves)
+    record = replace(RECORD, pool=pool, operations=Operations.of(()), leaves=leaves)
     adjoint = np.where(np.arange(46) >= 40, 0, 1.0)
     rows = [
         replace(row(n), own=np.arange(k, k + 6, dtype=np.int32), update=None)
