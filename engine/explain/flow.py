@@ -60,9 +60,10 @@ class Split(NamedTuple):
 
 
 @remembered
-def split(program: Program, output: str) -> Split | None:
-    """The factors of the gains of an output's gradient; None where the error takes more than one path through a step."""
-    line = _carrying_line(program, output)
+def split(program: Program, output: str, flow: str = "") -> Split | None:
+    """The factors of the gains of an output's gradient, or of its `flow` to the next step (NEXT) where losses of other steps are added to
+    it; None where the error takes more than one path through a step."""
+    line = _carrying_line(program, output, flow)
     read = [name.name for name in line.equation.reads] if line else []
     middle = next((name for name in read if name in program.quantities), None)
     weights = next((name for name in read if name in program.parameters), None)
@@ -86,14 +87,15 @@ def bottleneck(tape: Tape, output: str | None = None) -> str | None:
     return factors.middle if factors else None
 
 
-def _carrying_line(program: Program, output: str) -> Line | None:
-    """The loop's line that carries the output's gradient to the next step that runs; None where it passes through several quantities."""
+def _carrying_line(program: Program, output: str, flow: str) -> Line | None:
+    """The loop's line that carries the output's gradient, or that flow, to the next step that runs; None where it passes through several
+    quantities."""
     state = gradient(output)
     block = next((block for block in program.looped("backward") if block.output == output), None)
     if block is None:
         return None
     readers = [line.name for line in block.lines if any(n.name == state and n.step == 0 for n in line.equation.reads)]
-    further = next((line for line in block.lines if line.name == state and line.equation.step), None)
+    further = next((line for line in block.lines if line.name == state + flow and line.equation.step), None)
     single = further and len(readers) == 1 and _quantities_read(program, further) == readers
     return further if single else None
 

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from engine.errors import InputError
+from engine.explain.flow import split
 from engine.language.derive import CUT, NEXT, gradient
 from engine.language.evaluate import evaluate
 from engine.language.expression import Name
@@ -94,10 +95,20 @@ def _norms_of_runs(tape: Tape, sample: int | None) -> dict[str, Array]:
 
 @remembered
 def one_loss(tape: Tape, loss: int, sample: int | None = None) -> dict[str, Array]:
-    """‖∂L_s/∂state_t‖ for the loss of one step s, t = 0..T, by the gradient's name: one run of the backward pass."""
+    """‖∂L_s/∂state_t‖ for the loss of one step s, t = 0..T, by the gradient's name: one run of the backward pass.
+
+    Of the quantity that this passes through in a step (z), too, where it is one alone; the row of the initial state is 0 there.
+    """
     plan = tape.plan
     alone = _without_losses(plan)
     result = {gradient(state): np.zeros(plan.steps + 1) for state in plan.network.table.states}
+    between, first = dict[str, Array](), dict[str, int]()
+    for output in plan.program.outputs:
+        if (found := split(plan.program, output, NEXT)) is not None:
+            between[found.middle] = np.zeros(plan.steps + 1)
+            first[found.middle] = plan.program.quantities[
+                gradient(output)
+            ].first  # of a step the row that the state has
     handed_on: dict[str, Array] = {}
     for low, high in [(0, plan.steps)] if plan.network.bidirectional else plan.bounds[::-1]:
         values = _of_window(tape, alone, loss, low, high)
@@ -110,7 +121,10 @@ def one_loss(tape: Tape, loss: int, sample: int | None = None) -> dict[str, Arra
         handed_on = {name: values[name][0] for name in alone.carried("backward")}
         for name, norms in result.items():
             norms[low : high + 1] = row_norms(values[name] if sample is None else values[name][:, sample : sample + 1])
-    return result
+        for name, norms in between.items():
+            rows = values[name] if sample is None else values[name][:, sample : sample + 1]
+            norms[low + 1 - first[name] : high + 1 - first[name]] = row_norms(rows)
+    return {**result, **between}
 
 
 @remembered

@@ -57,7 +57,7 @@ class FileActions(LessonActions):
         if Path(name).suffix in PROGRAMS:
             self._examine(resolve(name))
             return
-        self._say(f"opening {clean(name)} …")
+        self._say_doing(f"opening {clean(name)} …")
         self.run_worker(partial(self._opened_other, name), thread=True, exclusive=True, group="open")
 
     def _opened_other(self, name: str) -> None:
@@ -71,6 +71,7 @@ class FileActions(LessonActions):
 
     def _take_session(self, session: Session, lockstep: Lockstep | None = None) -> None:
         """Puts another session in the place of the one that is open; a lesson is about the one that it began on, and ends."""
+        self.app.clear_notifications()
         self.controller, self.guide = self._controller(session, lockstep), None
         self.show()
 
@@ -98,7 +99,7 @@ class FileActions(LessonActions):
 
     def _examine(self, path: Path, before: Lockstep | None = None) -> None:
         self.controller.running = False
-        self.controller.say(f"examining {clean(path.name)} …")
+        self._say_doing(f"examining {clean(path.name)} …")
         self.run_worker(partial(self._examined, path, before), thread=True, exclusive=True, group="examine")
 
     def _examined(self, path: Path, before: Lockstep | None) -> None:

@@ -32,6 +32,8 @@ Panes = Mapping[str, Draw]
 """What draws each pane, by the pane's name."""
 
 
+UNTIL_DONE = 3600
+"""Seconds for which it is said what is going on."""
 _LISTED, _ROWS = ("list_down", "list_up"), ("cell(1,0)", "cell(-1,0)")
 WHEELS = {
     "listing": _LISTED,
@@ -118,10 +120,14 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
     def _arrange(self) -> None:
         """Shares the space out."""
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, seconds: float = 4) -> None:
         """Says something in the place of what was said before: one sentence covers less than two."""
         self.app.clear_notifications()
-        self.notify(text, markup=False, timeout=4)
+        self.notify(text, markup=False, timeout=seconds)
+
+    def _say_doing(self, text: str) -> None:
+        """Says what is going on, until `app.clear_notifications` or the next sentence ends that."""
+        self._say(text, UNTIL_DONE)
 
     def composed(self, above: Panes, left: Panes, right: Panes, below: Panes) -> ComposeResult:
         """The panes, and what is said where the window is too small for them."""

@@ -82,6 +82,7 @@ class WalkScreen(LessonKeys):
 
     def on_mount(self) -> None:
         """Draws the first frame; begins to derive, where that is what it is opened for."""
+        self.app.clear_notifications()
         self.show()
         if self._derives:
             self.action_derived()
@@ -198,7 +199,10 @@ class WalkScreen(LessonKeys):
         self.show(walker.show_derived(shown=not walker.choice.derived))
         if walker.derived is not None:
             return
-        self._say("deriving the backward pass …" if walker.choice.derived else "The backward pass will not be shown.")
+        if walker.choice.derived:
+            self._say_doing("deriving the backward pass …")
+        else:
+            self._say("The backward pass will not be shown.")
         if not any(worker.group == "derive" for worker in self.workers if not worker.is_finished):
             self.run_worker(partial(self._derive, walker), thread=True, group="derive")
 
@@ -225,6 +229,7 @@ class WalkScreen(LessonKeys):
         again: tuple[ProgramWalk, Mapping[int, int]] | None,
         said: str = "",
     ) -> None:
+        self.app.clear_notifications()
         if walker is self.walker:
             walker.derived, walker.completed = lines, again
             self.show(walker.show_derived(shown=walker.choice.derived and (lines is not None or self._derives)))
@@ -246,7 +251,7 @@ class WalkScreen(LessonKeys):
         """Runs the program again."""
         path = self.walker.walk.source.path
         self.walker.running = False
-        self._say(f"running {clean(path.name)} …")
+        self._say_doing(f"running {clean(path.name)} …")
         self.run_worker(partial(self._examined, self.walker.walk), thread=True, exclusive=True, group="examine")
 
     def _examined(self, walk: ProgramWalk) -> None:
@@ -264,6 +269,7 @@ class WalkScreen(LessonKeys):
             self.app.call_from_thread(self._take, again)
 
     def _take(self, walk: ProgramWalk) -> None:
+        self.app.clear_notifications()
         self.walker = self._walker(walk)
         self.show()
 

@@ -53,6 +53,15 @@ def test_a_number_that_is_named_is_under_the_cursor(text: str, notation: str) ->
     assert f"{spelling.name(shown.name)}" in draw_inspector(frame, 120, 7).plain()
 
 
+def test_how_the_loss_has_changed_is_said_of_the_loss_of_the_batch_alone() -> None:
+    control = controller()
+    visit(control, "loss")
+    control.page.iteration(1)
+    assert " since iteration 0" in draw_inspector(control.refresh(), 120, 7).plain()
+    visit(control, "sample 3")  # its share is not to be compared with the loss of all
+    assert "since iteration" not in draw_inspector(control.refresh(), 120, 7).plain()
+
+
 @pytest.mark.parametrize("notation", ["ng", "karpathy"])
 def test_why_names_each_number_so_that_it_can_be_gone_to(notation: str) -> None:
     control = controller(notation=notation)

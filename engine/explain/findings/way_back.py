@@ -10,7 +10,7 @@ import numpy as np
 from engine.explain.findings.base import Scene, short
 from engine.explain.flow import cuts, split
 from engine.explain.reach import one_loss
-from engine.language.derive import gradient
+from engine.language.derive import NEXT, gradient
 from engine.language.expression import Call, Expression, Name, addends, factors, walk
 from engine.language.functions import Array
 from engine.model.layers import Layer
@@ -112,8 +112,12 @@ def _mean(share: Array, k: int) -> float | None:
 def _split(scene: Scene, layer: Layer, k: int, value: float) -> str:
     """Of a cell whose error takes one way through a step (dz): the activation's share of the gain, and the weights'."""
     output = layer.table.output
-    factors = split(scene.program, output)
-    if factors is None or scene.tape.plan.network.predict == "every":
+    network = scene.tape.plan.network
+    every = network.predict == "every"
+    if every and layer.number < network.layers[-1].number:
+        return ""  # the layers above add to it at every step
+    factors = split(scene.program, output, NEXT if every else "")
+    if factors is None:
         return ""
     whole, _ = _from_the_end(scene, layer, (output,))
     after, steps = _from_the_end(scene, layer, (factors.middle.removeprefix("d"),))

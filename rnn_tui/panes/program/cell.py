@@ -111,7 +111,7 @@ def _label(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
 
 
 def _where(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
-    if part.name == "loss" and part.values is not None and frame.loss_before is not None:
+    if part.name == "loss" and part.values is not None and frame.sample is None and frame.loss_before is not None:
         change = since_before(float(part.values[0, 0]), frame.loss_before)
         return f"{change} since iteration {frame.view.point.iteration - 1}" if change else ""
     if part.over_time:

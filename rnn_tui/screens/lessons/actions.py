@@ -69,7 +69,7 @@ class LessonActions(LessonKeys):
 
         check_exercise(lesson)
         exercise = prepared(lesson, Path.cwd())
-        self._say(f"running {exercise.path.name} …")
+        self._say_doing(f"running {exercise.path.name} …")
         examiner = Examiner(lesson, self.language, exercise)
         self.run_worker(partial(self._examined_first, examiner), thread=True, exclusive=True, group="examine")
 

@@ -61,8 +61,27 @@ def test_each_loss_reaches_what_its_own_gradient_reaches(drawn: Case) -> None:
 def test_one_loss_alone_is_its_row_of_all(drawn: Case) -> None:
     tape = taped(drawn)
     for loss in range(1, tape.plan.steps + 1):
-        for name, norms in one_loss(tape, loss).items():
-            np.testing.assert_allclose(norms, reach(tape, name.removeprefix("d"))[loss - 1], rtol=1e-9, atol=1e-300)
+        alone = one_loss(tape, loss)
+        for name in [f"d{state}" for state in tape.plan.network.table.states]:
+            np.testing.assert_allclose(
+                alone[name], reach(tape, name.removeprefix("d"))[loss - 1], rtol=1e-9, atol=1e-300
+            )
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_what_one_loss_passes_through_lies_between_the_gradients_of_two_steps(bidirectional: bool) -> None:
+    """With one unit |da_{t-1}| is |dz_t| · |Wa|, and in the reverse direction |da_{t+1}|."""
+    session = open_session("sonnet", {"hidden": (1,), "bidirectional": bidirectional, "activation": "tanh"})
+    tape = session.debugger.tape(0)
+    state, reverse = ("a1", "a1r") if bidirectional else ("a", "")
+    steps = tape.plan.steps
+    last = one_loss(tape, steps, sample=0)
+    weight = abs(float(tape.parameters["Wa1" if bidirectional else "Wa"][0, 0]))
+    between = "dz1" if bidirectional else "dz"
+    np.testing.assert_allclose(last[f"d{state}"][:-1], last[between][1:] * weight, rtol=1e-9)
+    if reverse:
+        first, weight = one_loss(tape, 1, sample=0), abs(float(tape.parameters["Wa1r"][0, 0]))
+        np.testing.assert_allclose(first["da1r"][1:], first["dz1r"][:-1] * weight, rtol=1e-9)
 
 
 def test_no_loss_reaches_a_later_step() -> None:
