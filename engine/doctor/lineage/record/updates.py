@@ -243,6 +243,7 @@ class ArrayNames:
         self._results: dict[tuple[int, bool], list[str]] = {}
         self._wholes: dict[tuple[int, int], list[str]] = {}
         self._leaves: dict[int, list[str]] = {}
+        self._last_parts: dict[tuple[int, bool], frozenset[str]] = {}
 
     def _named(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of these events those in which something was seen under a name."""
@@ -298,6 +299,14 @@ class ArrayNames:
         names = self.results(first, ids.size == 1)
         return names or (self.leaf(self.record.leaf(first)) if self.record.maker(first) < 0 else [])
 
+    def last_parts(self, ids: Ids) -> frozenset[str]:
+        """The last part of each name of an array: an array that a loop reads is seen very often, under few names."""
+        key = int(ids.flat[0]), ids.size == 1
+        found = self._last_parts.get(key)
+        if found is None:
+            found = self._last_parts[key] = frozenset(map(_last, self.all_of(ids)))
+        return found
+
     def of(self, ids: Ids) -> str:
         """The first name of an array, else the line that it was made on."""
         if int(ids.flat[0]) in self.known:
@@ -316,16 +325,16 @@ class ArrayNames:
 
     def renamed(self, levels: Sequence[Ids]) -> bool:
         """Whether an array is a scaled or gathered copy under a name of its own: `dW = decay * W` is another array than W."""
-        own = self.all_of(levels[0])
-        origin = next((n for level in levels[:0:-1] if (n := self.all_of(level))), list[str]())
-        return bool(own) and bool(origin) and not {_last(n) for n in own} & {_last(n) for n in origin}
+        own = self.last_parts(levels[0])
+        origin = next((n for level in levels[:0:-1] if (n := self.last_parts(level))), frozenset[str]())
+        return bool(own) and bool(origin) and not own & origin
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
         """Whether a result was given a name that the array had; one number, that of an entry of it."""
         after = {_last(n) for n in self.results(operation.start, operation.size == 1)}
         if operation.size == 1:
             after |= {n.split("[", 1)[0] for n in after}
-        return bool(after) and any(_last(n) in after for level in levels for n in self.all_of(level))
+        return bool(after) and any(after & self.last_parts(level) for level in levels)
 
 
 def _specific(name: str) -> tuple[bool, bool]:
