@@ -94,6 +94,10 @@ def parse_breakpoint(text: str, program: Program, samples: int, spelt: Callable[
     place, clauses = pieces[0].strip(), dict(zip(pieces[1::2], pieces[2::2], strict=True))
     if len(clauses) != len(pieces) // 2:
         raise InputError(f"the breakpoint {clean(text, 60)} says something twice; {FORM}")
+    if set(place) & set("<>=("):  # a condition without a line
+        both = f"({place}) and ({clauses['if'].strip()})" if "if" in clauses else place
+        others = "".join(f" {word} {said.strip()}" for word, said in clauses.items() if word != "if")
+        return parse_breakpoint(f"if {both}{others}", program, samples, spelt)
     name, _, time = place.partition("@")
     steps = program.steps_of(name.strip()) or range(1, program.steps + 1)
     t = _whole(time, "the time step", steps[0], steps[-1]) if time else None
@@ -106,8 +110,6 @@ def parse_breakpoint(text: str, program: Program, samples: int, spelt: Callable[
         if "log" in clauses
         else ()
     )
-    if set(place) & set("<>=(") and "if" not in clauses:  # a condition without a line
-        return parse_breakpoint(f"if {text.strip()}", program, samples, spelt)
     if not name.strip():
         if t is None and condition is None and sample is None:
             raise InputError(

@@ -42,7 +42,12 @@ def show(parser: argparse.ArgumentParser) -> None:
 def run(parser: argparse.ArgumentParser) -> None:
     """To where a condition holds, or what is wrong."""
     wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--break", dest="condition", metavar="EXPR", help="a condition, for example 'norm(da) < 1e-3'")
+    wanted.add_argument(
+        "--break",
+        dest="condition",
+        metavar="EXPR",
+        help="a condition, for example 'norm(da) < 1e-3', or a breakpoint as d takes it: 'dz if norm(dz) < 1e-3'",
+    )
     wanted.add_argument("--findings", action="store_true", help="what is wrong, found without asking: a line each")
     parser.add_argument(
         "--iterations", type=count, default=1, metavar="N", help="how many iterations to look through (1)"

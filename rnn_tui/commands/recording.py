@@ -18,7 +18,9 @@ from rnn_tui.commands.shared import color_mode_of, edited, opened, output_of, sp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.debug.debugger import Debugger
     from engine.explain.gradcheck import GradientCheck
+    from engine.language.functions import Array
     from engine.model.blocks import Point
     from engine.notation import Spelling
     from engine.recording.measures import Measured
@@ -140,7 +142,6 @@ def code(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
 def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """`rnn-tui run [DATA] --break EXPR`: exit code 3 when the condition never holds. With `--findings` it prints the
     findings; exit code 0."""
-    from engine.debug.breakpoints import condition_of, everywhere
     from engine.debug.view import place_text
 
     if arguments.findings and arguments.reverse:
@@ -150,12 +151,11 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         return _findings(session, arguments)
     debugger, first = session.debugger, session.options["iteration"]
     spelling = spelling_of(session)
-    condition = condition_of(spelling.in_engine_names(arguments.condition), debugger.program, spelling.name)
+    holding = _holding(spelling.in_engine_names(arguments.condition), debugger, spelling.name)
     stopped_at = None
     iterations = range(first, first + arguments.iterations)
     for iteration in reversed(iterations) if arguments.reverse else iterations:
-        holds = everywhere(condition, debugger.tape(iteration), iteration, debugger.lines).nonzero()[0]
-        if holds.size:
+        if (holds := holding(iteration)).size:
             offset = int(holds[-1 if arguments.reverse else 0])
             stopped_at = debugger.program.point(1 + iteration * debugger.program.length + offset)
             break
@@ -174,6 +174,35 @@ def run(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         count = "1 iteration" if arguments.iterations == 1 else f"{arguments.iterations} iterations"
         print(f"{clean(arguments.condition)} holds nowhere in {count}", file=sys.stderr)
     return 0 if stopped_at is not None else 3
+
+
+def _holding(text: str, debugger: Debugger, spelt: Callable[[str], str]) -> Callable[[int], Array]:
+    """Gives the offsets of an iteration at which a condition holds, or at which a breakpoint would stop that is written as in the app."""
+    import numpy as np
+
+    from engine.debug.breakpoints import condition_of, everywhere, hits, parse_breakpoint
+
+    program, lines = debugger.program, debugger.lines
+    if set(text) & set("<>=(|"):
+        try:
+            condition = condition_of(text, program, spelt)
+        except InputError as error:
+            refused = error
+        else:
+            return lambda iteration: everywhere(condition, debugger.tape(iteration), iteration, lines).nonzero()[0]
+    else:
+        refused = None
+    try:
+        stops = parse_breakpoint(text, program, debugger.batches.samples, spelt)
+    except InputError:
+        if refused is None:
+            raise
+        raise refused from None
+    if any(stop.hit is not None or stop.log for stop in stops):
+        raise InputError("a hit count and a log are for the app's breakpoints; leave them away")
+    return lambda iteration: np.unique(
+        np.concatenate([hits(stop, debugger.tape(iteration), iteration, lines) for stop in stops])
+    )
 
 
 def _spelt(point: Point, spell: Callable[[str], str]) -> Point:

@@ -400,6 +400,13 @@ def test_nothing_found_is_no_failure(rnn_tui: Callable[..., Done]) -> None:
     assert json.loads(rnn_tui("run", "many_to_one", "--findings", "--json").out) == {"findings": []}
 
 
+def test_run_takes_a_breakpoint_as_the_app_does(rnn_tui: Callable[..., Done]) -> None:
+    done = rnn_tui("run", "vanishing", "--break", "dz if norm(dz) < 1e-3 and t < 30")
+    assert (done.code, done.out.split(", ")[3].strip()) == (0, "dz")
+    assert_refused(rnn_tui("run", "vanishing", "--break", "dz hit 3"), "hit count")
+    assert_refused(rnn_tui("run", "vanishing", "--break", "nothing"), "names no line")
+
+
 def test_run_needs_a_condition_or_findings(rnn_tui: Callable[..., Done]) -> None:
     assert_refused(rnn_tui("run", "vanishing"), "--break", "--findings")
     assert_refused(rnn_tui("run", "vanishing", "--findings", "--break", "t == 3"), "not allowed")

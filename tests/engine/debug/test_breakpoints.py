@@ -213,6 +213,11 @@ def test_breakpoints_as_people_write_them() -> None:
     assert len(parse_breakpoint("da", program, 10)) == 2  # the read-out's line and the loop's
     (bare,) = parse_breakpoint("norm(da) < 1e-3", program, 10)
     assert bare.condition is not None
+    for text, same in (
+        ("norm(da@3) < 1 if iteration == 1", "if (norm(da@3) < 1) and (iteration == 1)"),
+        ("max(abs(dz)) < 1 sample 3", "if max(abs(dz)) < 1 sample 3"),
+    ):
+        assert parse_breakpoint(text, program, 10) == parse_breakpoint(same, program, 10)
 
 
 @pytest.mark.parametrize(
