@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from engine.doctor.lineage.gradients.optimizers import unlimited
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.verdict.verdict import RunVerdict
@@ -76,7 +77,7 @@ def blamed(
     texts = {file: text for file in dict.fromkeys(line.file for line in part.lines) if (text := runs.text_of(file))}
     places = places_of(texts, record, verdict)
     if not places:
-        return unstored(part, verdict) or _makers(part, verdict)
+        return unstored(part, verdict) or _makers(texts, part, verdict)
     with Trials(runs, record.modules) as trials:
         trial = Trial(runs, texts, verdict, record, trials, returned)
         try:
@@ -86,10 +87,10 @@ def blamed(
                 or _in_part(trial)
                 or _suspected(trial, places)
                 or unstored(part, verdict)
-                or _makers(part, verdict)
+                or _makers(texts, part, verdict)
             )
         except KeyboardInterrupt:  # what is known so far is told
-            known = _in_part(trial) or _suspected(trial, places) or _makers(part, verdict)
+            known = _in_part(trial) or _suspected(trial, places) or _makers(texts, part, verdict)
             return [replace(each, more=True) for each in known]
         finally:
             runs.says("")
@@ -284,14 +285,15 @@ def _targets(place: EditPlace) -> set[str]:
     return {text_of(t) for t in place.statement.targets} if isinstance(place.statement, ast.Assign) else set()
 
 
-def _makers(record: Record, verdict: RunVerdict) -> list[Blamed]:
-    """The lines that made the wrong gradients last."""
+def _makers(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> list[Blamed]:
+    """The lines that made the wrong gradients last, before they were limited."""
     made: list[Blamed] = []
     for row in verdict.compared:
-        k = record.maker(int(row.gradient[-1])) if row.status == "wrong" else -1
+        k = record.maker(int(unlimited(record, row.gradient)[-1])) if row.status == "wrong" else -1
         line = record.lines[record.operations[k].line] if k >= 0 else None
         if line is not None and line.number:
-            made.append(Blamed(line.file, line.number, "", ""))
+            lines = texts.get(line.file, "").splitlines()
+            made.append(Blamed(line.file, line.number, "", lines[line.number - 1].strip() if lines else ""))
     return list(dict.fromkeys(made))[:3]
 
 

@@ -24,6 +24,7 @@ from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.the_loss.loss import given
 from engine.doctor.lineage.verdict.differences import disagreement
 from engine.doctor.lineage.verdict.given_back import as_returned, unless_scaled
+from engine.doctor.lineage.verdict.made_up_shapes import as_narrow
 from engine.doctor.lineage.verdict.other_weights import settled
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending.mend import Blamed, blamed
@@ -114,6 +115,7 @@ def _decided(
     verdict = settled(runs, verdict, taken) if of_call is None else verdict
     returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=adds_gradients(source))
     verdict = returned(verdict)
+    verdict = as_narrow(verdict, runs.name, len(source.lines)) if whole else verdict
     record = verdict.record if verdict.shifted and verdict.record is not None else record
     found = list[Blamed]()
     if mend and verdict.verdict == "wrong" and not verdict.shifted:

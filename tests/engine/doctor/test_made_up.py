@@ -786,3 +786,30 @@ def test_gradients_that_are_kept_nowhere_are_zero_where_they_are_looked_for(tmp_
     report = diagnose(path)
     assert _told(report) == ("wrong", ["gradient-never-stored"])
     assert [name for name, each in report.parameters.items() if not each.ok] == ["self.W", "self.U"]
+
+
+BIASES = """
+import numpy as np
+
+def cell_forward(xt, a_prev, W, b):
+    concat = np.concatenate((a_prev, xt), axis=0)
+    return np.tanh(np.dot(W, concat) + b), (xt, a_prev, W, b)
+
+def cell_backward(da, a, cache):
+    xt, a_prev, W, b = cache
+    dz = da * (1 - a ** 2)
+    db = np.zeros_like(b)
+    db += np.sum(dz, axis=1, keepdims=True)
+    dconcat = np.dot(W.T, dz)
+    return dconcat[:len(a)], np.dot(dz, np.concatenate((a_prev, xt), axis=0).T), db
+"""
+
+
+def test_a_bias_that_is_a_column_is_not_made_as_wide_as_the_batch(tmp_path: Path) -> None:
+    """Nothing in the text says how wide it is, but that its gradient is a sum."""
+    path = tmp_path / "mine.py"
+    path.write_text(BIASES)
+    report = diagnose(path)
+    assert report.verdict != "wrong"
+    path.write_text(BIASES.replace("axis=1, keepdims=True)\n", "axis=1, keepdims=True) * 2\n"))
+    assert diagnose(path).verdict != "correct"

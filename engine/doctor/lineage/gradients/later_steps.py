@@ -122,7 +122,7 @@ def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient])
         e for e in record.events if not e.name.startswith("_driver")
     ]  # what calls functions holds all that comes back at once
     made = [e for e in own if e.site.kind in ("assign", "increment") and e.value.size > 1]
-    places = {id(e.site) for e in made if e.value.first in first}
+    places = {(id(e.site), e.part) for e in made if e.value.first in first}
     forward = forward_of(record, loss)
-    line = next((e.site.line for e in made if id(e.site) in places and forward[e.value.ids()].any()), 0)
+    line = next((e.site.line for e in made if (id(e.site), e.part) in places and forward[e.value.ids()].any()), 0)
     return NOT_SEEN.format(line) if line else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import always
-from engine.doctor.lineage.record.reading import Floats, Ids, Record
+from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import PRODUCTS
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of, without_targets
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, depending, forward_of, without_targets
 
 NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
 NO_MOVE = "no update steps it, and dL/d(it) is zero"
+NOT_SEEN = "it is another array in the next round, and it was not seen how it was stepped"
 
 
 def never_stepped(
@@ -48,15 +50,54 @@ def never_stepped(
     weights = [ids for ids in inputs if not stepped[ids].any() and not _is_mask(record.pool[ids])]
     weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])]) and is_read_again(ids)]
     weights = without_targets(record, weights)
+    names = ArrayNames(record)
+    unseen = (
+        [f"{names.of(ids)}: {NOT_SEEN}" for ids in _stepped_unseen(record, later, forward, stepped)] if later else []
+    )
     if not weights:
-        return [], []
-    names, adjoint = ArrayNames(record), adjoint_of(record, chosen)
+        return [], unseen
+    adjoint = adjoint_of(record, chosen)
     rows = {int(row.own[0]): row for row in returned.rows(record, names)(chosen, lambda: adjoint, forward, always)}
     moving = [ids for ids in weights if adjoint[ids].any()]
     made = [row for ids in moving if (row := rows.get(int(ids[0]))) is not None and row.status != "not compared"]
     seen = {int(row.own[0]) for row in made}
     left = [(ids, NO_GRADIENT if adjoint[ids].any() else NO_MOVE) for ids in weights if int(ids[0]) not in seen]
-    return made, [f"{names.of(ids)}: {why}" for ids, why in left]
+    return made, [*unseen, *(f"{names.of(ids)}: {why}" for ids, why in left)]
+
+
+def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], stepped: NDArray[np.bool_]) -> list[Ids]:
+    """Arrays of which products of the forward pass are made, where in the next round another array stands that was made from them, and
+    not by the forward pass, as a state is."""
+    places: dict[tuple[int, int, tuple[int, ...]], RecordedArray] = {}
+    known = np.flatnonzero(stepped).astype(np.int32)
+    computed = depending(record, [known, *(operation.result.ids() for operation, _, _ in _products(record))])
+    for operation, which, operand in _products(record):
+        if forward[operation.start] and operand.size > 2 and not (stepped[operand.first] or computed[operand.first]):
+            places.setdefault((operation.line, which, operand.shape), operand)
+    found: dict[int, Ids] = {}
+    for operation, which, operand in _products(later):
+        before = places.pop((operation.line, which, operand.shape), None)
+        if before is None or operand.first <= before.first or forward[operand.first]:
+            continue
+        made_from = reached(later, [operand])
+        made_from |= reached(record, [RecordedArray((n,), kept=ids) for ids, n in _in_round(record, made_from)])
+        if made_from[before.first]:
+            found[before.first] = before.ids().ravel()
+    return list(found.values())
+
+
+def _products(record: Record) -> Iterator[tuple[RecordedOperation, int, RecordedArray]]:
+    """The products of a round, with the place of each operand."""
+    for operation in record.operations:
+        if operation.name in PRODUCTS:
+            yield from ((operation, which, operand) for which, operand in enumerate(operation.operands))
+
+
+def _in_round(record: Record, marked: NDArray[np.bool_]) -> list[tuple[Ids, int]]:
+    """The marked numbers that a round made."""
+    ids = np.flatnonzero(marked).astype(np.int32)
+    ids = ids[record.makers(ids) >= 0]
+    return [(ids, len(ids))] if len(ids) else []
 
 
 def _is_mask(values: Floats) -> bool:

@@ -36,10 +36,11 @@ def unlimited(record: Record, ids: Ids) -> Ids:
     return ids
 
 
-def bare(record: Record, ids: Ids, line: int) -> Ids:
-    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it."""
+def bare(record: Record, ids: Ids, line: int, forward: NDArray[np.bool_]) -> Ids:
+    """A step without the numbers that it was multiplied by on the update's own line: the gradient, as the program has it. A state times
+    the error of a single output is one; what the loss was made from (`forward`) is none."""
     for scaled, before in _scalings(record, ids):
-        if scaled.line != line:
+        if scaled.line != line or forward[before].any():
             break
         ids = before
     return ids
@@ -66,7 +67,7 @@ def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
     return None
 
 
-def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
+def before_momentum(record: Record, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Ids:
     """The gradient in a step that is a sum of it and of an optimizer's state, as in `v = 0.8 * v - 0.1 * dW`: the part that is what it
     should be, without the number that it is multiplied by there; the same array where it is no such sum."""
     for _ in range(4):
@@ -75,7 +76,7 @@ def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
             return ids
         parts = made.arrays
         if len(parts) == 1 and made.numbers and record.pool[made.numbers[0]] == 0.0:  # `0.9 * m.get(k, 0) + 0.1 * dW`
-            ids = bare(record, parts[0], made.line)
+            ids = bare(record, parts[0], made.line, forward)
             continue
         if len(parts) != 2:
             return ids
@@ -84,7 +85,7 @@ def before_momentum(record: Record, ids: Ids, right: Floats) -> Ids:
         is_state = like[state] or not record.pool[parts[state]].any()
         if not like[gradient] or not is_state or next(_scalings(record, parts[state]), None) is None:
             return ids
-        ids = bare(record, parts[gradient], made.line)
+        ids = bare(record, parts[gradient], made.line, forward)
     return ids
 
 
@@ -119,8 +120,20 @@ def _scalings(record: Record, ids: Ids) -> Iterator[tuple[PlaceByPlace, Ids]]:
 
 
 def _is_of_gradients(record: Record, number: int, forward: NDArray[np.bool_]) -> bool:
-    """Whether a number was made from an array that was computed on the way back, as the norm of a gradient is."""
-    seen, waiting = set[int](), [record.maker(number)]
+    """Whether a number was made from an array that was computed on the way back, as the norm of a gradient is; an array of data is not
+    made from what the forward pass computed."""
+    for own in _made_from(record, record.maker(number)):
+        if len(own) > 1 and (record.makers(own) >= 0).any() and not forward[own].any():
+            makers = {int(k) for k in np.unique(record.makers(own)) if k >= 0}
+            before = (ids for k in makers for ids in _made_from(record, k))
+            if any(forward[ids].any() and (record.makers(ids) >= 0).any() for ids in before):
+                return True
+    return False
+
+
+def _made_from(record: Record, k: int) -> Iterator[Ids]:
+    """The arrays that an operation read, and those that they were made from, and so on."""
+    seen, waiting = set[int](), [k]
     while waiting and len(seen) < MOST_OPERATIONS:
         k = waiting.pop()
         if k < 0 or k in seen:
@@ -128,8 +141,5 @@ def _is_of_gradients(record: Record, number: int, forward: NDArray[np.bool_]) ->
         seen.add(k)
         for reference in record.operations[k].operands:
             own = reference.ids().ravel()
-            makers = record.makers(own)
-            if len(own) > 1 and (makers >= 0).any() and not forward[own].any():
-                return True
-            waiting += [int(m) for m in np.unique(makers)]
-    return False
+            yield own
+            waiting += [int(m) for m in np.unique(record.makers(own))]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import gradients, optimizers
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import Target, Walk
-from engine.doctor.lineage.record.matching import Agreement, compared
+from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedOperation
 from engine.doctor.lineage.record.updates import IN_PLACE, NAMELESS, ArrayNames, Step, Update, joined
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
@@ -129,7 +129,8 @@ class SteppedRows:
         line = record.lines[update.line].number
         step_line = self._step_line(update)
         scaled_on = step_line if made_on[step_line] > 1 else update.line
-        gradient = optimizers.bare(record, optimizers.bare(record, update.by, update.line), scaled_on)
+        gradient = optimizers.bare(record, update.by, update.line, forward)
+        gradient = optimizers.bare(record, gradient, scaled_on, forward)
         row = ComparedGradient(name, line, "not compared", None, level, gradient, right, "", update)
         if not right.any():
             return replace(row, reason="it is zero, and so is dL/d(it)") if update.sure else None
@@ -143,8 +144,10 @@ class SteppedRows:
             divided = optimizers.behind_state(record, update.by, right)
             alone = self._unscaled(divided, right, forward) if divided is not None else None
             if alone is None:
-                alone = self._unclipped(optimizers.before_momentum(record, gradient, right), right, forward)
+                alone = self._unclipped(optimizers.before_momentum(record, gradient, right, forward), right, forward)
             limited = Walk(clipped=True) if len(level) <= ONE and optimizers.is_clipped(record, update.by) else None
+            if limited is not None:
+                alone = self._unclipped(optimizers.unlimited(record, gradient), right, forward)
             return replace(row, status="right", match=match, walk=limited, bare=alone)
         if not update.sure:
             return None
@@ -172,7 +175,7 @@ class SteppedRows:
                 return replace(row, status="right", match=None, gradient=ids, walk=walk, bare=alone)
             before[:] = [*before[1 - LAST :], (row.right, walk)]
         for scaled in reversed((row.gradient, *walk.seen)):  # the rate of an optimizer comes last
-            ids = self._bare(scaled)
+            ids = self._bare(scaled, forward)
             alone = self._beside_a_penalty(row, ids)
             if alone is not None and self._is_made_of(update, ids, forward):
                 return replace(row, status="right", match=None, gradient=ids, walk=Walk(penalty=True), bare=alone)
@@ -201,20 +204,26 @@ class SteppedRows:
         return walk.gradient(self.record, right) is not None
 
     def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
-        """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm."""
+        """A gradient that an optimizer's line scales, `0.1 * grad`, as it was before, and before a clip by its own norm;
+        `2 * (p - y)`, if it is dL/d(it) itself, is not scaled."""
         if self.record.maker(int(ids[0])) < 0:
             return None
-        return self._unclipped(optimizers.before_momentum(self.record, self._bare(ids), right), right, forward)
+        alone = compared(self.record.pool[ids], right)
+        if alone is not None and alone.right and same(abs(alone.factor), 1.0):
+            return alone
+        return self._unclipped(
+            optimizers.before_momentum(self.record, self._bare(ids, forward), right, forward), right, forward
+        )
 
     def _unclipped(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:
         """A gradient against what it should be, before a clip by its own norm."""
         alone = compared(self.record.pool[ids], right)
         return alone and replace(alone, factor=alone.factor / optimizers.clip_of(self.record, ids, forward))
 
-    def _bare(self, ids: Ids) -> Ids:
+    def _bare(self, ids: Ids, forward: NDArray[np.bool_]) -> Ids:
         """An array without the numbers that the line which made it multiplies it by."""
         maker = self.record.maker(int(ids[0]))
-        return ids if maker < 0 else optimizers.bare(self.record, ids, self.record.operations[maker].line)
+        return ids if maker < 0 else optimizers.bare(self.record, ids, self.record.operations[maker].line, forward)
 
     def _last(self, rows: Sequence[ComparedGradient]) -> list[ComparedGradient]:
         """Of the rows of one array one: within an update's line a penalty may look like a step of its own."""

@@ -124,8 +124,10 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         sign = 1.0 if operation.name == "add" else -1.0
         known = sure or operation.parameters == IN_PLACE or names.bound_again(levels, operation)
         owners = record.leaf_starts.searchsorted(levels[-1], "right")
-        if len(levels) > 1 and not any(names.leaf(owner - 1) for owner in np.unique(owners).tolist()):
-            owners[:] = owners.flat[0]  # put together of arrays that have no name
+        owned = np.unique(owners).tolist()
+        without_name = len(levels) > 1 and not any(names.leaf(owner - 1) for owner in owned)
+        if without_name or _is_tried_out(record, levels[-1], record.makers(levels[-1])):
+            owners[:] = owners.flat[0]  # put together of arrays that have no name, or a few numbers were changed
         for owner in np.unique(owners):
             own = owners == owner
             yield Step(tuple(level[own] for level in levels), added[own], sign, operation, known)
@@ -149,7 +151,7 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
             constant = record.leaves[record.leaf_starts.searchsorted(ids, "right") - 1, 2] < 0
             return [] if constant.any() else levels
         if makers.min() != makers.max():
-            return levels if _is_tried_out(record, makers) else []
+            return levels if _is_tried_out(record, ids, makers) else []
         operation = record.operations[int(makers[0])]
         if operation.joins_a_list:
             return levels
@@ -161,11 +163,17 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
     return []
 
 
-def _is_tried_out(record: Record, makers: NDArray[np.int32]) -> bool:
-    """Whether all but a few numbers of an array came from outside, and these were changed one by one, as a numerical check does it."""
-    changed = makers[makers >= 0]
-    made = [record.operations[int(k)] for k in np.unique(changed)]
-    return 2 * len(changed) <= len(makers) and all(o.size == 1 and o.name in ("add", "subtract") for o in made)
+def _is_tried_out(record: Record, ids: Ids, makers: NDArray[np.int32]) -> bool:
+    """Whether all but a few numbers of an array are those of a weight, and these were changed one by one, as a numerical check does it."""
+    found, counts = np.unique(makers, return_counts=True)
+    most = int(found[counts.argmax()])
+    changed = [record.operations[int(k)] for k in found if k not in (most, -1)]
+    if 2 * counts.max() < len(makers) or len(changed) != len(found) - 1 or not changed:
+        return False
+    if not all(o.size == 1 and o.name in ("add", "subtract") for o in changed):
+        return False
+    rest = ids[makers == most]
+    return bool(levels_of(record, RecordedArray(rest.shape, kept=rest)))
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:
@@ -324,7 +332,11 @@ class ArrayNames:
         return self.record.lines[line].number if 0 < line < len(self.record.lines) else 0
 
     def renamed(self, levels: Sequence[Ids]) -> bool:
-        """Whether an array is a scaled or gathered copy under a name of its own: `dW = decay * W` is another array than W."""
+        """Whether an array is a scaled or gathered copy under a name of its own: `dW = decay * W` is another array than W, and what
+        `w *= decay` makes is not."""
+        maker = self.record.maker(int(levels[0].flat[0]))
+        if maker >= 0 and self.record.operations[maker].parameters == IN_PLACE:
+            return False
         own = self.last_parts(levels[0])
         origin = next((n for level in levels[:0:-1] if (n := self.last_parts(level))), frozenset[str]())
         return bool(own) and bool(origin) and not own & origin

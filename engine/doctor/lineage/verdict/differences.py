@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.doctor.lineage.record.reading import Floats, Record
+from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.record.updates import levels_of
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
 from engine.doctor.lineage.verdict.other_weights import MOST, Shift, came_from
 from engine.doctor.lineage.verdict.verdict import RunVerdict
@@ -36,13 +38,13 @@ def disagreement(runs: Runs, verdict: RunVerdict) -> str:
     if record is None or loss is None or len(record.pool) > MOST or _is_single(record.pool[loss.ids]):
         return ""
     adjoint = adjoint_of(record, loss)
-    shifts = list(_shifts(record, first, adjoint))
-    seen = _beside(runs, record, adjoint, shifts, loss) if shifts else None
+    shifts, scales = list(_shifts(record, first, adjoint)), _scales(record, first)
+    seen = _beside(runs, record, adjoint, shifts, scales, loss) if shifts else None
     if isinstance(seen, str):
         return seen
     if seen is None or seen.agrees:
         return ""
-    nearer = _beside(runs, record, adjoint, [(start, size, by / NEARER) for start, size, by in shifts], loss)
+    nearer = _beside(runs, record, adjoint, [(start, size, by / NEARER) for start, size, by in shifts], scales, loss)
     if not isinstance(nearer, LossChange):
         return ""
     bends = abs(nearer.seen * NEARER - seen.seen)
@@ -64,14 +66,15 @@ class LossChange:
 
 
 def _beside(
-    runs: Runs, record: Record, adjoint: Floats, shifts: Sequence[Shift], loss: ChosenLoss
+    runs: Runs, record: Record, adjoint: Floats, shifts: Sequence[Shift], scales: Sequence[Shift], loss: ChosenLoss
 ) -> LossChange | str | None:
     """What a run from shifted weights shows: the change of the loss, or, as a sentence, what was not followed. None where it shows
-    nothing."""
+    nothing. First weights may be scaled by what was computed from them (`scales`), as by their largest eigenvalue."""
     options = {**runs.wishes.options, "shifts": list(shifts), "rounds": 1}
     _, again = replace(runs, wishes=replace(runs.wishes, options=options), progress=None).followed()
     if isinstance(again, str) or len(again.pool) <= int(loss.ids.max()):
         return None
+    shifts = [*shifts, *(scale for scale in scales if scale[0] not in {start for start, _, _ in shifts})]
     followed = _not_followed(record, again, adjoint, shifts, int(loss.ids.max()))
     return _changed(record, again, adjoint, shifts, loss) if followed == "" else followed
 
@@ -84,6 +87,19 @@ def _shifts(record: Record, verdict: RunVerdict, adjoint: Floats) -> Iterator[Sh
             continue
         if not values.any() or not _is_single(values):
             yield start, size, STEP * (float(np.abs(values).max()) or 1.0)
+
+
+def _scales(record: Record, verdict: RunVerdict) -> list[Shift]:
+    """What comes from outside, other than weights, and was made a number of by which weights were scaled before they were first read."""
+    made: dict[int, None] = {}
+    for row in verdict.compared:
+        own = RecordedArray(row.own.shape, kept=row.own)
+        for level in row.update.levels if row.update is not None else levels_of(record, own):
+            k = record.maker(int(level.flat[0]))
+            operands = record.operations[k].operands if k >= 0 else ()
+            numbers = np.flatnonzero(reached(record, [r for r in operands if r.size == 1]))
+            made.update({record.leaf(int(n)): None for n in numbers if record.maker(int(n)) < 0})
+    return [(int(record.leaves[leaf, 0]), int(record.leaves[leaf, 1]), 0.0) for leaf in made]
 
 
 def _is_single(values: Floats) -> bool:

@@ -1,8 +1,8 @@
 """A right verdict asked again from other first weights: where those of the program make different things look alike.
 
 With W = 1 the product with W.T is that with W; with b = 0 a term with b in it is not seen; where all weights are tiny a derivative of
-tanh is 1. Where they are small it is nearly 1: gradients that are right but for more than rounding may be wrong, and only another start
-shows what they are.
+tanh is 1. Where they are small it is nearly 1: gradients that are right but for more than rounding, or all an odd multiple of what they
+should be, may be wrong, and only another start shows what they are.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from math import isqrt
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.record.matching import SINGLE, tolerance
+from engine.doctor.lineage.record.matching import SINGLE, same, tolerance
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.record.updates import levels_of
+from engine.doctor.lineage.the_loss.loss import forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 
 TINY = 1e-3
@@ -29,7 +30,7 @@ ROUNDING = 1e-10
 LARGE, FURTHER = 1e-3, 3.0
 """How large the error of a mistake is from other weights that are shifted so many times as far: one of a small number in the program, as in
 log(p + 1e-6), stays small."""
-MOST = 2_000_000
+MOST = 4_000_000
 """A run of more numbers is not run again."""
 SEEN = "seen from other first weights: with the program's own, different gradients look alike"
 
@@ -42,8 +43,8 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     record, loss = verdict.record, verdict.loss
     if verdict.verdict != "right" or record is None or loss is None or len(record.pool) > MOST:
         return verdict
-    nearly = any(_error(record, row) > ROUNDING for row in verdict.compared)
-    shifts = list(_shifts(record, verdict, every=nearly))
+    nearly, odd = any(_error(record, row) > ROUNDING for row in verdict.compared), is_odd(verdict)
+    shifts = list(_shifts(record, verdict, every=nearly or odd))
     if not shifts:
         return verdict
     options = {**runs.wishes.options, "shifts": shifts, "rounds": 1}
@@ -51,9 +52,22 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     if isinstance(again, str) or not np.isfinite(again.pool).all():
         return verdict
     other = judged(again, loss, taken)
-    if other.verdict != "wrong" or (nearly and not _is_far(again, other)):
+    if other.verdict != "wrong" or (nearly and not odd and not _is_far(again, other)):
         return verdict
     return replace(other, shifted=True, conventions=(*other.conventions, SEEN))
+
+
+def is_odd(verdict: RunVerdict) -> bool:
+    """Whether right gradients are such a multiple of dL/d(it) as no mean or sum over any axes of the forward pass makes them, nor the
+    square of an error without its 2: a coincidence."""
+    record, loss = verdict.record, verdict.loss
+    bare = [abs(r.bare.factor) for r in verdict.compared if r.status == "right" and len(r.own) > 2 and r.bare]
+    if record is None or loss is None or not bare or not all(same(f, bare[0]) for f in bare):
+        return False
+    forward = forward_of(record, loss)
+    lengths = {n for o in record.operations if o.size and forward[o.start] for n in o.shape} | {1, len(loss.seeds)}
+    counts = {a * b for a in lengths for b in lengths}
+    return not any(same(bare[0], factor) for n in counts for factor in (n, 1 / n, n / 2, 1 / (2 * n)))
 
 
 def _error(record: Record, row: ComparedGradient) -> float:

@@ -181,9 +181,11 @@ def unstored(record: Record, verdict: RunVerdict) -> list[Blamed]:
 
 
 def accumulations(places: Sequence[EditPlace]) -> list[Proposal]:
-    """`=` for `+=` at lines that run several times: no single value shows it."""
+    """`=` for `+=` at lines that run several times: no single value shows it. First where no right gradient was made, and what is put into
+    an array."""
     often = [p for p in places if p.total - p.before > 1 and not p.given]
     written = [p for p in often if isinstance(p.statement, ast.Assign)]
+    written.sort(key=lambda p: (not p.apart, "[" not in text_of(p.statement).split("=", 1)[0]))
     into = [p for p in places if isinstance(p.statement, ast.AugAssign)]
     made = [of_edit(p, e) for p in written for e in edits.accumulation(p.statement)]
     repeated = [of_edit(p, e) for p in into for e in edits.accumulation(p.statement) if e.kind == "repeated"]

@@ -20,6 +20,7 @@ from engine.doctor.lineage.record.updates import ArrayNames, found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import is_by_scale
+from engine.doctor.lineage.verdict.other_weights import is_odd
 from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import names
@@ -172,7 +173,7 @@ class Trial:
             return False  # another multiple
         if not _keeps_scale(again.compared, verdict):
             return False  # a multiple in the place of what is right
-        if not any(row.status == "right" and len(row.own) > 2 for row in verdict.compared) and _is_odd(again):
+        if not any(row.status == "right" and len(row.own) > 2 for row in verdict.compared) and is_odd(again):
             return False  # a multiple that nothing explains
         self.repaired = _repaired(again.compared, verdict)
         return again.verdict != "wrong" and _settles(again.compared, verdict)
@@ -203,19 +204,6 @@ def _is_once(row: ComparedGradient) -> bool:
     """Whether a gradient is dL/d(it), and not a multiple of it."""
     match = row.bare if row.bare is not None and row.bare.right else row.match
     return match is not None and same(abs(match.factor), 1.0)
-
-
-def _is_odd(verdict: RunVerdict) -> bool:
-    """Whether right gradients are such a multiple of dL/d(it) as no mean or sum over any axes of the forward pass makes them, nor the
-    square of an error without its 2."""
-    record, loss = verdict.record, verdict.loss
-    bare = [abs(r.bare.factor) for r in verdict.compared if r.status == "right" and len(r.own) > 2 and r.bare]
-    if record is None or loss is None or not bare or not all(same(f, bare[0]) for f in bare):
-        return False
-    forward = forward_of(record, loss)
-    lengths = {n for o in record.operations if o.size and forward[o.start] for n in o.shape} | {1, len(loss.seeds)}
-    counts = {a * b for a in lengths for b in lengths}
-    return not any(same(bare[0], factor) for n in counts for factor in (n, 1 / n, n / 2, 1 / (2 * n)))
 
 
 def _keeps_scale(rows: Sequence[ComparedGradient], verdict: RunVerdict) -> bool:

@@ -143,7 +143,8 @@ def _sum(code, value, inputs):
 def _into(function, code, inputs, bare, options):
     """A call with `out=`: the result is written into an array that is there."""
     target = out = options["out"][0]
-    stepped = (code == ADD or code == SUBTRACT) and inputs[0] is target and type(inputs[1]) is Traced
+    in_place = len(inputs) == 2 and inputs[0] is target
+    stepped = (code == ADD or code == SUBTRACT) and in_place and type(inputs[1]) is Traced
     references = [reference(x, not (stepped and x is target)) for x in inputs]
     before = None
     where = options.get("where", True)
@@ -155,7 +156,7 @@ def _into(function, code, inputs, bare, options):
     if type(target) is not Traced:
         target = target.view(Traced)  # a plain array that takes part from now on, under the name it is bound to anew
     shadow, root = (
-        store().made(code, np.asarray(value), references, (1,) if stepped else ())
+        store().made(code, np.asarray(value), references, (1,) if stepped or (in_place and code == MULTIPLY) else ())
         if code is not None
         else (shadow_of(inputs[0])[0], None)
     )

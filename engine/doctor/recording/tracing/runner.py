@@ -113,22 +113,27 @@ class Helpers:
         return any(getattr(spec, "loader", None) is self for spec in specs)
 
     def exec_module(self, module):
-        file = module.__spec__.origin
+        self.importing(True)
+        try:
+            exec(self.code_of(module.__spec__.origin), module.__dict__)
+        finally:
+            self.importing(False)
+
+    def get_code(self, name):
+        """What `runpy` runs: a module of the user's own may be the program, as `python -m` starts it."""
+        return self.code_of(importlib.util.find_spec(name).origin)
+
+    def code_of(self, file):
         text = self.job.get("texts", {}).get(shown_name(self.job, file))
         if text is None:
             with open(file, "rb") as opened:
                 text = importlib.util.decode_source(opened.read())
-        self.importing(True)
-        try:
-            run_text(text, file, module.__dict__, self.sites, self.lines)
-        finally:
-            self.importing(False)
+        return code_of(text, file, self.sites, self.lines)
 
 
-def run_text(text, file, space, sites, lines):
+def code_of(text, file, sites, lines):
     lines.files.add(file)
-    tree = instrument.rewritten(text, file, sites)
-    exec(compile(tree, file, "exec"), space)
+    return compile(instrument.rewritten(text, file, sites), file, "exec")
 
 
 def seeded():
@@ -195,7 +200,7 @@ def followed(job, sites, lines, store):
     began = time.process_time()
     told, outcome = {}, {"ended": "end"}
     try:
-        run_text(job["text"], job["file"], main.__dict__, sites, lines)
+        exec(code_of(job["text"], job["file"], sites, lines), main.__dict__)
     except Stop:
         told, outcome["ended"] = {"stopped": UPDATED, "line": lines.last(job["file"])}, "update"
     except Full as full:

@@ -23,8 +23,9 @@ SEVERAL = 3
 """So many arrays of one shape, read first on lines of their own, are weights: a state has a cell's beside it at most."""
 MOST_LINES = 15
 ROUNDS = 8
-ENOUGH = 400000
-"""Rounds are recorded until there are so many of them, or so many numbers."""
+ENOUGH, TWO = 400000, 10000000
+"""Rounds are recorded until there are so many of them, or so many numbers; two, if these are not too many: in the first one the state that
+a round begins with is nothing, and gradients that are never reset are right."""
 
 
 class UpdateWatch:
@@ -82,7 +83,8 @@ class UpdateWatch:
         self.shapes = {}
         self.begun_on = set()
         self.round_on = set()
-        if self.stops and (len(rounds) >= self.rounds or self.store.n > ENOUGH):
+        enough = self.store.n > (TWO if len(rounds) < 2 else ENOUGH)
+        if self.stops and (len(rounds) >= self.rounds or enough):
             if not self.imports:
                 raise Stop()
             self.store.on = False  # until the module is imported

@@ -67,3 +67,13 @@ def test_a_program_that_draws_other_numbers_each_time_is_not_doubted(tmp_path: P
         TAGGER, ("rng = np.random.RandomState(4)", "import os\nrng = np.random.RandomState(os.getpid() % 9999)")
     )
     assert said_of(tmp_path, drawn)[1] == ""
+
+
+def test_first_weights_may_be_scaled_by_what_was_computed_from_them(tmp_path: Path) -> None:
+    """By their largest eigenvalue, which is not followed."""
+    radius = "W *= 0.9 / np.abs(np.linalg.eigvals(W)).max()\n"
+    runs = runs_of(tmp_path, changed(TAGGER, ("\n\ndef forward", radius + "\n\ndef forward")))
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    verdict = judged(record)
+    assert (verdict.verdict, disagreement(runs, verdict)) == ("right", "")

@@ -193,3 +193,26 @@ def test_a_choice_between_a_right_gradient_and_its_step_may_make_it_zero(tmp_pat
     )
     verdict = verdict_on(tmp_path, text, rounds=1)
     assert statuses(verdict) == {**dict.fromkeys("WVbc", "not compared"), "U": "right"}
+
+
+def test_a_state_times_the_error_of_one_output_is_a_gradient_and_no_multiple_of_it(tmp_path: Path) -> None:
+    """Its step is limited, so that it is found before that; the error alone is a single number."""
+    text = changed(
+        TAGGER,
+        ("e = np.exp(V @ hs[-1] + c)\n        ps.append(e / e.sum())", "ps.append(V @ hs[-1] + c)"),
+        ("        loss -= np.log(ps[-1][label])\n    return", "    loss = ((ps[-1] - label) ** 2).sum()\n    return"),
+        ("D, H, K, T = 3, 4, 3, 5", "D, H, K, T = 3, 4, 1, 5"),
+        (
+            "        dy = ps[t].copy()\n        dy[labels[t]] -= 1\n        dV += np.outer(dy, hs[t + 1])\n        dc += dy\n",
+            "",
+        ),
+        ("V.T @ dy + later", "later"),
+        (
+            "later = np.zeros(H)",
+            "dy = 2 * (ps[-1] - labels[-1])\n    dV, dc = dy * hs[-1].reshape(1, -1), dy\n    later = V.T @ dy",
+        ),
+        ("rng.randint(0, K, T)", "10 * rng.randn(T)"),
+        ("weight -= 0.1 * grad", "weight -= 0.1 * np.clip(grad, -1, 1)"),
+    )
+    verdict = verdict_on(tmp_path, text, rounds=1)
+    assert statuses(verdict) == dict.fromkeys("UWVbc", "right")

@@ -77,3 +77,17 @@ def test_a_gradient_that_is_nearly_right_is_looked_at_from_other_weights(
     assert own.verdict == "right"
     assert max(row.match.error for row in own.compared if row.match) > other_weights.ROUNDING
     assert told.verdict == word
+
+
+def test_an_odd_multiple_of_all_gradients_is_asked_again_from_other_weights(tmp_path: Path) -> None:
+    """From tiny weights all outputs are alike, and the term of the other classes is 1 / 3 of the rest for each."""
+    both = "loss -= np.log(ps[-1][label]) + np.log(1 - np.delete(ps[-1], label)).sum()"
+    tiny = (
+        "rng.randn(H, D) * 0.5, rng.randn(H, H) * 0.5, rng.randn(K, H) * 0.5",
+        "rng.randn(H, D) * 5e-9, rng.randn(H, H) * 5e-9, rng.randn(K, H) * 5e-9",
+    )
+    small = ("rng.randn(H) * 0.1", "rng.randn(H) * 1e-9")
+    runs = runs_of(tmp_path, changed(TAGGER, ("loss -= np.log(ps[-1][label])", both), tiny, small), rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    assert settled(runs, judged(record)).verdict == "wrong"

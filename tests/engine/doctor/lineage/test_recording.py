@@ -424,3 +424,9 @@ def test_an_entry_is_called_by_its_key_where_that_is_put_together(tmp_path: Path
     text = f"import numpy as np\nw = {{}}\n{loop}"
     record = run(tmp_path, text)
     assert [e.name for e in record.events] == ["w['Ui']", "w['bi']", "w['Uf']", "w['bf']"]
+
+
+def test_a_module_that_runpy_starts_is_the_program(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("import numpy as np\nx = np.ones(3)\ny = 2 * x\n")
+    record = run(tmp_path, "import runpy\nrunpy.run_module('own', run_name='__main__')\n")
+    assert [(e.name, e.site.file) for e in record.events] == [("x", "own.py"), ("y", "own.py")]

@@ -335,3 +335,41 @@ def test_a_velocity_that_is_added_to_the_weights_does_not_come_round_there(tmp_p
     verdict = verdict_on(tmp_path, network((old, step), before=before))
     assert verdict.verdict == "right", verdict.not_compared
     assert {row.name for row in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
+
+
+def test_data_that_is_shifted_by_a_gradient_is_no_weight(tmp_path: Path) -> None:
+    """Adversarial samples: a second pass over inputs that were moved uphill."""
+    moved = (
+        "    for w, d in zip(",
+        "    if step % 2:\n"
+        "        inputs = [x + 0.1 * np.sign(Wxh.T @ dbh) for x in inputs]\n"
+        "        loss, dWxh, dWhh, dWhy, dbh, dby = passes(inputs, targets, np.zeros((H, 1)))\n"
+        "    for w, d in zip(",
+    )
+    verdict = verdict_on(tmp_path, network(moved))
+    assert verdict.verdict == "right"
+    assert {row.name for row in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
+
+
+DECAY = ("    for w, d in zip(", "    for w in (Wxh, Whh, Why):\n        w *= 1 - 0.1 * 0.01\n    for w, d in zip(")
+
+
+def test_weights_that_decay_in_place_under_another_name_are_stepped(tmp_path: Path) -> None:
+    loop = "    for w, d in zip((Wxh, Whh, Why, bh, by), (dWxh, dWhh, dWhy, dbh, dby)):\n        w -= 0.1 * d\n"
+    apart = "    Wxh -= 0.1 * dWxh; Whh -= 0.1 * dWhh; Why -= 0.1 * dWhy; bh -= 0.1 * dbh; by -= 0.1 * dby\n"
+    text = network((loop, DECAY[1].rpartition("    for")[0] + apart))
+    assert {row.name for row in verdict_on(tmp_path, text).compared} == {"Wxh", "Whh", "Why", "bh", "by"}
+
+
+def test_a_weight_that_changes_in_a_way_that_was_not_seen_leaves_it_open(tmp_path: Path) -> None:
+    whole = LOOPS.replace("    Wy -= 0.1 * dWy\n", "    Wy = np.eye(H) @ Wy - 0.1 * dWy\n")
+    verdict = verdict_on(tmp_path, whole)
+    assert verdict.verdict == "undecided"
+    assert [left.partition(":")[0] for left in verdict.not_compared] == ["Wy"]
+
+
+def test_a_weight_of_which_a_numerical_check_moved_one_entry_is_compared(tmp_path: Path) -> None:
+    check = "Whh[1, 2] += 1e-5\npasses(*batch(), np.zeros((H, 1)))\nWhh[1, 2] -= 1e-5\n"
+    verdict = verdict_on(tmp_path, network(before=check))
+    assert verdict.verdict == "right"
+    assert {"Wxh", "Whh", "Why", "bh", "by"} <= {row.name for row in verdict.compared}
