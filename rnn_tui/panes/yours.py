@@ -213,6 +213,7 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
     for finding in report.diagnoses:
         place = f"{lockstep.source.place(finding.place.line)}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
+        lines += [[(finding.effect, look.dim)]] if finding.effect else []
     if report.verdict == "wrong" and not report.diagnoses:
         lines.append([(f"{WRONG} wrong", look.error), (": no correction was found", look.dim)])
     if report.verdict != "wrong":

@@ -71,6 +71,12 @@ class NamedMistake:
     leaves: tuple[str, ...] = ()
     """The parameters whose gradients stay wrong with the fix; `parameters` are those that it makes right."""
 
+    @property
+    def effect(self) -> str:
+        """What a run with the fix showed, where some gradients stay wrong; "" where none does."""
+        right, wrong = ", ".join(self.parameters), ", ".join(self.leaves)
+        return f"run with this line changed: {right} right, {wrong} still wrong" if self.leaves else ""
+
     def to_json(self) -> dict[str, Any]:
         """The contract's entry."""
         return {

@@ -199,11 +199,8 @@ def _table(parameters: Mapping[str, GradientComparison]) -> list[str]:
 
 
 def _found(finding: NamedMistake) -> list[str]:
-    lines = [*_wrapped(f"{finding.title}  [{finding.id}]"), *_placed(finding)]
-    if finding.leaves:
-        right, wrong = ", ".join(finding.parameters), ", ".join(finding.leaves)
-        lines += _wrapped(f"run with this line changed: {right} right, {wrong} still wrong", "    ")
-    return lines
+    effect = _wrapped(finding.effect, "    ") if finding.effect else []
+    return [*_wrapped(f"{finding.title}  [{finding.id}]"), *_placed(finding), *effect]
 
 
 def _followed(finding: NamedMistake) -> list[str]:

@@ -222,9 +222,11 @@ def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
     for finding in report.diagnoses:
         place = f"{frame.walk.source.place(finding.place.line)}: " if finding.place else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
+        lines += [[(finding.effect, look.dim)]] if finding.effect else []
     if report.candidates:
         places = ", ".join(str(place.line) for place in report.candidates[:6])
-        lines.append([(f"{WRONG} no correction was found; look first at {places}", look.error)])
+        missing = "what else is wrong was not found" if report.diagnoses else "no correction was found"
+        lines.append([(f"{WRONG} {missing}; look first at {places}", look.error)])
     wrong = [name for name, each in report.parameters.items() if not each.ok]
     right = [name for name, each in report.parameters.items() if each.ok]
     if wrong:
