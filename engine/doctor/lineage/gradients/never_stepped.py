@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import always
-from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import PRODUCTS
@@ -72,12 +72,12 @@ def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], s
     known = np.flatnonzero(stepped).astype(np.int32)
     computed = depending(record, [known, *(operation.result.ids() for operation, _, _ in _products(record))])
     for operation, which, operand in _products(record):
-        if forward[operation.start] and operand.size > 2 and not (stepped[operand.first] or computed[operand.first]):
+        if forward[operation.start] and operand.size > 2 and not touched(computed, operand):
             places.setdefault((operation.line, which, operand.shape), operand)
     found: dict[int, Ids] = {}
     for operation, which, operand in _products(later):
         before = places.pop((operation.line, which, operand.shape), None)
-        if before is None or operand.first <= before.first or forward[operand.first]:
+        if before is None or operand.first <= before.first or touched(forward, operand):
             continue
         made_from = reached(later, [operand])
         made_from |= reached(record, [RecordedArray((n,), kept=ids) for ids, n in _in_round(record, made_from)])
