@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import always
-from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, depending, forward_of, without_targets
 
+MOST_OPERATIONS = 2_000
 NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
 NO_MOVE = "no update steps it, and dL/d(it) is zero"
 NOT_SEEN = "it is another array in the next round, and it was not seen how it was stepped"
@@ -79,9 +80,7 @@ def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], s
         before = places.pop((operation.line, which, operand.shape), None)
         if before is None or operand.first <= before.first or touched(forward, operand):
             continue
-        made_from = reached(later, [operand])
-        made_from |= reached(record, [RecordedArray((n,), kept=ids) for ids, n in _in_round(record, made_from)])
-        if made_from[before.first]:
+        if _is_made_of(record, later, operand, before.first, forward):
             found[before.first] = before.ids().ravel()
     return list(found.values())
 
@@ -93,11 +92,20 @@ def _products(record: Record) -> Iterator[tuple[RecordedOperation, int, Recorded
             yield from ((operation, which, operand) for which, operand in enumerate(operation.operands))
 
 
-def _in_round(record: Record, marked: NDArray[np.bool_]) -> list[tuple[Ids, int]]:
-    """The marked numbers that a round made."""
-    ids = np.flatnonzero(marked).astype(np.int32)
-    ids = ids[record.makers(ids) >= 0]
-    return [(ids, len(ids))] if len(ids) else []
+def _is_made_of(record: Record, later: Record, array: RecordedArray, number: int, forward: NDArray[np.bool_]) -> bool:
+    """Whether an array of the later round was made of a number of the round before, other than through what its forward pass made."""
+    waiting, seen = [array], set[tuple[bool, int]]()
+    while waiting and len(seen) < MOST_OPERATIONS:
+        ids = waiting.pop().ids().ravel()
+        if number in ids:
+            return True
+        for part in (later, record):
+            for k in {int(k) for k in np.unique(part.makers(ids)) if k >= 0}:
+                operation = part.operations[k]
+                if (part is later, k) not in seen and not forward[operation.start]:
+                    seen.add((part is later, k))
+                    waiting += operation.operands
+    return False
 
 
 def _is_mask(values: Floats) -> bool:
