@@ -178,7 +178,7 @@ def of_round(
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken, same_as)
     sure = [s for group in steps for s in group if s.sure]
-    sure = [s for s in sure if s.by.size > 1] or sure  # `total += loss` looks like a step
+    sure = [s for s in sure if s.by.size > 1 or not any(NAMED.search(n) for n in names.all_of(s.by))]  # `total += loss`
     # no step is made from the loss, and the loss is made from no step, but of a state that is added to: other steps are made from it
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in sure])
     last = [s.by for s in sure if not used[s.made.start : s.made.stop].any()]
@@ -369,7 +369,8 @@ def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -
     verdict = "wrong" if bad else "right" if good and not left else "undecided"
     if verdict == "right" and all(len(r.own) <= 2 for r in rows):
         verdict, left = "undecided", [f"{r.name}: any number is a factor times any other" for r in rows]
-    if bad and not good and not trusted and (chosen.assumed or _is_doubtful(chosen)):
+    sound = any(r.status == "right" and len(r.own) > 2 for r in rows)
+    if bad and not sound and not trusted and (chosen.assumed or _is_doubtful(chosen)):
         verdict = "undecided"
     if verdict == "right" and any(r.reason == ADDED for r in rows):
         verdict = "wrong"

@@ -459,8 +459,11 @@ def test_an_output_s_error_belongs_to_the_first_round_of_a_loop_back(tmp_path: P
         ]
 
 
-def test_a_line_that_makes_some_gradients_right_is_told_where_others_stay_wrong(tmp_path: Path) -> None:
+def test_a_line_that_makes_some_gradients_right_is_told_where_others_stay_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of W's gradient no small edit makes anything; the carry that is not transposed is one."""
+    monkeypatch.setattr(trying, "WORK", 60_000_000)
     path = tmp_path / "mine.py"
     nothing = ("dW += np.outer(dz, hs[t])", "dW += np.sort(np.outer(dz, hs[t]), axis=None).reshape(H, H)")
     path.write_text(changed(TAGGER, ("later = W.T @ dz", "later = W @ dz"), nothing))
@@ -485,8 +488,9 @@ def test_a_correction_of_a_statement_over_several_lines_is_that_of_the_line_that
     assert (found.place.source, found.fix) == ("+ W @ later)", "+ W.T @ later)")
 
 
-def test_a_correction_changes_no_loss(tmp_path: Path) -> None:
+def test_a_correction_changes_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What makes the gradients right by making another loss is none."""
+    monkeypatch.setattr(trying, "WORK", 25_000_000)
     path = tmp_path / "mine.py"
     path.write_text(changed(TAGGER, ("loss -= np.log(ps[-1][label])", "loss -= ps[-1][label]")))
     report = diagnose(path)
@@ -515,7 +519,7 @@ def test_an_index_before_the_first_entry_is_put_right_where_the_state_gets_its_n
     assert (found.id, found.fix) == ("initial-state-wraps", "prev = hs[t - 1, :] if t > 0 else h0")
 
 
-def test_no_correction_makes_all_gradients_an_odd_multiple(tmp_path: Path) -> None:
+def test_no_correction_makes_all_gradients_an_odd_multiple(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Huber's loss: what is large counts by its sign, times the bound; twice the small part makes all twice as much."""
     large = (
         "dy = ps[t].copy()\n        dy[labels[t]] -= 1",
@@ -528,6 +532,7 @@ def test_no_correction_makes_all_gradients_an_odd_multiple(tmp_path: Path) -> No
             "r = ps[-1] - label\n        loss += np.where(abs(r) < 0.5, 0.5 * r * r, 0.5 * abs(r)).sum()",
         ),
     )
+    monkeypatch.setattr(trying, "WORK", 25_000_000)
     path = tmp_path / "mine.py"
     path.write_text(changed(TAGGER, *loss, large))
     report = diagnose(path)
