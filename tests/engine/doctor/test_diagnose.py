@@ -11,7 +11,6 @@ from engine.codegen import program_text
 from engine.doctor.diagnose import NOTHING_RUNS, TOO, _joined, diagnose
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.mending.trials import trying
 from engine.doctor.read.source import read_source
 from engine.doctor.report import own_run_report, repaired_report
 from engine.doctor.report.own_run_report import NOT_OF_THE_GUESS, OwnRun, examine_own_run
@@ -265,16 +264,15 @@ def test_where_a_gradient_was_made_in_another_file_is_told_with_that_file(tmp_pa
     assert "gradient of" in text(report) and "passes.py:2" in text(report)
 
 
-def test_what_a_run_shows_too_faintly_the_functions_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_shows_too_faintly_the_functions_show(tmp_path: Path) -> None:
     """With weights of 0.1 tanh is nearly straight: a derivative taken at the wrong value is nearly right, and no line is clearly wrong."""
-    monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
     path = tmp_path / "mine.py"
     alone = sentences.SOURCE.replace('nltk.download("book")\n', "").replace("import nltk\n", "")
     wrong = alone.replace("(1 - (s[t] ** 2))", "(1 - np.tanh(s[t]) ** 2)")
     path.write_text(wrong.replace("(1 - s[bptt_step-1] ** 2)", "(1 - np.tanh(s[bptt_step-1]) ** 2)"))
     report = diagnose(path)
     assert report.verdict == "wrong"
-    assert [name for name, each in report.parameters.items() if not each.ok] == ["self.U"]
+    assert [found.id for found in report.diagnoses] == ["tanh-derivative-of-activation"] * 2
     assert report.run is not None and report.run["ended"] == "end" and TOO in report.notes
 
 

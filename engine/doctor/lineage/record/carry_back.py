@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.derivatives import share
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.tables import Block, whole_numbers
+from engine.doctor.lineage.record.tables import OperationBlock, whole_numbers
 from engine.doctor.recording.tracing.codes import NAMES
 
 Visit = Callable[[int, int, Floats, Floats, Floats], None]
@@ -52,11 +52,11 @@ def carried_back(
     return adjoint
 
 
-_Columns = tuple[list[int], list[int], list[int], list[float], list[float]]
-_Row = tuple[int, int, int, float, float]
+_NumberColumns = tuple[list[int], list[int], list[int], list[float], list[float]]
+_NumberRow = tuple[int, int, int, float, float]
 
 
-def _columns(record: Record, block: Block) -> _Columns:
+def _columns(record: Record, block: OperationBlock) -> _NumberColumns:
     """Of the rows of single numbers: the number, its operands (0 for what is written in the text), and by what dL/d(it) is multiplied for
     each."""
     slopes, both = np.zeros((2, len(block.starts))), np.array((block.one, block.two))
@@ -69,12 +69,14 @@ def _columns(record: Record, block: Block) -> _Columns:
             for which in range(count) if len(rows) else ():
                 slopes[which, rows] = share(NAMES[code], np.ones(len(rows)), record.pool[starts[rows]], operands, which)
     both[np.isin(both, np.fromiter(record.constants, np.int64))] = 0
-    return cast("_Columns", (block.starts, *both.tolist(), *slopes.tolist()))
+    return cast("_NumberColumns", (block.starts, *both.tolist(), *slopes.tolist()))
 
 
-def _numbers_hand_on(columns: _Columns, rows: slice, begin: int, adjoint: memoryview[Any], visit: Visit | None) -> None:
+def _numbers_hand_on(
+    columns: _NumberColumns, rows: slice, begin: int, adjoint: memoryview[Any], visit: Visit | None
+) -> None:
     """Single numbers, the last first. What is not there, or is written in the text, is number 0."""
-    each = cast("Iterator[_Row]", zip(*(column[rows][::-1] for column in columns), strict=True))
+    each = cast("Iterator[_NumberRow]", zip(*(column[rows][::-1] for column in columns), strict=True))
     if visit is None:
         for number, one, two, p, q in each:
             g = adjoint[number]

@@ -180,7 +180,7 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Block:
+class OperationBlock:
     """Some rows of operations as lists: where Python goes through single numbers one after the other, these are quick. `wide` are the
     places, in the block, of those on arrays, `begin` that of its first row among the operations."""
 
@@ -251,14 +251,14 @@ class Operations(Sequence[RecordedOperation]):
         """Those that are not of single numbers alone."""
         return self.at(self.wide)
 
-    def blocks(self, first: int, last: int) -> Iterator[Block]:
+    def blocks(self, first: int, last: int) -> Iterator[OperationBlock]:
         """The rows from `first` to before `last`, so many at a time. Also backwards, where `first` is beyond `last`: then to `last`."""
         low, high = min(first, last), max(first, last)
         begins = range(low, high, BLOCK)
         for begin in begins if first < last else reversed(begins):
             columns = self._table[:, begin : min(begin + BLOCK, high)]
             wide = np.flatnonzero(columns[0] < 0).tolist()
-            yield Block(begin, wide, *columns[2:].tolist())
+            yield OperationBlock(begin, wide, *columns[2:].tolist())
 
     def named(self, names: Iterable[str]) -> NDArray[np.int64]:
         """The places of those of these names."""
