@@ -52,12 +52,19 @@ def compared(given: Floats, right: Floats, allowed: float | None = None) -> Agre
     return Agreement(factor * size / largest, cosine, error, error <= allowed)
 
 
-def same(a: float, b: float, allowed: float = 1e-4) -> bool:
+SAME = 1e-4
+
+
+def same(a: float, b: float, allowed: float = SAME) -> bool:
     """Two factors that are one."""
     return abs(a - b) <= allowed * max(abs(a), abs(b))
 
 
 def common(factors: Sequence[float]) -> float | None:
     """The factor that most share, None where there is none."""
-    counts = [sum(same(factor, other) for other in factors) for factor in factors]
-    return factors[counts.index(max(counts))] if counts else None
+    made = np.asarray(factors, np.float64)
+    known = np.sort(made[np.isfinite(made)])
+    one, other = made * (1 - SAME), made / (1 - SAME)
+    below, above = np.minimum(one, other), np.maximum(one, other)
+    counts = np.searchsorted(known, above, "right") - np.searchsorted(known, below, "left")
+    return factors[int(np.where(np.isfinite(made), counts, 0).argmax())] if len(factors) else None

@@ -72,17 +72,19 @@ def _handed(record: Record, adjoint: Floats, k: int, which: int) -> tuple[Record
 def _recurrent(record: Record, weights: Sequence[Ids], forward: NDArray[np.bool_]) -> dict[int, int]:
     """The forward pass's products with recurrent weights: which operand of each is not the weight."""
     made: dict[int, int] = {}
+    owner = np.full(len(record.pool), -1, np.int32)
+    for n, ids in enumerate(weights):
+        owner[ids] = n
+    every: list[dict[int, int]] = [{} for _ in weights]
     products: list[int] = record.operations.named(_PRODUCTS).tolist()
-    for ids in weights:
-        marked = np.zeros(len(record.pool), bool)
-        marked[ids] = True
-        uses: dict[int, int] = {}
-        for k in products:
-            operation = record.operations[k]
-            if len(operation.operands) == 2 and forward[operation.start : operation.stop].any():
-                inside = [bool(r.size) and bool(marked[r.first]) for r in operation.operands]
-                if inside[0] != inside[1]:
-                    uses[k] = 0 if inside[1] else 1
+    for k in products:
+        operation = record.operations[k]
+        if len(operation.operands) == 2 and forward[operation.start : operation.stop].any():
+            one, two = (int(owner[r.first]) if r.size else -1 for r in operation.operands)
+            if one != two:
+                every[one].update({k: 1} if one >= 0 else {})
+                every[two].update({k: 0} if two >= 0 else {})
+    for uses in every:
         if len(uses) > FEWEST and _reaches(record, uses):
             made.update(uses)
     return made
