@@ -10,7 +10,7 @@ from rich.style import Style
 
 from rnn_tui.panes.program.equation import draw_parts
 from rnn_tui.panes.program.listing import DONE
-from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed
+from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
 from rnn_tui.panes.why import name_of
 from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
 from rnn_tui.render.numbered import numbered
@@ -209,11 +209,7 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
     if report.verdict == "correct":
         right = "every gradient is dL/d(its weight), the loss carried back over this run."
         return [[("The backward pass is right: ", look.forward), (right, look.text)], *remarks]
-    lines: list[StyledText] = []
-    for finding in report.diagnoses:
-        place = f"{lockstep.source.place(finding.place.line)}: " if finding.place else ""
-        lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
-        lines += [[(finding.effect, look.dim)]] if finding.effect else []
+    lines = mistakes_told(report.diagnoses, lockstep.source, look)
     if report.verdict == "wrong" and not report.diagnoses:
         lines.append([(f"{WRONG} wrong", look.error), (": no correction was found", look.dim)])
     if report.verdict != "wrong":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -24,6 +25,7 @@ from rnn_tui.commands.screen import opened_of
 from rnn_tui.control.walker import Walker
 from rnn_tui.kept.saving import WALK_KINDS
 from rnn_tui.keys.walk_bindings import WALK_COMMANDS, WALK_FOOTER
+from rnn_tui.panes.program.source import mistakes_told
 from rnn_tui.panes.walk.run import draw_walk_source, draw_walk_told
 from rnn_tui.panes.walk.value import draw_walk_value
 from rnn_tui.panes.walk.why import draw_walk_why
@@ -320,3 +322,13 @@ def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, mo
     monkeypatch.setattr(opening, "open_walk", nothing)
     with pytest.raises(InputError, match=r"mine.py: it computes no loss"):
         opening.open_program(Path("mine.py"))
+
+
+def test_a_correction_that_leaves_something_wrong_says_so_beside_its_name(wrong: ProgramWalk) -> None:
+    (found, *_), source = wrong.report.diagnoses, wrong.source
+    (name,) = mistakes_told([found], source, look())
+    assert f": {found.title}" in name[0][0] and "one of several" not in name[0][0]
+    partly = replace(found, parameters=("U", "b"), leaves=("W",))
+    name, effect = mistakes_told([partly], source, look())
+    assert f", one of several: {found.title}" in name[0][0]
+    assert effect[0][0] == "run with this line changed: U, b right, W still wrong"

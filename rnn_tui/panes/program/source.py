@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from rnn_tui.panes.program.listing import BREAK, DONE, HERE
-from rnn_tui.render.canvas import Canvas, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.shown.look import Look
 from rnn_tui.shown.targets import ToSource
 
@@ -40,6 +40,17 @@ class ListedSource:
     stops: Collection[int] = ()
     below: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
     """What is derived of a line, shown below it."""
+
+
+def mistakes_told(findings: Sequence[NamedMistake], source: SourceFile, look: Look) -> list[StyledText]:
+    """The mistakes by their names; of one that is not all the correction what it leaves wrong."""
+    lines: list[StyledText] = []
+    for finding in findings:
+        several = ", one of several" if finding.leaves else ""
+        place = f"{source.place(finding.place.line)}{several}: " if finding.place else ""
+        lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
+        lines += [[(finding.effect, look.dim)]] if finding.effect else []
+    return lines
 
 
 def draw_listed(listed: ListedSource, look: Look, width: int, height: int) -> Canvas:

@@ -11,7 +11,7 @@ from engine.doctor.reference.results import Place
 from engine.text import clean
 from rnn_tui.panes.around.header import ARROWS
 from rnn_tui.panes.program.listing import DONE
-from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed
+from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.render.pooling import block_of
@@ -218,11 +218,7 @@ def _reads(frame: WalkFrame) -> list[StyledText]:
 def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
     """What the doctor says of the whole program."""
     look, report = frame.look, frame.walk.report
-    lines: list[StyledText] = []
-    for finding in report.diagnoses:
-        place = f"{frame.walk.source.place(finding.place.line)}: " if finding.place else ""
-        lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
-        lines += [[(finding.effect, look.dim)]] if finding.effect else []
+    lines = mistakes_told(report.diagnoses, frame.walk.source, look)
     if report.candidates:
         places = ", ".join(str(place.line) for place in report.candidates[:6])
         missing = "what else is wrong was not found" if report.diagnoses else "no correction was found"
