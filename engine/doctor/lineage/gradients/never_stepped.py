@@ -18,6 +18,7 @@ from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, depending, forward_of, without_targets
 
 MOST_OPERATIONS = 2_000
+"""So far back it is looked what an array of the next round was made of."""
 NO_GRADIENT = "it moves the loss, no update steps it, and no gradient of it was found"
 NO_MOVE = "no update steps it, and dL/d(it) is zero"
 NOT_SEEN = "it is another array in the next round, and it was not seen how it was stepped"
@@ -87,9 +88,8 @@ def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], s
 
 def _products(record: Record) -> Iterator[tuple[RecordedOperation, int, RecordedArray]]:
     """The products of a round, with the place of each operand."""
-    for operation in record.operations:
-        if operation.name in PRODUCTS:
-            yield from ((operation, which, operand) for which, operand in enumerate(operation.operands))
+    for operation in record.operations.at(record.operations.named(PRODUCTS)):
+        yield from ((operation, which, operand) for which, operand in enumerate(operation.operands))
 
 
 def _is_made_of(record: Record, later: Record, array: RecordedArray, number: int, forward: NDArray[np.bool_]) -> bool:

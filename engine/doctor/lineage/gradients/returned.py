@@ -102,17 +102,20 @@ def rows(
     loss, though no gradient agrees with it; one that a called function computes under its name is, too."""
     sources = inputs(record)
     called = bool(record.events.where(lambda kind: kind.name.startswith(BACK)).any())
+    last: tuple[ChosenLoss, list[RecordedEvent], _Rights] | None = None  # one loss is asked for with several adjoints
 
     def compare(
         chosen: ChosenLoss, carried: Callable[[], Floats], forward: NDArray[np.bool_], may_win: object
     ) -> list[ComparedGradient]:
+        nonlocal last
         del may_win
+        if last is None or last[0] is not chosen:
+            last = chosen, _on_the_way_back(record, forward), _Rights(record, chosen, forward)
+        _, later, known = last
         adjoint = carried()
-        later = _on_the_way_back(record, forward)
         moving = [ids for ids in sources if forward[ids].any() and adjoint[ids].any()]
         if not moving or not later:
             return []
-        known = _Rights(record, chosen, forward)
         sizes: dict[int, list[RecordedEvent]] = defaultdict(list)
         for event in later:
             sizes[event.value.size].append(event)

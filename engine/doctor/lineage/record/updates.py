@@ -125,10 +125,11 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         known = sure or operation.parameters == IN_PLACE or names.bound_again(levels, operation)
         owners = record.leaf_starts.searchsorted(levels[-1], "right")
         owned = np.unique(owners).tolist()
-        without_name = len(levels) > 1 and not any(names.leaf(owner - 1) for owner in owned)
-        if without_name or _is_tried_out(record, levels[-1], record.makers(levels[-1])):
-            owners[:] = owners.flat[0]  # put together of arrays that have no name, or a few numbers were changed
-        for owner in np.unique(owners):
+        if len(owned) > 1:  # put together of arrays that have no name, or a few numbers were changed
+            without_name = len(levels) > 1 and not any(names.leaf(owner - 1) for owner in owned)
+            if without_name or _is_tried_out(record, levels[-1], record.makers(levels[-1])):
+                owned, owners[:] = owned[:1], owned[0]
+        for owner in owned:
             own = owners == owner
             yield Step(tuple(level[own] for level in levels), added[own], sign, operation, known)
 

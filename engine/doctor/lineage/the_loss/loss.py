@@ -25,15 +25,12 @@ from engine.doctor.recording.calls.driven import LOSS
 from engine.doctor.recording.tracing.codes import NAMES
 from engine.remembered import last_remembered
 
-NAMED = re.compile(
-    r"loss|cost|err|entropy|objective|^[JLE]$|^ce$|bce|xent|nll|mse|perdida|costo|verlust|fehler|coste|perte|custo|likelihood|criterion",
-    re.I,
-)
+CALLED = re.compile(r"loss|cost|objective|^[JL]$|perdida|costo|verlust|kosten|coste|perte|custo", re.I)
+"""What is called so is what a program minimizes; a likelihood or an error may be a measure beside it."""
+NAMED = re.compile(CALLED.pattern + r"|err|entropy|^E$|^ce$|bce|xent|nll|mse|fehler|likelihood|criterion", re.I)
 MEASURED = re.compile(r"err|mse|mae|acc|fehler", re.I)
 """Names of losses that may as well be measures of how well the outputs fit, beside a loss that is not computed."""
 SMOOTHED = re.compile(r"smooth|avg|average|mean|total|running|ema|best|prev|old", re.I)
-CALLED = re.compile(r"loss|cost|objective|^[JL]$|perdida|costo|verlust|kosten|coste|perte|custo", re.I)
-"""What is called so is what a program minimizes; a likelihood or an error may be a measure beside it."""
 MOST = 16
 MOST_TERMS = 512
 """Of more values of one line only the last may be the loss."""

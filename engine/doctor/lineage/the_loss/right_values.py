@@ -93,13 +93,9 @@ class RightValues:
 
     def _of_lists(self, forward: NDArray[np.bool_]) -> None:
         """Of lists whose numbers were made one by one: each line's shares, and the derivative of an activation."""
-        done: set[tuple[int, int]] = set()
-        for event in self.record.events:
-            value = event.value
-            key = (value.first if value.size else 0, value.size)
-            if value.size < 2 or key in done or not forward[value.first]:
-                continue
-            done.add(key)
+        events = self.record.events
+        lists = events.each_once(np.flatnonzero((events.sizes > 1) & forward[events.firsts]))
+        for value in (event.value for event in events.at(lists)):
             ids = value.ids()
             each = [self._by_line.get(int(i), {}) for i in ids.flat]
             for line in dict.fromkeys(line for shares in each for line in shares):

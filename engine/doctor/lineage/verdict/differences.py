@@ -91,15 +91,15 @@ def _shifts(record: Record, verdict: RunVerdict, adjoint: Floats) -> Iterator[Sh
 
 def _scales(record: Record, verdict: RunVerdict) -> list[Shift]:
     """What comes from outside, other than weights, and was made a number of by which weights were scaled before they were first read."""
-    made: dict[int, None] = {}
+    scales: list[RecordedArray] = []
     for row in verdict.compared:
         own = RecordedArray(row.own.shape, kept=row.own)
         for level in row.update.levels if row.update is not None else levels_of(record, own):
             k = record.maker(int(level.flat[0]))
-            operands = record.operations[k].operands if k >= 0 else ()
-            numbers = np.flatnonzero(reached(record, [r for r in operands if r.size == 1]))
-            made.update({record.leaf(int(n)): None for n in numbers if record.maker(int(n)) < 0})
-    return [(int(record.leaves[leaf, 0]), int(record.leaves[leaf, 1]), 0.0) for leaf in made]
+            scales += [r for r in (record.operations[k].operands if k >= 0 else ()) if r.size == 1]
+    numbers = np.flatnonzero(reached(record, scales)).astype(np.int32)
+    leaves = record.leaf_starts.searchsorted(numbers[record.makers(numbers) < 0], "right") - 1
+    return [(int(start), int(size), 0.0) for start, size, _ in record.leaves[np.unique(leaves)]]
 
 
 def _is_single(values: Floats) -> bool:

@@ -47,7 +47,7 @@ def _shape(record: Record, row: ComparedGradient, name: str, last_line: int) -> 
     if line is None or line.file != name or line.number <= last_line:
         return ()
     shapes = set[tuple[int, ...]]()
-    for operation in record.operations:
+    for operation in record.operations.on_arrays():
         for operand in operation.operands:
             if operand.size == len(row.own) and operand.first == first:
                 if operation.name != "add":

@@ -65,7 +65,10 @@ def is_odd(verdict: RunVerdict) -> bool:
     if record is None or loss is None or not bare or not all(same(f, bare[0]) for f in bare):
         return False
     forward = forward_of(record, loss)
-    lengths = {n for o in record.operations if o.size and forward[o.start] for n in o.shape} | {1, len(loss.seeds)}
+    lengths = {n for o in record.operations.on_arrays() if o.size and forward[o.start] for n in o.shape} | {
+        1,
+        len(loss.seeds),
+    }
     counts = {a * b for a in lengths for b in lengths}
     return not any(same(bare[0], factor) for n in counts for factor in (n, 1 / n, n / 2, 1 / (2 * n)))
 

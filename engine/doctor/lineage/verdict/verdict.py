@@ -300,8 +300,9 @@ def _is_beside_it(record: Record, one: ChosenLoss, other: ChosenLoss) -> bool:
     forwards = [loss.forward_of(record, each) for each in (one, other)]
     if forwards[0][other.ids].any() or loss.is_summand(record, one, other):
         return False
-    products = [[o.start for o in record.operations if o.name in PRODUCTS and forward[o.start]] for forward in forwards]
-    return bool(products[0]) and products[0] == products[1]
+    products = record.starts[record.operations.named(PRODUCTS)]
+    ran = [forward[products] for forward in forwards]
+    return bool(ran[0].any()) and np.array_equal(ran[0], ran[1])
 
 
 def _rank(v: RunVerdict) -> tuple[Score, bool]:
