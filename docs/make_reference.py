@@ -15,7 +15,7 @@ from engine.files.project import samples
 from engine.lessons.lesson import lesson_names, read_lesson
 from engine.tables.cells import BY_NAME
 from rnn_tui import arguments
-from rnn_tui.keys.bindings import COMMANDS
+from rnn_tui.keys.bindings import COMMANDS, with_keys
 from rnn_tui.keys.walk_bindings import WALK_COMMANDS
 
 PAGE = Path(__file__).parent / "reference.md"
@@ -76,7 +76,7 @@ def told_keys() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     for screen, listed in (("the debugger", COMMANDS), ("the walk through a program", WALK_COMMANDS)):
         for group in dict.fromkeys(command.group for command in listed):
             shown = [command for command in listed if command.group == group and not command.back]
-            yield f"{screen}: {group}", [(command.footer_keys, command.line or command.help) for command in shown]
+            yield f"{screen}: {group}", [(c.footer_keys, with_keys(c.line or c.help, listed)) for c in shown]
 
 
 def as_code(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:

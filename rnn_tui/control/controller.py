@@ -126,6 +126,7 @@ class Controller(Desk):
             edits=debugger.edits if isinstance(debugger, Branch) else (),
             lockstep=self.lockstep,
             lesson=self.lesson(),
+            commands=self.commands,
         )
         self._frame = frame  # what works is told by this frame, not by the one before
         self._frame = self.here.fill(replace(frame, keys=footer(self, self.page, self.here, self.rate)))

@@ -89,7 +89,7 @@ class Edits:
         """Takes the last edit back."""
         debugger = self._desk.debugger
         if not isinstance(debugger, Branch):
-            self._desk.say("Nothing is set: e asks what to set.")
+            self._desk.say("Nothing is set: `e` asks what to set.")
             return
         hand_over(debugger, debugger.undone)
         self._desk.take(debugger.undone)
@@ -98,7 +98,7 @@ class Edits:
     def beside(self) -> None:
         """The original and the difference beside the numbers, or no longer."""
         if not isinstance(self._desk.debugger, Branch):
-            self._desk.say("Nothing is set, so there is only the original: e asks what to set.")
+            self._desk.say("Nothing is set, so there is only the original: `e` asks what to set.")
             return
         self._desk.choose(beside=not self._desk.selection.beside, operand=None)
 

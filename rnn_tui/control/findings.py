@@ -72,5 +72,5 @@ class FindingsPage(Page):
             found = listed[number]
             self.desk.choose(page="program", finding=number)
             self.desk.visit(Destination(found.position, found.quantity, found.t, found.index or ()))
-            self.desk.say("5 leads back to the findings")
+            self.desk.say("`5` leads back to the findings")
         return True

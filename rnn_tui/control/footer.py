@@ -16,7 +16,7 @@ def footer(desk: Desk, page: Page, here: Page, rate: int) -> tuple[tuple[str, st
     names = {
         "enter": here.enters,
         "finish": page.finishes,
-        "run": f"pause (+ − {rate}/s)" if desk.running else "",
+        "run": f"pause ({by_action['faster'].footer_keys} {rate}/s)" if desk.running else "",
         "train": "pause training" if desk.training else "",
     }
     working = [by_action[action] for action in (*EDITED, *FOOTER_ORDER) if _works(desk, page, action)]

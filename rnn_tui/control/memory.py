@@ -67,7 +67,7 @@ def recall(controller: Controller, kept: Mapping[str, Any]) -> None:
         chosen = {}
     controller.choose(**chosen)
     if controller.debugger.position:
-        controller.say("As you left it. F and ← lead back to the start, --fresh begins anew.")
+        controller.say("As you left it. `F` and `←` lead back to the start, --fresh begins anew.")
 
 
 def _texts(kept: object) -> list[str]:

@@ -200,7 +200,7 @@ class FlowPage(Page):
     def cursor(self, rows: int, columns: int) -> None:
         frame = self.pictured()
         if not self._there() or frame.cell is None:
-            self.desk.say("There is no cell of the flow yet: → runs the first line.")
+            self.desk.say("There is no cell of the flow yet: `→` runs the first line.")
             return
         steps, (row, column) = flow_steps(frame), frame.cell
         units = frame.view.tape[frame.flowing].shape[-1]
@@ -261,7 +261,7 @@ class ProgramPage(Page):
 
     def _say_start(self) -> None:
         if self.desk.debugger.position == 0:
-            self.desk.say("Nothing is computed yet: space watches it, → runs the first line.")
+            self.desk.say("Nothing is computed yet: `space` watches it, `→` runs the first line.")
 
     def enter(self) -> bool:
         self._say_start()

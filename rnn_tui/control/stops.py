@@ -40,7 +40,7 @@ class Stops:
         """A breakpoint on the listing's line, or none."""
         number = self._listed()
         if number < 0:
-            self._desk.say("Choose a line with ↑ ↓ first, then press b.")
+            self._desk.say("Choose a line with `↑` `↓` first, then press `b`.")
             return
         self._desk.debugger.toggle(self._lines[number])
 
@@ -50,7 +50,7 @@ class Stops:
         t = debugger.view.point.t
         line = self._lines[number] if number >= 0 else None
         if line is None or t is None or not debugger.program.runs_at(line, t):
-            self._desk.say("This line does not run at this time step; b sets a breakpoint on it for all.")
+            self._desk.say("This line does not run at this time step; `b` sets a breakpoint on it for all.")
             return
         debugger.toggle(line, t + line.equation.step)
 
@@ -68,7 +68,7 @@ class Stops:
         """A search for the next breakpoint (1) or the one before (−1), not yet run; None when there are no breakpoints."""
         debugger = self._desk.debugger
         if not debugger.breakpoints:
-            self._desk.say("No breakpoint is set: choose a line with ↑ ↓ and press b, or d for conditions.")
+            self._desk.say("No breakpoint is set: choose a line with `↑` `↓` and press `b`, or `d` for conditions.")
             return None
         if all(stop.log for stop in debugger.breakpoints):
             self._log_on(direction)
@@ -81,7 +81,7 @@ class Stops:
         length, position = debugger.program.length, debugger.position
         end = position // length * length
         self._desk.go(end + length if direction > 0 else max(0, end - length if end == position else end))
-        self._desk.say("Logpoints do not stop: to the end of the iteration. D shows the log.")
+        self._desk.say("Logpoints do not stop: to the end of the iteration. `D` shows the log.")
 
     def arrive(self, search: Search) -> bool:
         """To where a search that is over has led; says so when that is nowhere."""

@@ -84,7 +84,7 @@ class TrainingPage(Page):
         self.desk.choose(page="training", moment=(iteration, self.desk.frame.moment[1]))
         loss = number(self.desk.debugger.history[iteration].loss)
         self.desk.say(
-            f"Training stopped: the loss of iteration {iteration} is {loss}. enter goes there, then 5 says what is wrong."
+            f"Training stopped: the loss of iteration {iteration} is {loss}. `enter` goes there, then `5` says what is wrong."
         )
 
     def cursor(self, rows: int, columns: int) -> None:
@@ -116,7 +116,7 @@ class TrainingPage(Page):
         written = int(program.written(gradient(self.desk.frame.layer), t))
         self.desk.choose(page="program", moment=None)
         moved = self.desk.go(1 + iteration * program.length + written)
-        self.desk.say("4 leads back to the training view")
+        self.desk.say("`4` leads back to the training view")
         return moved
 
     def click(self, target: object, x: int, y: int) -> bool:

@@ -55,7 +55,9 @@ class Walker:
     def refresh(self) -> WalkFrame:
         """Makes the frame of the present state."""
         stop = self.stops.at(self.choice.at)
-        frame = WalkFrame(self.walk, self.choice, self.look, self._keys(), stopped=stop.text if stop else "")
+        frame = WalkFrame(
+            self.walk, self.choice, self.look, self._keys(), stopped=stop.text if stop else "", commands=self.commands
+        )
         file = self._file(frame)
         set_here = frozenset(s.line for s in self.stops.stops if s.line is not None and s.file == file)
         self.frame = replace(
@@ -77,7 +79,7 @@ class Walker:
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         by_action = {command.action: command for command in self.commands}
-        names = {"run": f"pause (+ − {self.rate}/s)"} if self.running else {}
+        names = {"run": f"pause ({by_action['faster'].footer_keys} {self.rate}/s)"} if self.running else {}
         names |= {"continue": "next wrong"} if not self.stops.stops else {}
         if self.choice.asked:
             names |= {"enter": "follow", "cell(0,-1)": "choose"}
@@ -185,7 +187,7 @@ class Walker:
         frame = self.refresh()
         line = self.choice.source or (frame.line.line if frame.file == frame.line.file else 0)
         if not line:
-            self.say("Choose a line with ↑ ↓ first, then press b.")
+            self.say("Choose a line with `↑` `↓` first, then press `b`.")
         elif not self.stops.toggle(line, self._file(frame)):
             return
         elif self.walk.to_line(-1, line, frame.file) is None:
@@ -254,7 +256,7 @@ class Walker:
             if picture.role == "right" and row is not None and row.own.size == frame.event.value.size:
                 flat = int(frame.event.value.ids().ravel().tolist().index(int(frame.event.value.ids()[frame.index])))
                 return self.choose(asked=(RecordedNumber(int(row.own.ravel()[flat]), gradient=True),), follow=0)
-            self.say("Only numbers of your own run can be taken apart: tab to the value.")
+            self.say("Only numbers of your own run can be taken apart: `tab` leads to the value.")
             return True
         gradient = picture.role == "gradient"
         return self.choose(asked=(self.walk.number(frame.event, frame.index, gradient=gradient),), follow=0)

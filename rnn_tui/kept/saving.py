@@ -68,7 +68,7 @@ class Shown:
         frame = pictured(self.frame)
         part = None if frame.inspected is None else frame.parts[frame.inspected]
         if part is None or part.values is None:
-            raise InputError("there is no picture at the cursor; → runs the first line")
+            raise InputError("there is no picture at the cursor before the first line has run")
         return part.text, part.values
 
     def quantity(self) -> Array:
@@ -172,7 +172,7 @@ def program(shown: Shown) -> str:
     from engine.codegen import program_text
 
     if isinstance(shown.session.debugger, Branch):
-        raise InputError("the program would not hold what was set; u undoes it")
+        raise InputError("the program would not hold what was set; undo that first")
     options = {**shown.session.options, "notation": shown.frame.writer.spelling.notation.name}
     return program_text(replace(shown.session, options=options))
 

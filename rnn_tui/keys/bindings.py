@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rnn_tui.keys.command import Command
+import re
+from collections.abc import Iterable
+
+from rnn_tui.keys.command import Command, key_name
 
 MOVE, STOP, LOOK, OTHER = "Move through the program", "Breakpoints", "Look at numbers", "Other"
 WHAT_IF, LEARN = "What if", "Lessons"
@@ -102,7 +105,7 @@ COMMANDS: tuple[Command, ...] = (
         LOOK,
         "Cell cursor to the next picture",
         "picture",
-        line="cell cursor to the next picture, shift+tab to the one before",
+        line="cell cursor to the next picture, `shift+tab` to the one before",
     ),
     Command("operand(-1)", "shift+tab", "shift+tab", LOOK, "Cell cursor to the picture before", back=True),
     Command(
@@ -152,6 +155,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "page('training')", "4", "4", LOOK, "View 4: loss, accuracy and gradient by iteration and time step", back=True
     ),
+    Command("page('findings')", "5", "5", LOOK, "Findings: what is wrong (view 5)", back=True),
+    Command("page('yours')", "6", "6", LOOK, "Yours: your own backward pass beside the reference (view 6)", back=True),
     Command(
         "reach",
         "v",
@@ -160,8 +165,6 @@ COMMANDS: tuple[Command, ...] = (
         "Which loss reaches which step, or the flow (view 2)",
         line="view 2: which loss reaches which step",
     ),
-    Command("page('findings')", "5", "5", LOOK, "Findings: what is wrong (view 5)", back=True),
-    Command("page('yours')", "6", "6", LOOK, "Yours: your own backward pass beside the reference (view 6)", back=True),
     Command(
         "examine",
         "r",
@@ -191,7 +194,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "back", "backspace", "backspace", LOOK, "Back to the number asked about before", line="return to the one before"
     ),
-    Command("close_why", "escape", "escape", LOOK, "Close the explanation", line="close the explanation"),
+    Command("close_why", "escape", "esc", LOOK, "Close the explanation", line="close the explanation"),
     Command(
         "enter",
         "enter",
@@ -285,3 +288,20 @@ WITHOUT_KEY: tuple[tuple[str, str, str], ...] = (
     ("replace_activation", "What if: replace the activation", "from this iteration on"),
 )
 """Action, name and explanation of what is in the palette only."""
+
+_BY_KEY = {
+    key: command.name for command in COMMANDS for key in (command.shown, *map(key_name, command.keys.split(",")))
+}
+
+
+def with_keys(text: str, commands: Iterable[Command]) -> str:
+    """A text that names keys, in backticks as they are without settings (`enter`, `f`), with those that the commands have now."""
+    if "`" not in text:
+        return text
+    shown = {command.name: command.shown for command in commands}
+
+    def now(named: re.Match[str]) -> str:
+        command = _BY_KEY.get(named[1])
+        return named[0] if command is None else shown.get(command, named[1])
+
+    return re.sub(r"`([^`\s]+)`", now, text)

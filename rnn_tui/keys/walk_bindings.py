@@ -25,10 +25,10 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
         "help": "Breakpoints and conditions in your own names: list, add, remove",
         "line": "list, add, remove: 55, 55 if t == 3, max(abs(dh)) > 5",
     },
-    "list_up": {"line": "choose a line in the source (enter goes there)"},
+    "list_up": {"line": "choose a line in the source (`enter` goes there)"},
     "log": {"help": "Colour scale: logarithmic or linear", "line": "colour scale: linear, logarithmic"},
     "examine": {"help": "Run your file again", "line": "run your file again, after a change", "footer": "run again"},
-    "operand(1)": {"line": "the next value or picture; shift+tab the one before"},
+    "operand(1)": {"line": "the next value or picture; `shift+tab` the one before"},
     "enter": {"line": "why this number, or dL/d(number); follow one in it"},
     "derived": {
         "group": LOOK,

@@ -24,7 +24,7 @@ class Examiner(Guide):
 
     def take(self, walker: Walker) -> None:
         """Goes on with the walk through the program as it is now, from the loss on; what is wrong is marked from the first hint on."""
-        self._walk = walker.walk
+        self._walk, self.commands = walker.walk, walker.commands
         walker.lesson = self.card
         walker.sought = lambda: not (self.progress.hints or self._is_done())
         walker.choose(at=walker.walk.turn)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.lessons.lesson import Lesson, LessonStep, Words, in_language
+from rnn_tui.keys.bindings import COMMANDS, with_keys
+from rnn_tui.keys.command import Command
 from rnn_tui.lessons.language import WORDS
 from rnn_tui.shown.card import CardTone, Choice, LessonCard
 
@@ -24,6 +26,9 @@ class Progress:
 
 class Guide(ABC):
     """A lesson's steps one after the other. What a step does, and when it is done, is said by the kinds of lessons below."""
+
+    commands: tuple[Command, ...] = COMMANDS
+    """What can be done, with the learner's keys."""
 
     def __init__(self, lesson: Lesson, language: str) -> None:
         self.lesson = lesson
@@ -93,7 +98,7 @@ class Guide(ABC):
         return LessonCard(
             title=in_language(self.lesson.title, self._language),
             place=f"{self.progress.number + 1}/{len(self.lesson.steps)}",
-            texts=tuple(self._texts(step)),
+            texts=tuple((with_keys(text, self.commands), tone) for text, tone in self._texts(step)),
             choices=self._choices(step),
             keys=self._keys(step),
             show=step.show,
@@ -125,7 +130,12 @@ class Guide(ABC):
         guess = self.progress.guess
         right = None if guess is None else self.progress.right
         return tuple(
-            Choice(str(n + 1), self._said(text), n == guess, None if right is None else n == right)
+            Choice(
+                str(n + 1),
+                with_keys(self._said(text), self.commands),
+                n == guess,
+                None if right is None else n == right,
+            )
             for n, text in enumerate(step.choices)
         )
 
@@ -135,9 +145,10 @@ class Guide(ABC):
             keys.append((f"1–{len(step.choices)}", words["guess"], ""))
         elif not self.over:
             on = "skip" if step.until and not self.progress.done else "next"
-            keys.append((">", words[on], "lesson_next"))
+            keys.append(("`>`", words[on], "lesson_next"))
         if self.progress.number:
-            keys.append(("<", words["back"], "lesson_back"))
+            keys.append(("`<`", words["back"], "lesson_back"))
         if self.progress.hints < len(step.hints) and not self.progress.done:
-            keys.append(("H", words["hint"], "hint"))
-        return (*keys, ("L", words["lessons"], "lessons"))
+            keys.append(("`H`", words["hint"], "hint"))
+        keys.append(("`L`", words["lessons"], "lessons"))
+        return tuple((with_keys(key, self.commands), label, action) for key, label, action in keys)

@@ -16,6 +16,7 @@ class Tutor(Guide):
 
     def __init__(self, lesson: Lesson, language: str, controller: Controller) -> None:
         super().__init__(lesson, language)
+        self.commands = controller.commands
         self._desk, self._unedited = controller, controller.debugger
         self._iteration = controller.debugger.view.point.iteration
         self._begin(0)

@@ -62,7 +62,7 @@ def draw_training(frame: Frame, width: int, height: int) -> Canvas:
         look.bold,
     )
     if not frame.history:
-        canvas.text(2, 2, "nothing has been run yet: press t to train", look.dim)
+        canvas.text(2, 2, frame.named("nothing has been run yet: press `t` to train"), look.dim)
         return canvas
     count = max(len(frame.history), 1 + frame.view.point.iteration)
     room = max(1, width - LEFT - 2)

@@ -65,7 +65,7 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
         _terms(frame, canvas, asked, y + 1, room)
     else:
         canvas.text(2, y + 1, shortened(origin(frame.view.tape, cell.name), room), look.dim)
-        canvas.text(2, height - 2, shortened("backspace returns · esc closes", room), look.dim)
+        canvas.text(2, height - 2, shortened(frame.named("`backspace` returns · `esc` closes"), room), look.dim)
     # Last: a term that is too long for the pane does not go over its edge.
     canvas.frame(0, 0, width, height, f"why · {name_of(frame, cell)}", look.border, look.bold)
     return canvas
@@ -130,9 +130,9 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
         x = canvas.text(2, y, f"{number(total, VALUE - 1, 5):>{VALUE}}", look.bold)
         whole, brief = _against(total, explanation.value, edited=asked.edited)
         canvas.text(x, y, whole if cell_len(whole) <= room - VALUE else shortened(brief, room - VALUE), look.dim)
-    hint = "h j k l choose · enter follows · backspace returns · esc closes"
+    hint = frame.named("`h` `j` `k` `l` choose · `enter` follows · `backspace` returns · `esc` closes")
     if room < cell_len(hint):
-        hint = "hjkl ⏎ follow · ⌫ back · esc"
+        hint = frame.named("`h` `j` `k` `l` · `enter` · `backspace` · `esc`")
     if y < bottom - 1:
         canvas.text(2, canvas.height - 2, shortened(hint, room), look.dim)
 

@@ -27,7 +27,7 @@ INVITATION = (
     ("Your own backward pass, stepped beside the reference.", True),
     ("", False),
     (
-        "Press enter and give the path of the file in which you wrote it: a function, a class, a script or a notebook.",
+        "Press `enter` and give the path of the file in which you wrote it: a function, a class, a script or a notebook.",
         False,
     ),
     ("It is run, with your rights, in a process of its own. From the command line: rnn-tui MINE.py", False),
@@ -225,7 +225,9 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
 def _paragraphs(frame: Frame, canvas: Canvas, paragraphs: tuple[tuple[str, bool], ...]) -> None:
     look = frame.look
     lines = [
-        (part, bold) for text, bold in paragraphs for part in textwrap.wrap(text, max(10, canvas.width - 6)) or [""]
+        (part, bold)
+        for text, bold in paragraphs
+        for part in textwrap.wrap(frame.named(text), max(10, canvas.width - 6)) or [""]
     ]
     top = max(1, (canvas.height - len(lines)) // 2)
     for y, (text, bold) in enumerate(lines[: canvas.height - 2], top):

@@ -92,7 +92,7 @@ class FileActions(LessonActions):
 
         lockstep = self.controller.lockstep
         if lockstep is None:
-            self._say("This is about a program of your own: r opens it.")
+            self._say("This is about a program of your own: `r` opens it.")
         else:
             self.controller.running = False
             self.app.push_screen(WalkScreen(lockstep.walk, self._look, keys=self.keys, derives=True))

@@ -254,4 +254,4 @@ class MainScreen(SearchActions):
         """The help screen."""
         from rnn_tui.screens.dialogs.questions import HelpScreen
 
-        self._open(HelpScreen(self.commands))
+        self._open(HelpScreen())

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from textual.widgets._toast import ToastRack
 
 from rnn_tui.kept.settings import remapped
+from rnn_tui.keys.bindings import with_keys
 from rnn_tui.keys.command import Command
 from rnn_tui.screens.layout import SMALLEST
 from rnn_tui.screens.ticker import Ticker
@@ -123,7 +124,7 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
     def _say(self, text: str, seconds: float = 4) -> None:
         """Says something in the place of what was said before: one sentence covers less than two."""
         self.app.clear_notifications()
-        self.notify(text, markup=False, timeout=seconds)
+        self.notify(with_keys(text, self.commands), markup=False, timeout=seconds)
 
     def _say_doing(self, text: str) -> None:
         """Says what is going on, until `app.clear_notifications` or the next sentence ends that."""
@@ -144,8 +145,8 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
             with Rows(id="right"):
                 yield from made(right)
         yield from made(below)
-        needs = f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press q"
-        yield Static(Content(needs), id="small")
+        needs = f"rnn-tui needs {SMALLEST[0]}×{SMALLEST[1]} characters\nmake the window larger, or press `q`"
+        yield Static(Content(with_keys(needs, self.commands)), id="small")
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The background where no pane is (none, but for a window that is too small), made once a width."""
@@ -220,6 +221,7 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
 
         self.steering.running = False
         self.show()
+        dialog.commands = self.commands
         self.app.push_screen(dialog, closed)
 
     async def on_pane_clicked(self, message: Pane.Clicked) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rnn_tui.control.search import Search
+from rnn_tui.keys.bindings import with_keys
 from rnn_tui.screens.edit_actions import EditActions
 
 PROGRESS_EVERY = 0.2
@@ -52,7 +53,10 @@ class SearchActions(EditActions):
     def _progress(self) -> None:
         """Says where a search is, as long as it takes."""
         if self.search is not None:
-            self.frame = replace(self.controller.frame, busy=f"searching iteration {self.search.iteration}, c stops")
+            self.frame = replace(
+                self.controller.frame,
+                busy=with_keys(f"searching iteration {self.search.iteration}, `c` stops", self.commands),
+            )
             self.set_timer(PROGRESS_EVERY, self._progress)
 
     def action_list_up(self) -> None:

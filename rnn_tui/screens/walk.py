@@ -234,7 +234,7 @@ class WalkScreen(LessonKeys):
             walker.derived, walker.completed = lines, again
             self.show(walker.show_derived(shown=walker.choice.derived and (lines is not None or self._derives)))
             if again is not None and walker.choice.derived:
-                said = "The backward pass stands in its place, too: step on into it, enter explains its numbers. m leaves it."
+                said = "The backward pass stands in its place, too: step on into it, `enter` explains its numbers. `m` leaves it."
             if said:
                 self._say(said)
 
@@ -289,4 +289,4 @@ class WalkScreen(LessonKeys):
 
     def action_help(self) -> None:
         """The help screen."""
-        self._open(HelpScreen(self.commands, WALK_WORDS))
+        self._open(HelpScreen(WALK_WORDS))

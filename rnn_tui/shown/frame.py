@@ -19,6 +19,8 @@ from engine.model.blocks import Quantity
 from engine.notation import Writer
 from engine.recording.history import History
 from engine.recording.tape import Tape
+from rnn_tui.keys.bindings import COMMANDS, with_keys
+from rnn_tui.keys.command import Command
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
@@ -87,6 +89,12 @@ class Frame:
     exhibit: Exhibit | None = None
     lesson: LessonCard | None = None
     """The step of a lesson."""
+    commands: tuple[Command, ...] = COMMANDS
+    """What can be done, with the user's keys."""
+
+    def named(self, text: str) -> str:
+        """A text with the user's keys in the place of those that it names."""
+        return with_keys(text, self.commands)
 
     @cached_property
     def parts(self) -> list[Part]:

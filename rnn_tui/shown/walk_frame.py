@@ -15,6 +15,8 @@ from engine.doctor.read.source import SourceFile
 from engine.doctor.walk.executed import ExecutedLine, called
 from engine.doctor.walk.terms import NumberTerm, RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
+from rnn_tui.keys.bindings import COMMANDS, with_keys
+from rnn_tui.keys.command import Command
 from rnn_tui.shown.card import LessonCard
 from rnn_tui.shown.look import Look
 
@@ -97,6 +99,13 @@ class WalkFrame:
     """The derived backward pass, by the lines of the listed file below which it is shown."""
     lesson: LessonCard | None = None
     """The step of a lesson."""
+    commands: tuple[Command, ...] = COMMANDS
+    """What can be done, with the user's keys."""
+
+    def named(self, text: str) -> str:
+        """A text with the user's keys in the place of those that it names."""
+        return with_keys(text, self.commands)
+
     marked: bool = True
     """Whether the lines that make something wrong are marked: not while a learner is to find them."""
 

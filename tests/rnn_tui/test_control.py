@@ -140,7 +140,7 @@ def test_logpoints_alone_run_to_the_end_of_the_iteration() -> None:
     control.debugger.add("dz log norm(dz)")
     assert control.search(1) is None
     assert control.debugger.position == control.debugger.program.length
-    assert len(control.logged) == 10 and "D shows the log" in said[-1]
+    assert len(control.logged) == 10 and "`D` shows the log" in said[-1]
     assert control.search(-1) is None and control.debugger.position == 0
 
 

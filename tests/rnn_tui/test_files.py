@@ -84,7 +84,7 @@ def test_every_kind_is_saved_at_the_start_or_refused_in_a_sentence(tmp_path: Pat
         with pytest.raises(Exception, match="no picture at the cursor"):
             save(tmp_path / f"a{ending}", shown)
     control.edits.edit("da@3 = 0")
-    with pytest.raises(Exception, match="u undoes"):
+    with pytest.raises(Exception, match="undo that first"):
         save(tmp_path / "a.py", Shown([], control.refresh(), control.session))
     assert not list(tmp_path.iterdir())
     assert where_to(str(tmp_path / "A.SVG")).name == "A.SVG"

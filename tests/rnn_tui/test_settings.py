@@ -9,6 +9,7 @@ import pytest
 
 from engine.debug.places import parse_place
 from engine.errors import InputError
+from engine.lessons.lesson import lesson_names, read_lesson
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp
 from rnn_tui.cli import main
@@ -67,10 +68,22 @@ def test_what_is_wrong_in_the_file_is_said(tmp_path: Path, text: str, said: str)
 
 
 async def test_other_keys_work_and_are_shown() -> None:
-    keys = {"step": "k", "cell_up": "K", "quit": "ctrl+q", "save": "f5", "page_flow": "f2"}
+    keys = {
+        "step": "k",
+        "cell_up": "K",
+        "quit": "ctrl+q",
+        "save": "f5",
+        "page_flow": "f2",
+        "run": "f3",
+        "set_cell": "f6",
+    }
     app = DebuggerApp(open_session(None, {}), keys=keys)
     async with app.run_test(size=(120, 90)) as pilot:
         driven = Driven(app, pilot)
+        assert "▶ f3 watch it    k step it    L lesson" in driven.text()
+        assert "1 f2 3 4 5 6 view" in driven.footer()
+        await pilot.press("u")
+        assert [each.message for each in app._notifications] == ["Nothing is set: f6 asks what to set."]
         await pilot.press("k", "k", "right")
         assert driven.position == 2
         assert "k ← line" in driven.footer() and "ctrl+q quit" in driven.footer()
@@ -79,6 +92,10 @@ async def test_other_keys_work_and_are_shown() -> None:
         assert "k ←       one line back" in driven.text() and "h j K l   move the cell" in driven.text()
         await pilot.press("escape", "ctrl+p", *"run one line")
         assert app.screen.query_one("OptionList").get_option_at_index(0).prompt.plain.endswith(" k")
+        await pilot.press("escape")
+        driven.main.show(driven.main.begin_lesson(read_lesson(lesson_names()["walk"])))
+        await pilot.press("greater_than_sign")
+        assert "(k runs one line, n one time step.)" in driven.text()
 
 
 async def test_how_a_session_was_left_comes_back() -> None:

@@ -75,7 +75,7 @@ def _wrong(frame: Frame) -> StyledText:
 def _banner(frame: Frame, canvas: Canvas, x: int, y: int, room: int) -> None:
     """The edits in force, in a colour that cannot be overlooked; a click undoes the last one."""
     last, *before = reversed([edit.text for edit in frame.edits])
-    end = f" + {len(before)} (u undoes) " if before else " (u undoes) "
+    end = frame.named(f" + {len(before)} (`u` undoes) " if before else " (`u` undoes) ")
     text = shortened(f" what if: {last}", room - len(end)) + end
     canvas.text(x, y, text, frame.look.accent + Style(reverse=True), Press("undo_edit"))
 

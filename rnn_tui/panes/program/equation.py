@@ -51,7 +51,7 @@ def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
     if any(part.padding is not None for part in frame.parts):
         x = padding_key(frame, canvas, x, canvas.height - 1)
     if any(item.shown != item.shape for item in items if item.shape):
-        note = f" {POOLED} pooled: z zooms "
+        note = frame.named(f" {POOLED} pooled: `z` zooms ")
         if x + cell_len(note) < canvas.width:
             canvas.text(x, canvas.height - 1, note, look.dim)
 

@@ -17,7 +17,9 @@ def draw_inspector(frame: Frame, width: int, height: int) -> Canvas:
         canvas.frame(0, 0, width, height, "cell", look.border, look.bold)
     frame = frame if frame.selection.page == "yours" else pictured(frame)
     if frame.inspected is None or frame.cell is None:
-        canvas.text(left, top, "→ steps onto a line: here stands what its numbers are made of.", look.dim)
+        canvas.text(
+            left, top, frame.named("`→` steps onto a line: here stands what its numbers are made of."), look.dim
+        )
         return canvas
     from rnn_tui.panes.program.cell import STATISTICS, cell_lines, draw_statistics  # the first picture has none
 

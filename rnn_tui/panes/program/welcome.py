@@ -9,10 +9,10 @@ from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.targets import Press
 
 CHOICES = (
-    ("space", "watch it", "watch", "run"),
-    ("→", "step it", "step", "step(1)"),
-    ("L", "lesson, 5 min", "lesson", "lessons"),
-    ("O", "other data", "other", "open_other"),
+    ("`space`", "watch it", "watch", "run"),
+    ("`→`", "step it", "step", "step(1)"),
+    ("`L`", "lesson, 5 min", "lesson", "lessons"),
+    ("`O`", "other data", "other", "open_other"),
 )
 """What a newcomer can do first: key, words, the same where there is little room, action. As many as fit."""
 STORY = "The error starts at the loss and walks back through time."
@@ -39,7 +39,8 @@ def draw_welcome(frame: Frame, canvas: Canvas) -> None:
         y += 1
     y += gap
     x = canvas.text(3, y, "▶ ", look.backward)
-    for keys, words, few, action in CHOICES:
+    for named, words, few, action in CHOICES:
+        keys = frame.named(named)
         said = few if short else words
         if x + len(keys) + 1 + len(said) > canvas.width - 2:
             break

@@ -67,7 +67,7 @@ def since_before(now: float, before: float | None) -> str:
 def other_layers(frame: Frame) -> str:
     """Of which other layers and directions the same can be shown, for a title; "" where there is one alone."""
     others = [frame.writer.spelling.name(output) for output in frame.view.program.outputs if output != frame.layer]
-    return f" · tab: {', '.join(others)}" if others else ""
+    return frame.named(f" · `tab`: {', '.join(others)}") if others else ""
 
 
 def flows_with(frame: Frame, name: str) -> list[str]:

@@ -230,7 +230,7 @@ def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
     elif right:
         lines.append([(f"{DONE} right: ", look.forward), (", ".join(right), look.text)])
     else:
-        said = "No backward pass was found to compare: dL/d(value) is the loss carried back. Press ← to walk back from the loss."
-        said += "" if frame.choice.derived else " m shows the backward pass that is missing."
-        lines += [[(part, look.dim)] for part in textwrap.wrap(said, max(20, room))]
+        said = "No backward pass was found to compare: dL/d(value) is the loss carried back. Press `←` to walk back from the loss."
+        said += "" if frame.choice.derived else " `m` shows the backward pass that is missing."
+        lines += [[(part, look.dim)] for part in textwrap.wrap(frame.named(said), max(20, room))]
     return lines

@@ -169,5 +169,8 @@ def _chosen(frame: WalkFrame, canvas: Canvas, room: int) -> None:
     factor = frame.numbers[place]
     shares = [share for term in frame.terms[:SHOWN_TERMS] for share in term.shares]
     share = f"d(this)/d(it) = {number(shares[place], 10, 5, trim=True)}" if place < len(shares) else ""
-    text = f"enter: {shortened(name_of(frame, factor), max(12, room - cell_len(share) - 10))} · {share}"
+    text = (
+        frame.named("`enter`: ")
+        + f"{shortened(name_of(frame, factor), max(12, room - cell_len(share) - 10))} · {share}"
+    )
     canvas.text(2, canvas.height - 2, shortened(text, room), look.accent)

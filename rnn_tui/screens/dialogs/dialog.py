@@ -17,6 +17,8 @@ from textual.widgets.option_list import Option
 
 from engine.errors import InputError
 from engine.text import clean
+from rnn_tui.keys.bindings import COMMANDS, with_keys
+from rnn_tui.keys.command import Command
 
 Result = TypeVar("Result")
 
@@ -74,6 +76,8 @@ class Dialog(ModalScreen[Result]):
     CSS_PATH = Path(__file__).with_name("dialog.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
     _answered = False
+    commands: tuple[Command, ...] = COMMANDS
+    """What can be done on the screen below, with the user's keys."""
 
     def answer(self, result: Result | None = None) -> None:
         """Closes with a result, the first time."""
@@ -113,7 +117,7 @@ class AskScreen(Dialog[Result]):
     def compose(self) -> ComposeResult:
         """One line to type into, and what it may be."""
         title, example, note = self._texts
-        forms, _, keys = note.rpartition("\n")
+        forms, _, keys = with_keys(note, self.commands).rpartition("\n")
         with Vertical(classes="dialog") as box:
             box.border_title = title
             yield TypedLine(self._typed, example, self._proposals)
@@ -127,7 +131,7 @@ class AskScreen(Dialog[Result]):
             return
         typed, note = event.value.strip(), self.query(".note").last(Static)
         told = self._means(typed) or self._means(completed(typed, self._proposals))
-        note.update(Content(told or self._texts[2].rpartition("\n")[2]))
+        note.update(Content(told or with_keys(self._texts[2], self.commands).rpartition("\n")[2]))
         note.remove_class("wrong")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -206,7 +210,9 @@ class ChooseScreen(OverListScreen[Result]):
     def _narrow(self, text: str) -> None:
         """Lists what fits a text, or says that nothing does."""
         fitting = list(self._entries(text))
-        self.show_options(fitting or [Option(Content(self.nothing.format(clean(text, 30))), disabled=True)])
+        self.show_options(
+            fitting or [Option(Content(with_keys(self.nothing, self.commands).format(clean(text, 30))), disabled=True)]
+        )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Takes what is typed, or highlighted."""
@@ -306,7 +312,7 @@ class ReadScreen(Dialog[Result]):
         with VerticalScroll(classes="dialog wide" if self._wide else "dialog") as box:
             box.border_title = self._title
             box.border_subtitle = f"esc closes, ↑ ↓ scroll{self._more}"
-            yield Static(Content(self._text))
+            yield Static(Content(with_keys(self._text, self.commands)))
 
     def on_mount(self) -> None:
         """Lets the arrow keys scroll."""

@@ -25,8 +25,7 @@ from engine.notation import Spelling
 from engine.tables.given import FLOW_CUT, MASK
 from engine.tables.heads import LOGITS, PROBABILITIES
 from engine.text import clean
-from rnn_tui.keys.bindings import COMMANDS
-from rnn_tui.keys.command import Command
+from rnn_tui.keys.bindings import with_keys
 from rnn_tui.panes.shared.words import flow_words
 from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
 from rnn_tui.shown.frame import Frame
@@ -35,7 +34,7 @@ CONCEPTS = """\
 program counter   (iteration, phase, t, line): the state just after a line ran
 locals            "this line": what the line reads and writes, as pictures
 call stack        the flow: how da got from the loss to here, and its gain per step
-breakpoint        on a line of the listing: b, then c and C
+breakpoint        on a line of the listing: `b`, then `c` and `C`
 
 Colours are signed: blue below zero, red above, dark is zero; one scale for all time steps.
 ┈ is not computed yet, ! is NaN, ▲ ▼ is beyond the scale.
@@ -69,18 +68,18 @@ TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
 class HelpScreen(ReadScreen[None]):
     """All keys, by what they are for, and words that need explaining."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "Close", id="help")]
 
-    def __init__(self, commands: tuple[Command, ...] = COMMANDS, concepts: str = CONCEPTS) -> None:
+    def __init__(self, concepts: str = CONCEPTS) -> None:
         super().__init__("rnn-tui: keys", "")
-        self._commands, self._concepts = commands, concepts
+        self._concepts = concepts
 
     def compose(self) -> ComposeResult:
         """One block a group; in two columns where each is wide enough to be read."""
         columns = 2 if self.app.size.width >= TWO_COLUMNS else 1
         wide = min(TWO_WIDE if columns == 2 else ONE_WIDE, self.app.size.width * 95 // 100)
         room = max(20, (wide - 8 - 2 * columns) // columns)
-        groups = dict.fromkeys(command.group for command in self._commands)
+        groups = dict.fromkeys(command.group for command in self.commands)
         blocks = [self._block(group, self._lines(group), room) for group in groups]
         blocks.append(self._block("Words and colours", self._concepts.split("\n"), room))
         heights = list(accumulate(block.plain.count("\n") + 1 for block in blocks))
@@ -96,14 +95,14 @@ class HelpScreen(ReadScreen[None]):
     def _lines(self, group: str) -> list[str]:
         return [
             f"{command.footer_keys or command.shown:<9} {command.line or command.help}"
-            for command in self._commands
+            for command in self.commands
             if command.group == group and not command.back
         ]
 
     def _block(self, heading: str, lines: list[str], room: int) -> Content:
         """Lines under a heading; what is too long goes on below where it begins behind its key or word."""
         wrapped: list[str] = []
-        for line in lines:
+        for line in (with_keys(line, self.commands) for line in lines):
             begins = re.match(r"\S.*?(?:  +)(?=\S)|\S{9} ", line)
             wrapped += textwrap.wrap(line, room, subsequent_indent=" " * (begins.end() if begins else 0)) or [""]
         return Content.assemble((f"{heading}\n", "bold"), "\n".join(wrapped), "\n")
@@ -199,10 +198,10 @@ class BreakpointsScreen(ListScreen):
 class LogScreen(ReadScreen[None]):
     """What logpoints have printed, the latest last."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("D", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("D", "close", "Close", id="logged")]
 
     def __init__(self, lines: tuple[str, ...]) -> None:
-        lines = lines or ("Nothing has been printed: d, then for example dz log t, norm(dz), and c.",)
+        lines = lines or ("Nothing has been printed: `d`, then for example dz log t, norm(dz), and `c`.",)
         super().__init__("log", "\n".join(lines))
 
     def on_mount(self) -> None:
@@ -244,7 +243,7 @@ MEANINGS = {
 class FindScreen(ChooseScreen[str | Destination]):
     """Asks for a quantity in time; gives its name, "" for the one that follows the phase; for a row or a number, its place."""
 
-    nothing = "no quantity in time is called {}; g goes to any place"
+    nothing = "no quantity in time is called {}; `g` goes to any place"
 
     def __init__(self, debugger: Debugger, frame: Frame) -> None:
         example = "name of a quantity, or a number: da@3[2,4]"

@@ -12,11 +12,11 @@ value             what the line made, by the names of the program; a vector in r
 dL/d(value)       what the loss says about a forward value, carried back over this very run
 it should be      where a value is wrong: what the corrected program makes there
 t, time           how often the line had run before: t is 0 the first time; on the way back that is time 1
-∂ (press m)       below a forward line: the lines of a backward pass that carry its gradient back, derived from it
+∂ (press `m`)       below a forward line: the lines of a backward pass that carry its gradient back, derived from it
 error             above the source: how large dL/d is at each line, from left to right
 
 Colours are signed: blue below zero, red above, dark is zero. ✗ is to be corrected, ≠ follows from it, ● is a breakpoint.
-enter takes the number under the cursor apart; enter again follows a number of the explanation."""
+`enter` takes the number under the cursor apart; `enter` again follows a number of the explanation."""
 
 
 STOPS_HELP = """\

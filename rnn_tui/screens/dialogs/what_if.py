@@ -11,7 +11,7 @@ HELP = """\
 cells da@3[0,5] · a sample da@3[0,:] · a row da@3 · all steps da
 weights Wa[2,3] · labels y[4] = flip · inputs x@2[0,0]
 flow@3 = 0: nothing flows back from step 3 · activation = relu
-enter runs on with it, esc closes; the original is kept, u undoes"""
+enter runs on with it, esc closes; the original is kept, `u` undoes"""
 
 
 class EditScreen(AskScreen[None]):

@@ -19,7 +19,10 @@ from rnn_tui.screens.dialogs.dialog import Dialog
 class LessonsScreen(Dialog[str]):
     """The lessons that come along, with an entry to leave the one that is open; gives the name, "" for leaving."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,L", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close"),
+        Binding("L", "close", "Close", id="lessons"),
+    ]
 
     def __init__(self, language: str, now: str) -> None:
         super().__init__()
