@@ -183,6 +183,15 @@ def hits(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
         raise InputError(clean(str(error), 400)) from None
 
 
+def check_fit(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> None:
+    """InputError where a condition makes no sense on these shapes, which one point shows."""
+    try:
+        if stop.condition is not None:
+            holds(stop.condition, tape, iteration, np.array([lines.program.length - 1]), lines)
+    except ExpressionError as error:
+        raise InputError(clean(str(error), 400)) from None
+
+
 def _hits(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
     row = _row_of(stop.sample, tape)
     if stop.sample is not None and row is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.debug.breakpoints import Breakpoint, condition_of, hits
+from engine.debug.breakpoints import Breakpoint, check_fit, condition_of, hits
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
 from engine.language.derive import CUT, FULL, NEXT, OUT
@@ -60,10 +60,18 @@ class _Typed:
     words: list[str] = field(default_factory=list[str])
 
 
+def sought(text: str, debugger: Debugger, spelt: Callable[[str], str] = str) -> Breakpoint:
+    """What stops where a condition holds; InputError, with names as they are `spelt`, when the text is none, or gives no truth value."""
+    stop = Breakpoint(condition=condition_of(text, debugger.program, spelt))
+    iteration = max(0, debugger.position - 1) // debugger.program.length
+    check_fit(stop, debugger.tape(iteration), iteration, debugger.lines)
+    return stop
+
+
 def first_where(text: str, debugger: Debugger, spelt: Callable[[str], str] = str) -> Destination:
     """The first point after the present one at which a breakpoint with this condition would stop, in this iteration or the next: where
     what it reads is computed and it holds. InputError, with names as they are `spelt`, when there is none."""
-    stop, program = Breakpoint(condition=condition_of(text, debugger.program, spelt)), debugger.program
+    stop, program = sought(text, debugger, spelt), debugger.program
     here = debugger.position
     first = max(0, here - 1) // program.length
     for iteration in range(first, first + LOOKED_THROUGH):

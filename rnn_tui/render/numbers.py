@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MINUS = "−"
 _SMALLEST_FIXED = -4
+_LEAST_POWER = -323
+"""The least power of ten that is a number."""
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
@@ -42,6 +44,26 @@ def _written(value: float, width: int, digits: int, trim: bool) -> str:
 def signed(value: float, width: int = 9, digits: int = 4, *, trim: bool = False) -> str:
     """Like `number`, with '+' in front of what is positive."""
     return ("+" if value > 0 else "") + number(value, width, digits, trim=trim)
+
+
+def tens_of(values: ArrayLike, digits: int) -> int:
+    """The power of ten by which numbers are divided so that the largest has this many digits before the point; 0 where all are whole
+    numbers of so many digits already, or nothing is finite but 0."""
+    sizes = np.abs(np.asarray(values, np.float64))
+    sizes = sizes[np.isfinite(sizes)]
+    largest = float(sizes.max(initial=0.0))
+    if largest < 10**digits and np.array_equal(sizes, np.round(sizes)):
+        return 0
+    exponent = int(f"{largest:.{digits - 1}e}".rpartition("e")[2])  # as it is rounded: 999.6 is 1000
+    return max(exponent - digits + 1, _LEAST_POWER)
+
+
+def divided(value: float, tens: int) -> str:
+    """`value` / 10**`tens` as a whole number: '−377'; '≈0' of what is not zero, but rounds to it."""
+    if not math.isfinite(value) or value == 0.0:
+        return _word(value)
+    whole = f"{abs(value) / 10.0**tens:.0f}"
+    return "≈0" if whole == "0" else (MINUS if value < 0 else "") + whole
 
 
 def exact(value: float, dtype: DTypeLike = np.float64) -> str:

@@ -506,6 +506,7 @@ async def test_while_a_place_is_typed_it_is_said_where_enter_goes() -> None:
             ("max|d", "where max|da| < 0.001 holds next"),
             ("nor", "where norm("),
             ("da@", "enter goes, → completes"),
+            ("|dz|<1", "enter goes, → completes"),
         ):
             driven.app.screen.query_one(Input).value = typed
             await driven.pilot.pause()

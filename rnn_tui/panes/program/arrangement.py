@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from engine.explain.line_parts import Part
 from rnn_tui.render.canvas import fitting, shortened
 from rnn_tui.render.heatmap import height as picture_height
-from rnn_tui.render.numbers import number, shape
+from rnn_tui.render.numbered import NARROWEST, NUMBERED
+from rnn_tui.render.numbers import number, shape, tens_of
 from rnn_tui.shown.frame import Frame
 
 CellHeight = Literal["half"] | int
@@ -20,6 +21,8 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
     (9, 2),
     (8, 1),
     (6, 3),
+    (6, 1),
+    (5, 1),
     (4, 2),
     (4, 1),
     (3, 1),
@@ -29,7 +32,7 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
     (2, "half"),
     (1, "half"),
 )
-"""Cell sizes from large to small; the first that fits is taken. The widest hold their numbers."""
+"""Cell sizes from large to small; the first that fits is taken. Those of five columns or more hold their numbers."""
 POOLED = "÷"
 INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")", "│"])
 """Operators that may begin a row: what stands before them does not belong to what follows."""
@@ -70,7 +73,7 @@ def arrange(parts: list[Part], frame: Frame, width: int, height: int) -> tuple[l
     for most, manners in (
         (1, [Manner(size) for size in SIZES[:-1]]),
         (9, [Manner(size) for size in SIZES]),
-        (9, [Manner(size, label, notes=False) for label in (TINY_LABEL, 8) for size in SIZES[7:]]),
+        (9, [Manner(size, label, notes=False) for label in (TINY_LABEL, 8) for size in SIZES[9:]]),
     ):
         for manner in manners:
             rows = _wrap([_item(i, part, frame, manner) for i, part in enumerate(parts)], width)
@@ -150,7 +153,7 @@ def _item(index: int, part: Part, frame: Frame, manner: Manner) -> Item:
     rows, columns = part.values.shape
     if manner.most:
         rows, columns = min(rows, manner.most[0]), min(columns, manner.most[1])
-    note = shape_note(part, (rows, columns))
+    note = shape_note(part, (rows, columns), manner)
     text = part.text if manner.notes or not note.endswith(POOLED) else part.text + POOLED
     label = fitting(text, max(columns * manner.cell[0], manner.label))
     wide = max(columns * manner.cell[0], cell_len(label), cell_len(note) if manner.notes else 0)
@@ -159,10 +162,22 @@ def _item(index: int, part: Part, frame: Frame, manner: Manner) -> Item:
     )
 
 
-def shape_note(part: Part, shown: tuple[int, int]) -> str:
+def tens_in(part: Part, manner: Manner) -> int | None:
+    """The power of ten by which the numbers in a part's cells are divided; None where they are written whole, or not at all."""
+    wide = manner.cell[0]
+    return None if part.values is None or not NARROWEST <= wide < NUMBERED else tens_of(part.values, wide - 2)
+
+
+def shape_note(part: Part, shown: tuple[int, int], manner: Manner) -> str:
+    """What stands below a picture: its shape, and what its numbers are to be multiplied by."""
     assert part.values is not None
     text = shape(part.shape if len(part.shape) < 2 else part.values.shape)
-    return text + (POOLED if shown != part.values.shape else "")
+    tens = tens_in(part, manner)
+    return (
+        text
+        + (POOLED if shown != part.values.shape else "")
+        + (f" · ×{number(10.0**tens, 7, 1, trim=True)}" if tens else "")
+    )
 
 
 def scalar(part: Part) -> str:

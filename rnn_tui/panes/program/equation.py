@@ -9,7 +9,7 @@ from rich.style import Style
 
 from engine.explain.length import length
 from engine.explain.line_parts import Part
-from rnn_tui.panes.program.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note
+from rnn_tui.panes.program.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note, tens_in
 from rnn_tui.panes.shared.legend import padding_key
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.numbered import with_numbers
@@ -79,14 +79,16 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
             block_of(frame.cell[1], whole[1], shown[1]),
         )
     codes = codes_of(frame, part, *item.shown)
-    rows = with_numbers(part.values, codes, palette_of(frame, part), look.mode, *manner.cell, cursor)
+    rows = with_numbers(
+        part.values, codes, palette_of(frame, part), look.mode, *manner.cell, cursor, tens_in(part, manner)
+    )
     canvas.rows(x, top, rows)
     shown = item.shown
     per_row = len(rows) / shown[0]
     whole = (int(part.values.shape[0]), int(part.values.shape[1]))
     canvas.hit(x, top, shown[1] * manner.cell[0], len(rows), ToCell(item.part, whole, shown, manner.cell[0], per_row))
     if manner.notes:
-        note = scalar(part) if part.values.size == 1 else shape_note(part, item.shown)
+        note = scalar(part) if part.values.size == 1 else shape_note(part, item.shown, manner)
         if part.values.size > 1 and not part.values.any():
             note += " no change" if part.role == "difference" else " all 0"
         elif cell_len(share := _share(frame, part)) + cell_len(note) <= item.width:

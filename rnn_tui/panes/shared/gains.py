@@ -46,7 +46,7 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
         total = _total(step_gain)
         after = canvas.text(after, y, f"{total:<5}", look.dim if total == NONE else look.bold)
         if total != NONE and step_gain.activation is not None and step_gain.weights is not None:
-            text = f"{_short(step_gain.activation)}×{_short(step_gain.weights)}"
+            text = f"{_part(step_gain.activation)}×{_part(step_gain.weights)}"
             canvas.text(after, y, f"{text:<9}{step_gain.live or 0:>5.0%}", look.dim)
         elif not told:
             others = (_of_state(frame, state, step_gain.t) for state in beside)
@@ -55,7 +55,12 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
 
 def _total(step_gain: Gain) -> str:
     """A gain; a dash where nothing flows."""
-    return NONE if math.isnan(step_gain.total) else _short(step_gain.total)
+    return _part(step_gain.total)
+
+
+def _part(factor: float) -> str:
+    """A gain or a factor of it; a dash where nothing flows into it."""
+    return NONE if math.isnan(factor) else _short(factor)
 
 
 def _of_state(frame: Frame, state: str, t: int) -> str:

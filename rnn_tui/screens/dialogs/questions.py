@@ -15,9 +15,9 @@ from textual.content import Content
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
-from engine.debug.breakpoints import CHANGES, Breakpoint, condition_of
+from engine.debug.breakpoints import CHANGES, Breakpoint
 from engine.debug.debugger import Debugger
-from engine.debug.places import Destination, first_where, parse_place
+from engine.debug.places import Destination, first_where, parse_place, sought
 from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
 from engine.language.derive import NEXT, OUT, gradient, whole
@@ -151,7 +151,7 @@ def _going(text: str, debugger: Debugger, spelling: Spelling) -> str:
     """Where Enter goes with what is typed; "" where it is no place yet. A condition is only read: to look for it may take long."""
     try:
         if _is_condition(text):
-            condition_of(spelling.in_engine_names(text), debugger.program, spelling.name)
+            sought(spelling.in_engine_names(text), debugger, spelling.name)
             return f"enter goes to where {clean(text, 60)} holds next"
         place = place_in(text, debugger, spelling)
     except InputError:

@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_tui.render.numbers import exact, number, shape, signed, size
+from rnn_tui.render.numbers import divided, exact, number, shape, signed, size, tens_of
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 widths = st.integers(7, 14)
@@ -71,6 +73,19 @@ def test_number_is_right_to_one_percent(value: float) -> None:
 @given(finite)
 def test_number_has_no_hyphen(value: float) -> None:
     assert "-" not in number(value) + exact(value)
+
+
+@pytest.mark.parametrize(
+    "values", [(3.8e-4, -9.67e-4, 0.0), (999.6, 1.0), (1.26, -0.004), (12345.0, 3.0), (5e-324, 0.0)]
+)
+def test_numbers_divided_by_one_power_of_ten_have_three_digits(values: tuple[float, ...]) -> None:
+    tens = tens_of(values, 3)
+    for value in values:
+        text = divided(value, tens)
+        assert len(text) <= 4 and (text == "0") == (value == 0.0)
+        if text != "≈0":
+            assert read(text) * 10.0**tens == pytest.approx(value, rel=1e-6, abs=0.5 * 10.0**tens)
+    assert tens_of((0.0, 1.0, 15.0, math.nan), 3) == 0 and divided(math.nan, 0) == "NaN"
 
 
 def test_signed() -> None:
