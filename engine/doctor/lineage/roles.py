@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.carry_back import depending, holds, touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 
-PRODUCTS = ("matmul", "dot", "einsum")
 ACTIVATIONS = ("tanh", "expit", "maximum", "softplus", "arctan", "where")
 _DEEPEST = 6
 

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.roles import PRODUCTS, Roles
+from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 
 

@@ -12,9 +12,9 @@ from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import always
 from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import ArrayNames
-from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, depending, forward_of, without_targets
 
 MOST_OPERATIONS = 2_000

@@ -28,6 +28,7 @@ def _at_power(x: Floats, y: Floats) -> Floats:
     return np.where(y == 0, 0.0, y * np.power(x, np.where(y == 0, 1.0, y - 1)))
 
 
+PRODUCTS = ("matmul", "dot", "einsum")
 UNARY: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
     "negative": lambda g, r, x: -g,
     "exp": lambda g, r, x: g * r,

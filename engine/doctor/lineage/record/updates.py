@@ -7,17 +7,18 @@ place, bound to a name that it had, or read again where it was read first.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.derivatives import UNARY
+from engine.doctor.lineage.record.derivatives import PRODUCTS, UNARY
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import Spot, whole_numbers
 from engine.doctor.recording.tracing.codes import ADD, CODES, GATHER, MULTIPLY, SUBTRACT
+from engine.remembered import remembered
 
 DIVIDE = CODES["divide"]
 IN_PLACE = (1,)
@@ -94,7 +95,7 @@ def may_go_back(record: Record, numbers: Ids, alone: bool = True) -> NDArray[np.
     if alone:
         is_sum &= (codes < 0) | (record.makers(operations.two[made_by]) < 0)
     may[computed] = scaled | is_sum
-    return may
+    return may | (computed & (numbers < _begin(record)))
 
 
 def _owner(record: Record, ids: Ids, names: ArrayNames) -> int | str:
@@ -127,7 +128,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         owned = np.unique(owners).tolist()
         if len(owned) > 1:  # put together of arrays that have no name, or a few numbers were changed
             without_name = len(levels) > 1 and not any(names.leaf(owner - 1) for owner in owned)
-            if without_name or _is_tried_out(record, levels[-1], record.makers(levels[-1])):
+            if without_name or (record.makers(levels[-1]) >= 0).any():
                 owned, owners[:] = owned[:1], owned[0]
         for owner in owned:
             own = owners == owner
@@ -141,8 +142,8 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         return []
     if array.size == 1:
         return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
-    first = record.maker(array.first)
-    if first >= 0 and _kept(record, record.operations[first], by_vectors) is None:
+    first, begin = record.maker(array.first), _begin(record)
+    if array.first >= begin and first >= 0 and _kept(record, record.operations[first], by_vectors) is None:
         return []  # as nearly always: one number tells it, without a look at the others
     ids = array.ids().ravel()
     levels = [ids]
@@ -152,16 +153,16 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
             constant = record.leaves[record.leaf_starts.searchsorted(ids, "right") - 1, 2] < 0
             return [] if constant.any() else levels
         if makers.min() != makers.max():
-            return levels if _is_tried_out(record, ids, makers) else []
+            return levels if ids.max() < begin or _is_tried_out(record, ids, makers) else []
         operation = record.operations[int(makers[0])]
         if operation.joins_a_list:
             return levels
         kept = _kept(record, operation, by_vectors)
         if kept is None:
-            return []
+            return levels if operation.stop <= begin else []
         ids = operation.operands[kept].ids().ravel()[ids - operation.start]
         levels.append(ids)
-    return []
+    return levels if ids.max() < begin else []
 
 
 def _is_tried_out(record: Record, ids: Ids, makers: NDArray[np.int32]) -> bool:
@@ -175,6 +176,16 @@ def _is_tried_out(record: Record, ids: Ids, makers: NDArray[np.int32]) -> bool:
         return False
     rest = ids[makers == most]
     return bool(levels_of(record, RecordedArray(rest.shape, kept=rest)))
+
+
+@remembered
+def _begin(record: Record) -> int:
+    """The first number of the first product that is computed again and again: arrays that were made before are what the program begins
+    with, however they were made, `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
+    products = record.operations.named(PRODUCTS)
+    lines = record.operations.lines[products]
+    again = np.isin(lines, [line for line, count in Counter(lines.tolist()).items() if count > 1])
+    return int(record.starts[products[again][0]]) if again.any() else 0
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:

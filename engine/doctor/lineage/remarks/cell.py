@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation
 from engine.doctor.lineage.remarks.output import is_output
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
-from engine.doctor.lineage.roles import PRODUCTS
 
 Activation = tuple[str, Ids, RecordedOperation]
 """An activation's name, the numbers that it is applied to, and the first of its operations."""

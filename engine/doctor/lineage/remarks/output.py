@@ -8,10 +8,10 @@ from math import prod
 import numpy as np
 
 from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
-from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, agrees, covers
 from engine.doctor.lineage.verdict.verdict import of_round
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.doctor.lineage.record.carry_back import depending, reached, touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Ids, RecordedOperation, UserLine
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
-from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of, is_summand
 
 STATE_KEPT = "state-kept"

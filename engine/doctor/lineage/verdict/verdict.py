@@ -15,14 +15,14 @@ from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.stepped import MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.carry_back import depending, reached, reached_by_each
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.updates import ArrayNames, Step, found
 from engine.doctor.lineage.record.windows import ends, window
-from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
-from engine.doctor.lineage.the_loss.truncation import shortened
+from engine.doctor.lineage.the_loss.truncation import in_windows, shortened
 from engine.doctor.lineage.verdict.factors import ADDED, one_factor
 from engine.doctor.recording.tracing.store import SINGLES
 
@@ -33,6 +33,7 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 
 AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
+IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
 NUMBER_BY_NUMBER = (
     f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
 )
@@ -380,7 +381,7 @@ def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -
 
 def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool, *, later: bool) -> RunVerdict:
     """The verdict, if some gradients are right and the others are what they should be where errors go back some steps
-    and no further."""
+    and no further, or to where their window begins."""
     wrong = [r for r in verdict.compared if r.status in ("wrong", "zero")]
     chosen = verdict.loss
     if chosen is None or not wrong or not any(r.status == "right" and len(r.own) > 2 for r in verdict.compared):
@@ -389,18 +390,24 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
     weights = [r.own for r in verdict.compared if len(r.own) > 2]
     gradients = [r.gradient for r in verdict.compared]
+
+    def told(shorter: Floats) -> RunVerdict | None:
+        """What is said where dL/d(every number) is so cut; None where that is not what all gradients are."""
+        matches = (compared(record.pool[ids], shorter[one.own]) for ids in one.made_of())
+        if not any(m is not None and m.right for m in matches):
+            return None
+        made = compare(chosen, lambda: shorter, forward, always)
+        found = _told(chosen, made, trusted) if made is not None and len(made) == len(verdict.compared) else None
+        return None if found is None or found.verdict == "wrong" else found
+
     for steps, shorter, is_choice in shortened(record, chosen.seeds, weights, forward, gradients, later=later):
-        if (steps and not is_choice) or not any(
-            (m := compared(record.pool[ids], shorter[one.own])) is not None and m.right for ids in one.made_of()
-        ):
+        if (steps and not is_choice) or (found := told(shorter)) is None:
             continue
-        made = compare(chosen, lambda adjoint=shorter: adjoint, forward, always)
-        if made is None:
-            continue
-        told = _told(chosen, made, trusted)
-        if told.verdict != "wrong" and len(made) == len(verdict.compared):
-            if not is_choice:  # a mistake where it is not meant, and all that is wrong
-                return replace(verdict, conventions=(*verdict.conventions, AS_GIVEN))
-            said = f"errors are carried back {steps} steps and no further" if steps else GIVEN
-            return replace(told, conventions=(*told.conventions, said))
+        if not is_choice:  # a mistake where it is not meant, and all that is wrong
+            return replace(verdict, conventions=(*verdict.conventions, AS_GIVEN))
+        said = f"errors are carried back {steps} steps and no further" if steps else GIVEN
+        return replace(found, conventions=(*found.conventions, said))
+    inside = in_windows(record, chosen.seeds, weights, forward, gradients)
+    if inside is not None and (found := told(inside)) is not None:
+        return replace(found, conventions=(*found.conventions, IN_WINDOWS))
     return verdict

@@ -10,7 +10,8 @@ from itertools import islice
 
 import numpy as np
 
-from engine.doctor.lineage.roles import ACTIVATIONS, PRODUCTS
+from engine.doctor.lineage.record.derivatives import PRODUCTS
+from engine.doctor.lineage.roles import ACTIVATIONS
 from engine.doctor.lineage.the_loss.loss import forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import is_atom

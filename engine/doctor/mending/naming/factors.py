@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Sequence
 
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import RecordedOperation
-from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.mending.naming.correction import Correction
 from engine.doctor.mending.naming.scales import of_factor, scale_name
 from engine.doctor.recording.calls.guesses import RATE

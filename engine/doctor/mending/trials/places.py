@@ -12,10 +12,10 @@ import numpy as np
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import DEEPEST
 from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.place_by_place import made_place_by_place
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
-from engine.doctor.lineage.roles import PRODUCTS
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import atoms_in
@@ -202,13 +202,9 @@ def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
 def _atoms(body: list[ast.stmt], function: ast.AST, owner: ast.ClassDef | None) -> list[str]:
     """The atoms of a block, then those of its function, then what its class keeps."""
     near = [text_of(a) for s in body for a in atoms_in(s)]
-    targets = [
-        text_of(t)
-        for s in body
-        if isinstance(s, ast.Assign)
-        for e in s.targets
-        for t in (e.elts if isinstance(e, ast.Tuple) else [e])
-    ]
+    bound = [e for s in body if isinstance(s, ast.Assign) for e in s.targets]
+    each = [t for e in bound for t in (e.elts if isinstance(e, ast.Tuple) else [e])]
+    targets = [text_of(t.value if isinstance(t, ast.Starred) else t) for t in each]
     far = [text_of(a) for a in atoms_in(function)] if not isinstance(function, ast.Module) else []
     far += _arguments(function)
     kept = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage.verdict.verdict import AS_GIVEN
+from engine.doctor.lineage.verdict.verdict import AS_GIVEN, IN_WINDOWS
 from tests.engine.doctor.lineage.programs import verdict_on
 from tests.engine.doctor.lineage.trained import network
 
@@ -36,3 +36,28 @@ def test_errors_that_go_back_some_steps(tmp_path: Path, steps: int, verdict: str
     assert found.verdict == verdict
     assert ("errors are carried back 3 steps and no further" in found.conventions) == (steps == 3)
     assert (AS_GIVEN in found.conventions) == (steps == 0)
+
+
+TWO_WINDOWS = """
+h = np.zeros((H, 1))
+for step in range(3):
+    sums = [np.zeros_like(w) for w in (Wxh, Whh, Why, bh, by)]
+    for window in range(2):
+        inputs, targets = batch()
+        loss, *parts, h = passes(inputs, targets, h)
+        for s, d in zip(sums, parts):
+            s += d
+    for w, s in zip((Wxh, Whh, Why, bh, by), sums):
+        w -= 0.1 * s
+"""
+
+
+@pytest.mark.parametrize(("bias", "right"), [("dbh += da", True), ("dbh += da * hs[t]", False)])
+def test_errors_that_go_back_to_where_their_window_begins(tmp_path: Path, bias: str, right: bool) -> None:
+    """Several windows before an update, over which the state goes on."""
+    returned = "return loss, dWxh, dWhh, dWhy, dbh, dby"
+    found = verdict_on(
+        tmp_path, network((returned, returned + ", hs[T - 1]"), ("dbh += da", bias), training=TWO_WINDOWS)
+    )
+    assert found.verdict == ("right" if right else "wrong")
+    assert (IN_WINDOWS in found.conventions) == right
