@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.record.carry_back import Marks, carried_back, depending, reached, reached_by_each, touched
 from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
-from engine.doctor.lineage.record.tables import Spot
+from engine.doctor.lineage.record.tables import Spot, whole_numbers
 from engine.doctor.lineage.record.updates import Step
 from engine.doctor.recording.calls.driven import LOSS
 from engine.doctor.recording.tracing.codes import NAMES
@@ -322,11 +322,12 @@ def without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list
         by = owner[column]
         for k, code in np.unique(np.stack((by, operations.codes))[:, by >= 0], axis=1).T.tolist():
             uses[int(k)].add(NAMES[int(code)])
-    for operation in operations.on_arrays():
-        for reference in operation.operands:
-            found = owner[[reference.first]] if not reference.shape else np.unique(reference.of(owner))
-            for k in found[found >= 0]:
-                uses[int(k)].add(operation.name)
+    owned = owner >= 0
+    for reference, name in {(r, operation.name) for operation in operations.on_arrays() for r in operation.operands}:
+        if touched(owned, reference):
+            own = reference.of(owner)
+            for k in whole_numbers(np.unique(own[own >= 0])):
+                uses[k].add(name)
     return [ids for ids in arrays if not ids.size or uses[owner[ids.flat[0]]] != {"subtract"}]
 
 
