@@ -19,7 +19,7 @@ from engine.text import clean
 
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -73,15 +73,21 @@ def read_npy(path: Path, limit: int = MEMORY_LIMIT) -> Array:
         raise unreadable(path, error) from error
 
 
-def member_names(path: Path) -> list[str]:
-    """The names that an archive's directory lists, with their endings; none of what is no archive, damaged, or cannot be read."""
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays that an archive's directory lists; none of what is no archive, damaged, or cannot be read."""
     import zipfile
 
     try:
         with opened(path) as file, zipfile.ZipFile(file) as archive:
-            return archive.namelist()
+            return [name for name, _ in _arrays(archive)]
     except Exception:  # damaged bytes fail in many ways inside zipfile
         return []
+
+
+def _arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    for info in archive.infolist():
+        if info.filename.endswith(_SUFFIX):
+            yield info.filename.removesuffix(_SUFFIX), info
 
 
 def _open(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
@@ -104,10 +110,7 @@ def _members(
 ) -> dict[str, zipfile.ZipInfo]:
     members: dict[str, zipfile.ZipInfo] = {}
     held: list[str] = []
-    for info in archive.infolist():
-        name = info.filename.removesuffix(_SUFFIX)
-        if name == info.filename:
-            continue
+    for name, info in _arrays(archive):
         held.append(name)
         if names is not None and name not in names:
             continue

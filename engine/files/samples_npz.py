@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import InputError
-from engine.files.arrays import member_names, read_npz
+from engine.files.arrays import array_names, read_npz
 from engine.files.raw import shown
 from engine.files.samples import Array, Samples, Wanted, time_steps, within
 from engine.files.series import series_of
@@ -30,9 +29,7 @@ def read_arrays(path: Path, wanted: Wanted) -> Samples:
     if wanted.series:
         arrays = read_npz(path, ("X", "y"), required=("X", "y"))
         return _series(file, arrays["X"], arrays["y"], wanted)
-    states = [
-        name for name in (PurePath(member).stem for member in member_names(path)) if INITIAL_STATE.fullmatch(name)
-    ]
+    states = [name for name in array_names(path) if INITIAL_STATE.fullmatch(name)]
     arrays = read_npz(path, (*_NAMES, *states), required=("X", "y"))
     X = _inputs(file, arrays["X"], wanted.timesteps)
     N, T, _ = X.shape

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from engine.errors import InputError
-from engine.files.arrays import MEMORY_LIMIT, member_names, read_npz
+from engine.files.arrays import MEMORY_LIMIT, array_names, read_npz
 from engine.files.raw import shown
 from engine.files.writing import write_npz
 from engine.language.derive import NEXT, OUT, gradient
@@ -143,7 +143,7 @@ def _matrix_library() -> dict[str, object]:
 
 def is_trace(path: Path) -> bool:
     """Whether a file is an NPZ archive with a member `meta`, as only traces have; False for what cannot be read at all."""
-    return f"{META}.npy" in member_names(path)
+    return META in array_names(path)
 
 
 def read_trace(path: Path, *, limit: int = MEMORY_LIMIT) -> Trace:

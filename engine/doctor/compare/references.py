@@ -21,7 +21,7 @@ from engine.doctor.reference.problem import Problem
 from engine.doctor.vocabulary.packing import OWN, SECOND, axes_of, held, is_matrix, is_role
 from engine.doctor.vocabulary.readings import SIMPLE, Names, has_weights, readings
 from engine.errors import InputError
-from engine.files.arrays import member_names
+from engine.files.arrays import array_names
 from engine.files.raw import shown
 from engine.files.trace import META
 from engine.language.functions import Array
@@ -210,7 +210,7 @@ def _by_convention(
 
 def arrays_of_trace(path: Path) -> frozenset[str]:
     """The names in a trace, but for its description, which is text."""
-    return frozenset(Path(name).stem for name in member_names(path)) - {META}
+    return frozenset(array_names(path)) - {META}
 
 
 def _meanings(mine: Mapping[str, Array]) -> Iterator[Names]:

@@ -223,6 +223,7 @@ def test_lengths_and_initial_states(path: Path) -> None:
     assert found.lengths.tolist() == [1, 2, 3, 3]
     assert {name: value.shape for name, value in found.initial.items()} == {"h0": (4, 5), "c0": (4, 5)}
     assert data(path, X=X, y=Y, a0=np.full((4, 2), 3)).initial["a0"].tolist() == [[3.0, 3.0]] * 4
+    assert data(path, **{"X": X, "y": Y, "deep/a0": X, "a0.old": X}).initial == {}
     layers = data(path, X=X, y=Y, h01=np.zeros((4, 5)), h0_2=np.zeros((4, 6)), c01r=np.zeros((4, 5))).initial
     assert {name: value.shape for name, value in layers.items()} == {"h01": (4, 5), "h0_2": (4, 6), "c01r": (4, 5)}
 
