@@ -132,13 +132,11 @@ def test_a_notebook_is_its_code_cells_without_magics(tmp_path: Path) -> None:
             "cell_type": "code",
             "source": ["%matplotlib inline\n", "!ls\n", "import matplotlib.pyplot as plt\n", "plt.figure()"],
         },
-        {"cell_type": "code", "source": text.replace("dh = dz @ W_rec.T", "dh = dz @ W_rec")},
+        {"cell_type": "code", "source": text},
     ]
     path = tmp_path / "book.ipynb"
     path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
-    report = examine(path)
-    assert report.verdict == "wrong"
-    assert [finding.id for finding in report.diagnoses] == ["wa-not-transposed"]
+    assert_called_right(examine(path))
 
 
 @pytest.mark.parametrize("name", ["many_to_one", "dying_relu", "exploding", "temporal_order"])
