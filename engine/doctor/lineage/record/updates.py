@@ -7,7 +7,7 @@ place, bound to a name that it had, or read again where it was read first.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -184,7 +184,8 @@ def _begin(record: Record) -> int:
     with, however they were made, `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
     products = record.operations.named(PRODUCTS)
     lines = record.operations.lines[products]
-    again = np.isin(lines, [line for line, count in Counter(lines.tolist()).items() if count > 1])
+    values, counts = np.unique(lines, return_counts=True)
+    again = np.isin(lines, values[counts > 1])
     return int(record.starts[products[again][0]]) if again.any() else 0
 
 

@@ -105,7 +105,7 @@ def _windows(
     begins, last = [0], -1
     steps: Counter[int] = Counter()
     for k in sorted(uses):
-        between = np.flatnonzero(is_back[last + 1 : k]) if last >= 0 else ()
+        between = np.flatnonzero(is_back[last + 1 : k] if last >= 0 else [])
         if len(between):
             if max(steps.values()) < FEWEST:
                 return []
