@@ -255,10 +255,7 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
     for operation in operations.on_arrays():
         if operation.parameters == IN_PLACE and operation.operands:
             added_to[operation.operands[0].ids()] = True
-    marks = Marks(record, but=forward)
-    np.copyto(marks.of, forward)
-    marks.spread(len(operations))
-    back = marks.of
+    back = Marks(record, forward, but=forward).numbers()
     names = {(k.site.function, k.name) for k in events.seen_kinds}
     filled = {(function, name.split("[")[0]) for function, name in names if "[" in name and not _KEY.search(name)}
     is_filled = events.where(lambda kind: (kind.site.function, kind.name) in filled)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.dependence import any_from, dependence
 from engine.doctor.lineage.record.derivatives import share
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import OperationBlock, whole_numbers
@@ -29,17 +30,20 @@ def carried_back(
     touched. `stops` are places of operations and of an operand of each to which nothing is handed on.
     """
     adjoint = np.zeros(len(record.pool))
-    last = 0
+    last, had_part = 0, np.zeros(len(record.operations) + 1, np.uint32)
     for reference, seed in seeds:
         ids = reference.ids()
         np.add.at(adjoint, ids, seed)
+        had_part[record.makers(ids) + 1] = 1
         last = max(last, int(ids.max(initial=0)))
+    dependence(record).back(had_part)
     first = int(record.starts.searchsorted(last, "right"))
     with np.errstate(all="ignore"):
         for block in record.operations.blocks(first, 0):
             columns = _columns(record, block)
+            parts = had_part[block.begin + 1 : block.begin + 1 + len(block.starts)].tolist()
             for at, end, k in reversed(list(block.stretches())):
-                if k >= 0:
+                if k >= 0 and parts[k]:
                     k += block.begin
                     operation = record.operations[k]
                     g = adjoint[operation.start : operation.stop]
@@ -143,79 +147,71 @@ def reached(record: Record, targets: Iterable[RecordedArray]) -> NDArray[np.bool
 
 def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -> NDArray[np.uint32]:
     """For up to 32 groups of arrays in one pass: bit c of a number is set if group c was made from it."""
-    marked, last = np.zeros(len(record.pool), np.uint32), 0
-    numbers = marked.data
+    marked, operations = np.zeros(len(record.pool), np.uint32), np.zeros(len(record.operations) + 1, np.uint32)
     for c, group in enumerate(groups):
         for reference in group:
             ids = reference.ids()
             marked[ids] |= np.uint32(1 << c)
-            last = max(last, int(ids.max(initial=0)))
-    first = int(record.starts.searchsorted(last, "right"))
-    for block in record.operations.blocks(first, 0):
-        for at, end, k in reversed(list(block.stretches())):
-            if k >= 0:
-                _mark_operands(record.operations[block.begin + k], marked)
-            if at < end:
-                some = block.starts[at:end][::-1], block.one[at:end][::-1], block.two[at:end][::-1]
-                for number, one, two in zip(*some, strict=True):
-                    bits = numbers[number]
-                    if bits:
-                        numbers[one] |= bits
-                        numbers[two] |= bits
-    marked[0] = 0
+            operations[record.makers(ids) + 1] |= np.uint32(1 << c)
+    graph = dependence(record)
+    graph.back(operations)
+    graph.read_by(record, operations, marked)
     return marked
-
-
-def _mark_operands(operation: RecordedOperation, marked: NDArray[np.uint32]) -> None:
-    bits = _union(marked[operation.start : operation.stop])
-    for reference in operation.operands if bits else ():
-        if reference.kept is not None:
-            marked[reference.kept] |= bits
-        else:
-            view = reference.of(marked)
-            view |= bits
 
 
 def depending(record: Record, sources: Iterable[Ids]) -> NDArray[np.bool_]:
     """Which numbers were made from any of these (themselves among them)."""
-    marks = Marks(record)
+    numbers = np.zeros(len(record.pool), bool)
     for ids in sources:
-        marks.of[ids] = True
-    marks.spread(len(record.operations))
-    return marks.of
+        numbers[ids] = True
+    return Marks(record, numbers).numbers()
 
 
 class Marks:
-    """Which numbers are marked (`of`): what is made from them is, too, up to the operation to which the marks were spread."""
+    """Which operations made something from marked numbers, up to the one to which the marks were spread."""
 
-    def __init__(self, record: Record, but: NDArray[np.bool_] | None = None) -> None:
-        """What was made together with a number that is in `but` is not marked."""
-        self.of = np.zeros(len(record.pool), np.bool_)
+    def __init__(
+        self, record: Record, numbers: NDArray[np.bool_] | None = None, but: NDArray[np.bool_] | None = None
+    ) -> None:
+        """`numbers` are those that are marked at first. What was made together with a number that is in `but` is not marked."""
         self._record = record
-        self._but = but
-        self._done = 0
+        self._graph = dependence(record)
+        self._at_first = np.zeros(len(record.pool), bool) if numbers is None else numbers
+        self._of = self._graph.touching(record, self._at_first)
+        self._but = None if but is None else self._made_with(but)
+        if self._but is not None:
+            self._of &= ~self._but
+        self._done = 1
 
-    def spread(self, until: int) -> None:
-        """Marks what was made from marked numbers by the operations before this one."""
-        numbers, operations = self.of.view(np.uint8).data, self._record.operations
-        for block in operations.blocks(self._done, until) if self._done < until else ():
-            for at, end, k in block.stretches():
-                if at < end:
-                    for number, one, two in zip(
-                        block.starts[at:end], block.one[at:end], block.two[at:end], strict=True
-                    ):
-                        if numbers[one] or numbers[two]:
-                            numbers[number] = 1
-                if k >= 0:
-                    operation = operations[block.begin + k]
-                    is_left = self._but is not None and holds(self._but[operation.start : operation.stop])
-                    if not is_left and any(touched(self.of, r) for r in operation.operands):
-                        self.of[operation.start : operation.stop] = True
-        self._done = max(self._done, until)
+    def _made_with(self, numbers: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which operations made any of these numbers."""
+        operations, made = self._record.operations, np.zeros(len(self._of), bool)
+        rows = np.flatnonzero(operations.sizes)
+        made[rows + 1] = any_from(numbers, operations.starts[rows], operations.sizes[rows])
+        return made
 
+    def mark(self, k: int) -> None:
+        """What operation k made is marked."""
+        self._of[k + 1] = True
 
-def _union(bits: NDArray[np.uint32]) -> np.uint32:
-    return np.bitwise_or.reduce(bits) if holds(bits) else np.uint32(0)
+    def is_marked(self, k: int) -> bool:
+        """Whether operation k made something from what is marked; its marks and those of all before it are spread."""
+        if self._done < k + 2:
+            self._graph.on(self._of, self._done, k + 2, self._but)
+            self._done = k + 2
+        return bool(self._of[k + 1])
+
+    def numbers(self) -> NDArray[np.bool_]:
+        """Which numbers are marked, once the marks are spread over all operations."""
+        operations = self._record.operations
+        if operations:
+            self.is_marked(len(operations) - 1)
+        rows = np.flatnonzero(self._of[1:] & (operations.sizes > 0))
+        starts, sizes = operations.starts[rows], operations.sizes[rows]
+        steps = np.zeros(len(self._at_first) + 1, np.int8)
+        steps[starts] += 1
+        steps[starts + sizes] -= 1
+        return np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_) | self._at_first
 
 
 def holds(numbers: NDArray[Any]) -> bool:

@@ -269,9 +269,8 @@ def _differences(
     both = operations.named(["subtract", "add"])
     is_moving = (operations.codes[both] < 0) | (depends[operations.one[both]] != depends[operations.two[both]])
     for k, operation in zip(both[is_moving].tolist(), operations.at(both[is_moving]), strict=True):
-        back.spread(k)
         before = len(pairs)
-        if len(operation.operands) != 2 or any(touched(back.of, r) for r in operation.operands):
+        if len(operation.operands) != 2 or back.is_marked(k):
             continue
         moving = [touched(depends, r) for r in operation.operands]
         if moving[0] == moving[1]:
@@ -297,7 +296,7 @@ def _differences(
             if given is not None:
                 pairs.setdefault(given.first, (given, values.reshape(given.shape), k))
         if len(pairs) > before:
-            back.of[operation.start : operation.stop] = True
+            back.mark(k)
     return _without_inner(record, list(pairs.values()))
 
 
