@@ -183,9 +183,8 @@ def _begin(record: Record) -> int:
     """The first number of the first product that is computed again and again: arrays that were made before are what the program begins
     with, however they were made, `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
     products = record.operations.named(PRODUCTS)
-    lines = record.operations.lines[products]
-    values, counts = np.unique(lines, return_counts=True)
-    again = np.isin(lines, values[counts > 1])
+    _, which, counts = np.unique(record.operations.lines[products], return_inverse=True, return_counts=True)
+    again = counts[which] > 1
     return int(record.starts[products[again][0]]) if again.any() else 0
 
 

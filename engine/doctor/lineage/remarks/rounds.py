@@ -100,6 +100,8 @@ def penalty_without_gradient(seen: RemarkedRun) -> Iterator[Remark]:
             if not _is_of_weights(seen, part):
                 if not is_whole or not seen.depends[part.start] or seen.verdict.verdict != "right":
                     continue
+                if _is_of_other_losses(seen, part):
+                    continue
                 says = "what is added to the loss here depends on the weights, too, and no gradient has it"
             yield Remark("penalty-without-gradient", UserLine(stated.file, stated.line), says)
             return
@@ -123,6 +125,15 @@ def _parts(seen: RemarkedRun, number: int) -> Iterator[RecordedOperation]:
             waiting += [r.first for r in operation.operands]
         else:
             yield operation
+
+
+def _is_of_other_losses(seen: RemarkedRun, part: RecordedOperation) -> bool:
+    """Whether a number was made from what was made before where the loss was, as a running mean of losses is."""
+    numbers = [e for e in seen.record.events if e.value.size == 1]
+    own = set(seen.loss.ids.tolist())
+    places = {(id(e.site), e.part) for e in numbers if e.value.first in own}
+    marked = reached(seen.record, [part.result])
+    return any(bool(marked[e.value.first]) for e in numbers if (id(e.site), e.part) in places)
 
 
 def _is_of_weights(seen: RemarkedRun, part: RecordedOperation) -> bool:

@@ -105,8 +105,8 @@ def _windows(
     begins, last = [0], -1
     steps: Counter[int] = Counter()
     for k in sorted(uses):
-        between = np.flatnonzero(is_back[last + 1 : k] if last >= 0 else [])
-        if len(between):
+        between = np.flatnonzero(is_back[last + 1 : k])
+        if last >= 0 and len(between):
             if max(steps.values()) < FEWEST:
                 return []
             begins.append(record.operations[last + 1 + int(between[-1])].stop)

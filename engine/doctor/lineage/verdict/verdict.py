@@ -33,6 +33,9 @@ GradientRows = Callable[[ChosenLoss, Callable[[], Floats], NDArray[np.bool_], Ma
 
 AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
+OF_ANOTHER = (
+    "it is stepped, the loss of line {} does not depend on it, and its gradient is not that of the loss of line {}"
+)
 IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
 NUMBER_BY_NUMBER = (
     f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
@@ -69,6 +72,8 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         part = window(record, begin, end)
         agreed = made and any(row.status == "right" for row in made[0].compared)
         verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut, later=bool(agreed))
+        if agreed and verdict.loss is None:
+            verdict = _of_others(part, known, verdict, cut)
         steps = [o for row in verdict.compared if row.update is not None for o in row.update.made]
         if not steps:  # a round that shows nothing ends with its updates, too
             steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
@@ -102,12 +107,25 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
 
 
+def _of_others(record: Record, known: Mapping[int, str], verdict: RunVerdict, cut: bool) -> RunVerdict:
+    """The verdict on a later round in which the loss of the first is not computed: that of what no round before has stepped, as the second
+    of two networks is, with a loss that is called so."""
+    names = ArrayNames(record, known)
+    steps = [s for group in found(record, names) for s in group if s.sure and len(s.by) > 2]
+    if all(int(ids[0]) in known for s in steps for ids in s.levels[-1:]):
+        return verdict
+    other = of_round(record, known, None, "", cut)
+    is_new = all(r.update is not None and r.update.sure and int(r.own[0]) not in known for r in other.compared)
+    is_named = other.loss is not None and not other.loss.assumed and not other.loss_doubtful
+    return other if is_new and is_named else verdict
+
+
 def _with_all_weights(verdict: RunVerdict, rounds: Sequence[RunVerdict]) -> RunVerdict:
     """A right verdict with the weights that are not stepped: right only if their gradients are, too."""
     first, later = rounds[0], rounds[1].record if len(rounds) > 1 else None
     if first.record is None or first.loss is None or not any(r.update for r in first.compared):
         return verdict
-    made, left = never_stepped(first.record, later, first.loss, first.compared)
+    made, left = never_stepped(first.record, later, first.loss, [*first.compared, *verdict.compared])
     told = _told(first.loss, [*verdict.compared, *made], True) if made else verdict
     told = replace(verdict, verdict=told.verdict, compared=told.compared)
     if told.verdict == "right" and left:
@@ -133,21 +151,38 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
     if any(row.status in ("wrong", "zero") for row in first.compared):
         return first  # undecided, for its loss is doubtful
     rows = list(first.compared)
+    owners = _owners(rounds)
     for row in [r for r in rows if r.status == "not compared"]:
+        own = int(row.own[0])
         found = [
             r
             for v in rounds[1:]
             for r in v.compared
             if r.line == row.line and r.status == "right" and len(r.own) == len(row.own)
+            if owners.get(int(r.own[0]), own) == own
         ]
         if found:
             rows[rows.index(row)] = replace(found[0], name=row.name)
-    seen = {row.line for row in rows}
-    rows += [row for row in rounds[1].compared if row.line not in seen and row.update is not None]
+    seen, before = {row.line for row in rows}, {int(row.own[0]) for row in rows}
+    first_step = min((o.start for row in rows if row.update is not None for o in row.update.made), default=0)
+    for row in [r for r in rounds[1].compared if r.update is not None]:
+        # what was there before the first step, and was not stepped then, is another network's
+        if row.line not in seen or (int(row.own[0]) < first_step and int(row.own[0]) not in before):
+            rows.append(row)
     left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
     verdict = "undecided" if left or not rows else "right"
     said = tuple(dict.fromkeys(said for v in rounds if v is first or v.verdict == "right" for said in v.conventions))
     return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left, conventions=said)
+
+
+def _owners(rounds: Sequence[RunVerdict]) -> dict[int, int]:
+    """By the first number of what updates made, that of the array that was stepped, as it was when it was stepped first."""
+    owners: dict[int, int] = {}
+    for row in (row for verdict in rounds for row in verdict.compared):
+        first = int(row.own[0])
+        made = row.update.made if row.update is not None else ()
+        owners.update({operation.start: owners.get(first, first) for operation in made})
+    return owners
 
 
 def _versions(verdict: RunVerdict) -> dict[int, str]:
@@ -179,7 +214,7 @@ def of_round(
     made_from = loss.sources(steps)
     tried = _losses(record, made_from, taken, same_as)
     sure = [s for group in steps for s in group if s.sure]
-    sure = [s for s in sure if s.by.size > 1 or not any(NAMED.search(n) for n in names.all_of(s.by))]  # `total += loss`
+    sure = [s for s in sure if s.by.size > 1 or not _is_of_a_loss(record, names, s.by)]
     # no step is made from the loss, and the loss is made from no step, but of a state that is added to: other steps are made from it
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in sure])
     last = [s.by for s in sure if not used[s.made.start : s.made.stop].any()]
@@ -190,6 +225,8 @@ def of_round(
     best = _best(record, tried, compare, trusted)
     if best is not None and same_as is None and not taken:
         best = _meant(record, best, steps, compare)
+    if best is not None:
+        best = _with_other_losses(record, best, steps, compare)
     is_given = same_as is not None and same_as.is_given
     if best is None or ((not later or is_given) and not _score(best)[0]):
         inputs = returned.inputs(record)
@@ -209,6 +246,19 @@ def of_round(
     if best is not None and best.verdict == "wrong" and cut:
         best = _cut(record, best, compare, trusted, later=later)
     return best or RunVerdict("undecided", None, reason=_why(record))
+
+
+def _is_of_a_loss(record: Record, names: ArrayNames, number: Ids) -> bool:
+    """Whether a number is a loss by its name, perhaps times a given number, as in `total += loss * len(batch)`."""
+    while number.size:
+        if any(NAMED.search(name) for name in names.all_of(number)):
+            return True
+        k = record.maker(int(number[0]))
+        if k < 0 or record.operations[k].name not in ("multiply", "divide"):
+            return False
+        computed = [r for r in record.operations[k].operands if r.size == 1 and record.maker(r.first) >= 0]
+        number = computed[0].ids().ravel() if len(computed) == 1 else number[:0]
+    return False
 
 
 def _is_stepped(verdict: RunVerdict | None) -> bool:
@@ -296,6 +346,45 @@ def _meant(record: Record, verdict: RunVerdict, steps: Sequence[Sequence[Step]],
     return verdict
 
 
+def _with_other_losses(
+    record: Record, verdict: RunVerdict, steps: Sequence[Sequence[Step]], compare: GradientRows
+) -> RunVerdict:
+    """A right verdict with the weights that another loss steps, as those of the second of two networks: they are compared with that, and
+    told where they are not right for it. What is stepped towards other weights, as their running mean is, has no loss."""
+    if verdict.verdict != "right" or verdict.loss is None:
+        return verdict
+    inside = loss.forward_of(record, verdict.loss)
+    sure = [s for group in steps for s in group if s.sure and len(s.by) > 2]
+    apart = [
+        s for s in sure if not any(inside[ids].any() for ids in s.levels) and not _is_running_mean(record, s, sure)
+    ]
+    rows = {int(row.own[0]): row for row in verdict.compared}
+    for other in loss.candidates(record, [s.levels[-1] for s in apart]) if apart else ():
+        forward = loss.forward_of(record, other)
+        if not NAMED.search(other.name) or not any(forward[ids].any() for s in apart for ids in s.levels):
+            continue
+        told = _with(record, other, forward, compare, None, trusted=True)
+        for row in told.compared if told is not None else ():
+            before = rows.get(int(row.own[0]))
+            if row.status != "right":
+                row = replace(row, status="not compared", reason=OF_ANOTHER.format(verdict.loss.line, other.line))
+            if not inside[row.own].any() and (before is None or before.status != "right"):
+                rows[int(row.own[0])] = row
+    left = [f"{r.name}: {r.reason}" for r in rows.values() if r.status == "not compared"]
+    said = "undecided" if left else verdict.verdict
+    return replace(verdict, verdict=said, compared=tuple(rows.values()), not_compared=tuple(left))
+
+
+def _is_running_mean(record: Record, step: Step, steps: Sequence[Step]) -> bool:
+    """Whether an array is stepped by a multiple of others that are stepped, or of their difference to it."""
+    weights = {s.made.start for s in steps} | {int(ids[0]) for s in steps for ids in s.levels}
+    k = record.maker(int(step.by[0]))
+    operands = record.operations[k].operands if k >= 0 else ()
+    inner = [record.maker(r.first) for r in operands if r.size > 1]
+    operands = (*operands, *(r for m in inner if m >= 0 for r in record.operations[m].operands))
+    return any(r.size > 1 and r.first in weights for r in operands)
+
+
 def _is_beside_it(record: Record, one: ChosenLoss, other: ChosenLoss) -> bool:
     """Whether two losses come of one forward pass, and neither is a summand of the other."""
     forwards = [loss.forward_of(record, each) for each in (one, other)]
@@ -352,7 +441,7 @@ def _with(
     trusted: bool,
 ) -> RunVerdict | None:
     def may_win(right: int, bad: int, most: int) -> bool:
-        return least is None or _scored(right, _is_doubtful(chosen), bad, most) > least
+        return least is None or _scored(right, _is_doubtful(chosen) and bad > 0, bad, most) > least
 
     rows = compare(chosen, lambda: loss.adjoint_of(record, chosen), forward, may_win)
     return _told(chosen, rows, trusted) if rows else None
@@ -376,7 +465,14 @@ def _told(chosen: ChosenLoss, rows: Sequence[ComparedGradient], trusted: bool) -
         verdict = "undecided"
     if verdict == "right" and any(r.reason == ADDED for r in rows):
         verdict = "wrong"
-    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), loss_doubtful=_is_doubtful(chosen))
+    doubtful = _is_doubtful(chosen) and not (verdict == "right" and _are_its_own(rows))
+    return RunVerdict(verdict, chosen, tuple(rows), tuple(conventions), tuple(left), loss_doubtful=doubtful)
+
+
+def _are_its_own(rows: Sequence[ComparedGradient]) -> bool:
+    """Whether the gradients of several arrays are those of a computed number as it is: then it is the loss, whatever it is called."""
+    factors = [r.bare.factor for r in rows if len(r.own) > 2 and r.bare is not None]
+    return len(factors) > 1 and all(same(abs(factor), 1.0) for factor in factors)
 
 
 def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool, *, later: bool) -> RunVerdict:

@@ -140,6 +140,25 @@ def test_an_input_that_is_the_same_at_all_steps_is_no_weight(examined: Examined)
         assert (verdict.verdict, seen) == ("right", [])
 
 
+GATHERED = """
+for step in range(30):
+    total, sums = 0.0, [np.zeros_like(m) for m in (U, W, V, b, c)]
+    for _ in range(2):
+        xs, labels = rng.randn(T, D), rng.randint(0, K, T)
+        hs, ps, loss = forward(xs, labels)
+        total += loss / 2
+        for s, grad in zip(sums, backward(xs, labels, hs, ps)):
+            s += grad / 2
+    for weight, s in zip((U, W, V, b, c), sums):
+        weight -= 0.1 * s
+"""
+
+
+def test_a_running_mean_of_losses_is_no_penalty(examined: Examined) -> None:
+    verdict, seen = examined(TAGGER[: TAGGER.index("for step in range")] + GATHERED)
+    assert (verdict.verdict, seen) == ("right", [])
+
+
 def test_a_penalty_on_states_that_no_gradient_has_is_remarked_upon(examined: Examined) -> None:
     text = changed(TAGGER, ("    grads = ", "    whole = loss + 0.1 * (np.array(hs) ** 2).sum()\n    grads = "))
     verdict, seen = examined(text)

@@ -373,3 +373,56 @@ def test_a_weight_of_which_a_numerical_check_moved_one_entry_is_compared(tmp_pat
     verdict = verdict_on(tmp_path, network(before=check))
     assert verdict.verdict == "right"
     assert {"Wxh", "Whh", "Why", "bh", "by"} <= {row.name for row in verdict.compared}
+
+
+TWO_NETWORKS = """
+import numpy as np
+rng = np.random.RandomState(2)
+
+class Network:
+    def __init__(self, seed):
+        self.U, self.W, self.V = rng.randn(4, 3) / 2, rng.randn(4, 4) / 2, rng.randn(2, 4) / 2
+
+    def forward(self, xs):
+        self.xs, self.hs = xs, [np.zeros(4)]
+        for x in xs:
+            self.hs.append(np.tanh(self.U @ x + self.W @ self.hs[-1]))
+        return self.V @ self.hs[-1]
+
+    def backward(self, dy):
+        dU, dW, dV = np.zeros((4, 3)), np.zeros((4, 4)), np.outer(dy, self.hs[-1])
+        dh = self.V.T @ dy
+        for t in range(len(self.xs) - 1, -1, -1):
+            dz = dh * (1 - self.hs[t + 1] ** 2)
+            dU += np.outer(dz, self.xs[t])
+            dW += np.outer(dz, self.hs[t])
+            dh = self.W.T @ dz
+        self.grads = dU, dW, dV
+
+    def step(self):
+        for weight, grad in zip((self.U, self.W, self.V), self.grads):
+            weight -= 0.1 * grad
+
+one, two = Network(1), Network(2)
+for step in range(4):
+    y = rng.randn(2)
+    error = one.forward(rng.randn(5, 3)) - y
+    loss_one = 0.5 * (error ** 2).sum()
+    one.backward(error)
+    BETWEEN
+    error = two.forward(rng.randn(5, 3)) - y
+    loss_two = 0.5 * (error ** 2).sum()
+    two.backward(OF_TWO)
+    AFTER
+"""
+
+
+@pytest.mark.parametrize("steps", [("one.step()", "two.step()"), ("", "one.step(); two.step()")])
+@pytest.mark.parametrize(("of_two", "verdict"), [("error", "right"), ("error ** 2", "undecided")])
+def test_each_of_two_networks_is_compared_with_its_own_loss(
+    tmp_path: Path, steps: tuple[str, str], of_two: str, verdict: str
+) -> None:
+    program = TWO_NETWORKS.replace("OF_TWO", of_two).replace("BETWEEN", steps[0]).replace("AFTER", steps[1])
+    found = verdict_on(tmp_path, program)
+    assert len(found.compared) == 6
+    assert found.verdict == verdict
