@@ -6,6 +6,7 @@ import ast
 import codecs
 import json
 import re
+import sys
 import tokenize
 import warnings
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from engine.text import clean
 LARGEST = 4 << 20
 _MAGIC = re.compile(r"^(\s*)([%!].*|.*\?\??\s*$|get_ipython\(.*)$")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*\w+\s*=\s*)[%!].*$")
+_AUTOMATIC_MAGIC = re.compile(
+    r"(alias|autoreload|cat|cd|clear|conda|config|cp|debug|dhist|dirs|edit|env|history|less|load|load_ext|ls|man|matplotlib|mkdir|more|mv|"
+    r"notebook|pdb|pip|popd|psearch|pushd|pwd|pylab|reload_ext|reset|rm|rmdir|set_env|store|system|unalias|uv|who|whos|xmode) "
+)
+"""What IPython takes for a magic or a shell's command without a % or ! before it, other than those that run Python."""
 _LANGUAGES = (
     "%%bash",
     "%%sh",
@@ -166,6 +172,10 @@ class SourceFile:
             return f"{at} is wrongly indented ({message}): {text}; {remedy}"
         if old := _python_2(text):
             return f"{at} is Python 2: {text}; {old}{self._more_of_it(line)}"
+        if message.startswith("f-string") and sys.version_info < (3, 12):
+            return (
+                f"{at} is not Python {sys.version_info[0]}.{sys.version_info[1]} ({message}), 3.12 may take it: {text}"
+            )
         return f"{at} is not Python ({message}): {text}"
 
     def _more_of_it(self, first: int) -> str:
@@ -256,4 +266,14 @@ def _without_magic(line: str, cell: list[str]) -> str:
             return f"{magic[1]}pass"
         if re.match(r"^\s*[\w.]+\?\??\s*$", line):
             return f"{magic[1]}pass"
+    if _AUTOMATIC_MAGIC.match(line) and not _is_python(line):
+        return "pass"
     return line
+
+
+def _is_python(line: str) -> bool:
+    try:
+        ast.parse(line)
+    except (SyntaxError, ValueError):
+        return False
+    return True

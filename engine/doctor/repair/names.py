@@ -156,11 +156,24 @@ def _meant(seen: SeenRun, scopes: Scopes, name: ast.Name, same: list[ast.Name], 
     if name.id in own_attributes(seen, name):
         title = f"{name.id} exists nowhere; self.{name.id} does"
         return Slip("misspelt-name", title, name.lineno, tuple(instead(n, f"self.{n.id}") for n in same), stops=True)
-    known = {n for n in scopes.visible(scope) if n != name.id}
+    known = {n for n in scopes.visible(scope) if n != name.id and not _is_bound_later(seen, n, name)}
     if (near := nearest(name.id, known)) is None:
         return None
     title = f"{name.id} exists nowhere; {near} does"
     return Slip("misspelt-name", title, name.lineno, tuple(instead(n, near) for n in same), stops=True)
+
+
+def _is_bound_later(seen: SeenRun, other: str, name: ast.Name) -> bool:
+    """Whether a name is bound in the same block of names only, and only from the statement on in which another one is read:
+    `for epoch in range(epochs)` binds `epoch` after `epochs` was read."""
+    own = _function(seen, name)
+    bound = [n for n in seen.nodes if isinstance(n, ast.Name) and n.id == other and isinstance(n.ctx, ast.Store)]
+    return bool(bound) and all(_function(seen, n) is own and n.lineno >= name.lineno for n in bound)
+
+
+def _function(seen: SeenRun, node: ast.AST) -> ast.AST | None:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+    return next((outer for outer in seen.around(node) if isinstance(outer, functions)), None)
 
 
 def nearest(name: str, known: Iterable[str], near: float = NEAR) -> str | None:

@@ -130,7 +130,13 @@ def test_a_notebook_is_its_code_cells_without_magics(tmp_path: Path) -> None:
         {"cell_type": "markdown", "source": ["# not code\n"]},
         {
             "cell_type": "code",
-            "source": ["%matplotlib inline\n", "!ls\n", "import matplotlib.pyplot as plt\n", "plt.figure()"],
+            "source": [
+                "%matplotlib inline\n",
+                "!ls\n",
+                "pip install numpy\n",
+                "import matplotlib.pyplot as plt\n",
+                "plt.figure()",
+            ],
         },
         {"cell_type": "code", "source": text},
     ]

@@ -47,6 +47,12 @@ def test_a_misspelt_name_is_the_nearest_in_reach() -> None:
     assert repaired(text, names.misspelt).split("\n")[2] == "    return n_hidden"
 
 
+def test_a_name_that_is_not_bound_yet_is_not_meant() -> None:
+    text = "for epoch in range(epochs):\n    print(epoch)\n"
+    assert [*names.misspelt(read(text))] == []
+    assert [slip.id for slip in names.misspelt(read("epoch = 3\n" + text))] == ["misspelt-name"]
+
+
 def test_a_missing_import_is_told_once() -> None:
     seen = read("def f(x):\n    return np.exp(x)\nprint(np.pi)\n")
     assert [slip.id for slip in names.misspelt(seen)] == ["import-missing"]
