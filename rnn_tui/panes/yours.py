@@ -101,7 +101,7 @@ def _with_numbers(frame: Frame, canvas: Canvas) -> bool:
     top = 1 + (room - tall) // 2
     for n, (place, part, values) in enumerate(pictures):
         x, y = (left + n * (width + GAP), top) if across else (left, top + n * (rows + 1))
-        label = shortened(f"{part.text}  {shape(part.shape)}", wide)
+        label = shortened(f"{part.text}  {shape(part.shape)}", min(wide, canvas.width - 2 - x))
         canvas.text(x, y, label, frame.look.accent if place == frame.inspected else frame.look.text)
         codes = frame.codes(values, None)
         canvas.rows(x, y + 1, numbered(values, codes, frame.look.palettes.signed, frame.look.mode, cell, frame.cell))
