@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,9 +112,23 @@ def _paired(found: UserProgram, function: UserFunction) -> Pass:
     beside = [f for f in found.functions if f.owner is function.owner and f is not function]
     forward = _forward_of_call(found, function, beside) or _forward(function, beside)
     names = {name for name, _ in function.parameters} | (_returned(forward) if forward is not None else set[str]())
-    loss = next((f for f in beside if _LOSS.match(f.node.name) and {n for n, _ in f.parameters} <= names), None)
+    losses = (f for f in beside if _LOSS.match(f.node.name) and {n for n, _ in f.parameters} <= names)
+    loss = next((f for f in losses if not _is_of_several(f, beside)), None)
     calling = [f for f in (function, forward) if f is not None]
     return Pass(function, forward, None if loss is None or any(loss.node.name in f.called for f in calling) else loss)
+
+
+def _is_of_several(loss: UserFunction, beside: Sequence[UserFunction]) -> bool:
+    """Whether a loss is that of several sequences, each of which it hands on by itself, `self.forward(x[i])`: what is one sequence for a
+    backward pass of the same arguments is a list of them here."""
+    by_name, own = {f.node.name: f for f in beside}, {name for name, _ in loss.parameters}
+    for call in [n for n in ast.walk(loss.node) if isinstance(n, ast.Call) and called_name(n) in by_name]:
+        parts = [a.value for a in call.args if isinstance(a, ast.Subscript)]
+        if any(isinstance(part, ast.Name) and part.id in own for part in parts):
+            return True
+        if by_name[called_name(call)] is not loss and _LOSS.match(called_name(call)):
+            return _is_of_several(by_name[called_name(call)], [f for f in beside if f is not loss])
+    return False
 
 
 def _returned(function: UserFunction) -> set[str]:

@@ -813,3 +813,44 @@ def test_a_bias_that_is_a_column_is_not_made_as_wide_as_the_batch(tmp_path: Path
     assert report.verdict != "wrong"
     path.write_text(BIASES.replace("axis=1, keepdims=True)\n", "axis=1, keepdims=True) * 2\n"))
     assert diagnose(path).verdict != "correct"
+
+
+UNFINISHED = """import numpy as np
+
+
+class Net:
+    def __init__(self, n, m, h=8):
+        self.U, self.W, self.V = np.random.randn(h, n), np.random.randn(h, h), np.random.randn(m, h)
+
+    def forward(self, xs):
+        s = np.zeros((self.W.shape[0], 1))
+        self.xs, self.ss = xs, {0: s}
+        for t, x in enumerate(xs):
+            s = np.tanh(self.U @ x + self.W @ s)
+            self.ss[t + 1] = s
+        return self.V @ s
+
+    def backward(self, dy):
+        dV = dy @ self.ss[len(self.xs)].T
+"""
+
+
+def test_a_pass_that_makes_one_gradient_of_several_is_not_right(tmp_path: Path) -> None:
+    file = tmp_path / "unfinished.py"
+    file.write_text(UNFINISHED)
+    report = diagnose(file)
+    assert report.verdict == "undecided"
+    assert "self.W" in dict(report.not_compared)
+
+
+BY_SENTENCES = """
+    def total_loss(self, x, y):
+        return sum(np.sum((self.forward(x[i]) - y[i]) ** 2) for i in range(len(y)))
+"""
+
+
+def test_a_loss_of_several_sequences_is_not_called_with_one(tmp_path: Path) -> None:
+    """Whose arguments are called as those of a pass, of one sequence."""
+    file = tmp_path / "held.py"
+    file.write_text(HELD.replace("inputs", "x") + BY_SENTENCES)
+    assert diagnose(file).verdict == "correct"

@@ -180,12 +180,10 @@ def _is_tried_out(record: Record, ids: Ids, makers: NDArray[np.int32]) -> bool:
 
 @remembered
 def _begin(record: Record) -> int:
-    """The first number of the first product that is computed again and again: arrays that were made before are what the program begins
-    with, however they were made, `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
+    """The first number of the first product: arrays that were made before are what the program begins with, however they were made,
+    `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
     products = record.operations.named(PRODUCTS)
-    _, which, counts = np.unique(record.operations.lines[products], return_inverse=True, return_counts=True)
-    again = counts[which] > 1
-    return int(record.starts[products[again][0]]) if again.any() else 0
+    return int(record.starts[products[0]]) if len(products) else 0
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:

@@ -17,7 +17,7 @@ from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.factors import LIKELIHOOD, one_factor
 from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
-from engine.doctor.recording.calls.driven import KEPT
+from engine.doctor.recording.calls.driven import BACK, KEPT
 
 RETURNED = "it is right on the way, but not what is returned"
 NOTHING_ELSE = "it is returned, and is the gradient of nothing else"
@@ -47,9 +47,9 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     back, kept = _given_back(record, loss, name, last_line)
     if back is None:
         return verdict
-    if verdict.reason == ONLY_ONE:  # a part may have but one
+    if verdict.reason == ONLY_ONE and (back or kept):  # a part may have but one
         verdict = replace(verdict, verdict="right", reason="", not_compared=())
-    adjoint = adjoint_of(record, loss) if back or kept else record.pool[:0]
+    adjoint = adjoint_of(record, loss)
     left = _unexplained(record, verdict, back, adjoint)
     rows = list(_by_what_is_returned(record, verdict, back, left))
     others = {**left, **_unexplained(record, verdict, kept, adjoint)}
@@ -60,7 +60,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     rows = _scaled_on_the_way(record, rows, loss)
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
-    said += tuple(_without_gradients(record, loss, rows, back | kept, adjoint)) if back or kept else ()
+    said += tuple(_without_gradients(record, loss, rows, back | kept, adjoint))
     word = verdict.verdict
     if word == "wrong" and rows and all(row.status == "right" for row in rows):
         word = "right"
@@ -99,7 +99,7 @@ def _given_back(
     below = [e for e in record.events if e.site.file == name and e.site.line > last_line]
     made = [e for e in below if e.site.kind == "assign" and e.value.size > 1]
     after = [e for e in made if int(e.value.ids().min()) > int(loss.ids.max())]
-    last = [e.value for e in after if e.site.line == made[-1].site.line and not e.name.startswith(KEPT)]
+    last = [e.value for e in after if e.site.line == made[-1].site.line and e.name.startswith(BACK)]
     forward = forward_of(record, loss)
 
     def is_made(ids: Ids) -> bool:

@@ -42,8 +42,10 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
             for e in made
             if (m := compared(record.pool[e.value.ids()].ravel(), right)) is not None and m.right
         }
-        called = next(row.name for row in verdict.compared if int(row.own.flat[0]) in weight.own)
-        state = next(r.size for r in weight.last.operands if r.first not in weight.own)
+        called = next((row.name for row in verdict.compared if int(row.own.flat[0]) in weight.own), "")
+        state = next((r.size for r in weight.last.operands if r.first not in weight.own), 0)
+        if not (called and state):  # a product of a weight with itself, or a part of one
+            continue
         like = {e.name for e in record.events if e.value.size == state}
         loops = [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]
         for loop in sorted(loops, key=lambda n: -n.lineno):
@@ -77,7 +79,9 @@ def never_there(tree: ast.Module, verdict: RunVerdict) -> Iterator[MissingCarry]
     adjoint = adjoint_of(record, loss)
     for weight in [w for w in Roles(record, loss, [row.own for row in verdict.compared]).weights if w.recurrent]:
         right = adjoint[weight.last.start : weight.last.stop]
-        called = as_written(next(row.name for row in verdict.compared if int(row.own.flat[0]) in weight.own))
+        called = as_written(next((row.name for row in verdict.compared if int(row.own.flat[0]) in weight.own), ""))
+        if not called:
+            continue
         written = dict.fromkeys([called, *re.findall(r"\['(\w+)'\]$", called)])
         for loop in [n for n in ast.walk(tree) if isinstance(n, ast.For)]:
             made = [s for s in loop.body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)]
