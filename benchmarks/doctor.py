@@ -26,7 +26,7 @@ ARRAYS = """
 import numpy as np
 
 rng = np.random.RandomState(0)
-H, V, T = 100, 60, 25
+H, V, T = 100, 60, 15
 Wf, Wi, Wg, Wo = (rng.randn(H, H + V) * 0.1 for _ in range(4))
 bf, bi, bg, bo = (np.zeros((H, 1)) for _ in range(4))
 Wy, by = rng.randn(V, H) * 0.1, np.zeros((V, 1))
