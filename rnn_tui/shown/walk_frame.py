@@ -102,12 +102,12 @@ class WalkFrame:
     commands: tuple[Command, ...] = COMMANDS
     """What can be done, with the user's keys."""
 
+    marked: bool = True
+    """Whether the lines that make something wrong are marked: not while a learner is to find them."""
+
     def named(self, text: str) -> str:
         """A text with the user's keys in the place of those that it names."""
         return with_keys(text, self.commands)
-
-    marked: bool = True
-    """Whether the lines that make something wrong are marked: not while a learner is to find them."""
 
     @property
     def line(self) -> ExecutedLine:

@@ -36,6 +36,7 @@ GIVEN = "the state of the step before is taken as given: no error is carried bac
 OF_ANOTHER = (
     "it is stepped, the loss of line {} does not depend on it, and its gradient is not that of the loss of line {}"
 )
+GROWS = "it is stepped so that the loss of line {} grows: right where that is meant, as in adversarial training"
 IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
 NUMBER_BY_NUMBER = (
     f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
@@ -116,8 +117,15 @@ def _of_others(record: Record, known: Mapping[int, str], verdict: RunVerdict, cu
         return verdict
     other = of_round(record, known, None, "", cut)
     is_new = all(r.update is not None and r.update.sure and int(r.own[0]) not in known for r in other.compared)
-    is_named = other.loss is not None and not other.loss.assumed and not other.loss_doubtful
-    return other if is_new and is_named else verdict
+    if other.loss is None or not is_new or other.loss.assumed or other.loss_doubtful:
+        return verdict
+    rows = tuple(_unless_it_grows(row, other.loss) for row in other.compared)
+    return other if rows == other.compared else replace(other, verdict="undecided", compared=rows)
+
+
+def _unless_it_grows(row: ComparedGradient, chosen: ChosenLoss) -> ComparedGradient:
+    """The row of a second network's weight, not compared where its loss grows: one of two may be there to make it grow."""
+    return replace(row, status="not compared", reason=GROWS.format(chosen.line)) if row.reason == ADDED else row
 
 
 def _with_all_weights(verdict: RunVerdict, rounds: Sequence[RunVerdict]) -> RunVerdict:
@@ -365,8 +373,8 @@ def _with_other_losses(
             continue
         told = _with(record, other, forward, compare, None, trusted=True)
         for row in told.compared if told is not None else ():
-            before = rows.get(int(row.own[0]))
-            if row.status != "right":
+            before, row = rows.get(int(row.own[0])), _unless_it_grows(row, other)
+            if row.status in ("wrong", "zero"):
                 row = replace(row, status="not compared", reason=OF_ANOTHER.format(verdict.loss.line, other.line))
             if not inside[row.own].any() and (before is None or before.status != "right"):
                 rows[int(row.own[0])] = row

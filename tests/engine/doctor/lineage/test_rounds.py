@@ -426,3 +426,12 @@ def test_each_of_two_networks_is_compared_with_its_own_loss(
     found = verdict_on(tmp_path, program)
     assert len(found.compared) == 6
     assert found.verdict == verdict
+
+
+def test_a_second_network_may_be_meant_to_make_its_loss_grow(tmp_path: Path) -> None:
+    """As in adversarial training, where the first one is read again before the second is stepped."""
+    between = "one.step(); one.forward(rng.randn(5, 3))"
+    program = TWO_NETWORKS.replace("OF_TWO", "-error").replace("BETWEEN", between).replace("AFTER", "two.step()")
+    found = verdict_on(tmp_path, program)
+    assert found.verdict == "undecided"
+    assert [row.status for row in found.compared] == ["right"] * 3 + ["not compared"] * 3
