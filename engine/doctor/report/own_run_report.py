@@ -124,7 +124,9 @@ def _decided(
     if whole and not any(each.verified for each in found):
         verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
         found = found if verdict.verdict == "wrong" else []
-    if mend and not any(each.verified for each in found):  # else a run of the corrected program has shown as much
+    if (mend or verdict.verdict == "right") and not any(
+        each.verified for each in found
+    ):  # else a run of the corrected program has shown as much
         verdict = _if_it_is_followed(runs, verdict)
         found = found if verdict.verdict == "wrong" else []
     return record, verdict, found

@@ -12,9 +12,9 @@ import numpy as np
 from engine.doctor.lineage.record.carry_back import reached
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.record.updates import levels_of
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of
-from engine.doctor.lineage.verdict.other_weights import MOST, Shift, came_from
+from engine.doctor.lineage.record.updates import ArrayNames, found, levels_of
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+from engine.doctor.lineage.verdict.other_weights import MOST, Shift, came_from, outside
 from engine.doctor.lineage.verdict.verdict import RunVerdict
 
 STEP = 1e-7
@@ -38,7 +38,7 @@ def disagreement(runs: Runs, verdict: RunVerdict) -> str:
     if record is None or loss is None or len(record.pool) > MOST or _is_single(record.pool[loss.ids]):
         return ""
     adjoint = adjoint_of(record, loss)
-    shifts, scales = list(_shifts(record, first, adjoint)), _scales(record, first)
+    shifts, scales = [*_shifts(record, first, adjoint), *_stepped_beside(record, first, loss)], _scales(record, first)
     seen = _beside(runs, record, adjoint, shifts, scales, loss) if shifts else None
     if isinstance(seen, str):
         return seen
@@ -82,11 +82,26 @@ def _beside(
 def _shifts(record: Record, verdict: RunVerdict, adjoint: Floats) -> Iterator[Shift]:
     """The arrays that come from outside and hold what was compared, each with how far it is moved."""
     for start, size in dict.fromkeys(came_from(record, row) or (0, 0) for row in verdict.compared if len(row.own) > 1):
-        values = record.pool[start : start + size]
-        if not size or not adjoint[start : start + size].any() or not np.isfinite(values).all():
-            continue
-        if not values.any() or not _is_single(values):
-            yield start, size, STEP * (float(np.abs(values).max()) or 1.0)
+        if adjoint[start : start + size].any():
+            yield from _shift(record, start, size)
+
+
+def _stepped_beside(record: Record, verdict: RunVerdict, chosen: ChosenLoss) -> Iterator[Shift]:
+    """The arrays that come from outside and are stepped after the loss, which is not seen to depend on them: it may yet, through complex
+    numbers or a function whose results are not followed."""
+    forward = forward_of(record, chosen)
+    steps = [s for group in found(record, ArrayNames(record)) for s in group if s.sure and len(s.by) > 2]
+    beside = [
+        s.levels for s in steps if s.made.start > chosen.ids.max() and not any(forward[i].any() for i in s.levels)
+    ]
+    for start, size in dict.fromkeys(outside(record, levels) or (0, 0) for levels in beside):
+        yield from _shift(record, start, size)
+
+
+def _shift(record: Record, start: int, size: int) -> Iterator[Shift]:
+    values = record.pool[start : start + size]
+    if size and np.isfinite(values).all() and not (values.any() and _is_single(values)):
+        yield start, size, STEP * (float(np.abs(values).max()) or 1.0)
 
 
 def _scales(record: Record, verdict: RunVerdict) -> list[Shift]:

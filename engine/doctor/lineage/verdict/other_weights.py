@@ -7,7 +7,7 @@ should be, may be wrong, and only another start shows what they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import isqrt
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.matching import SINGLE, same, tolerance
-from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.record.updates import levels_of
 from engine.doctor.lineage.the_loss.loss import forward_of
@@ -108,10 +108,14 @@ def _shifts(record: Record, verdict: RunVerdict, *, every: bool) -> Iterator[Shi
 
 
 def came_from(record: Record, row: ComparedGradient) -> tuple[int, int] | None:
-    """The first number and the size of the array from outside that a weight is, perhaps scaled, and that a run may start from otherwise;
-    None where it is computed from several, or was added to before."""
+    """`outside` of the weight of a row."""
     update, own = row.update, RecordedArray(row.own.shape, kept=row.own)
-    levels = update.levels if update is not None else levels_of(record, own)
+    return outside(record, update.levels if update is not None else levels_of(record, own))
+
+
+def outside(record: Record, levels: Sequence[Ids]) -> tuple[int, int] | None:
+    """The first number and the size of the array from outside that an array is, perhaps scaled (`levels_of`), and that a run may start from
+    otherwise; None where it is computed from several, or was added to before."""
     if not levels or record.maker(int(levels[-1][0])) >= 0:
         return None
     start, size, line = (int(n) for n in record.leaves[record.leaf(int(levels[-1][0]))])

@@ -14,6 +14,7 @@ from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of
 
 ONE = "hs.append(np.tanh(U @ x + W @ hs[-1] + b))"
 PICKLED = f"{ONE}\n        if len(hs) == 4:\n            hs[-1] = __import__('pickle').loads(__import__('pickle').dumps(hs[-1]))"
+COMPLEX = "hs.append(np.exp(1j * (U @ x + W @ hs[-1] + b)).imag)"
 SCALED = "hs.append(np.tanh(U @ x + W @ hs[-1] + b) * float(repr(float(1 + hs[-1][0] ** 2))))"
 
 
@@ -27,8 +28,12 @@ def said_of(folder: Path, text: str) -> tuple[RunVerdict, str, Record]:
 
 @pytest.mark.parametrize(
     ("line", "says"),
-    [(PICKLED, "changes with the weights, but was not followed"), (SCALED, "the loss carried back says")],
-    ids=["array", "number"],
+    [
+        (PICKLED, "changes with the weights, but was not followed"),
+        (COMPLEX, "changes with the weights, but was not followed"),
+        (SCALED, "the loss carried back says"),
+    ],
+    ids=["array", "every state", "number"],
 )
 def test_a_number_that_lost_its_origin_is_seen(tmp_path: Path, line: str, says: str) -> None:
     assert says in said_of(tmp_path, changed(TAGGER, (ONE, line)))[1]
