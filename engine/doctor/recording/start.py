@@ -76,6 +76,7 @@ def main(path: str) -> None:
         confinement.finish(0)  # a copy that the program made of this process
     confinement.end()
     result.update(computed=confinement.computed(), stubs=confinement.stubs.used, absent=confinement.absent.unused)
+    result.update(called=confinement.absent.called)
     result.update(refused=confinement.refusals, filtered=confinement.network_is_closed)
     try:
         _write(job["result"], result)

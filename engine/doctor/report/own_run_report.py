@@ -80,7 +80,9 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     outcome, record = runs.followed()
     base = Report("undecided", clean(source.path.name), run=outcome.to_json())
     if isinstance(record, str) or (whole and not outcome.is_whole):
-        return OwnRun(base, record if isinstance(record, str) and outcome.is_whole else outcome.sentence())
+        return OwnRun(
+            base, outcome.lacks() or record if isinstance(record, str) and outcome.is_whole else outcome.sentence()
+        )
     if whole and not any(e.site.line > len(source.lines) and e.site.file == runs.name for e in record.events):
         return OwnRun(base, NOT_REACHED)
     failures, decided = OwnFailures(), None
@@ -240,7 +242,8 @@ def _told(
     reason = ""
     if report.verdict == "undecided":
         left = "; ".join(f"{name}: {why}" for name, why in report.not_compared[:4])
-        reason = (outcome.sentence() if not outcome.is_whole else "") or verdict.reason or left
+        lacks = "" if verdict.compared else outcome.lacks()
+        reason = (outcome.sentence() if not outcome.is_whole else "") or lacks or verdict.reason or left
     return OwnRun(report, reason, any(c.status == "right" for c in verdict.compared))
 
 

@@ -70,8 +70,9 @@ class Ending:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """A run: how it ended, what it printed (`cut`: only the beginning and the end of it), what it wrote (thrown away), what it was run
-    with. `stubs` and `absent` are modules that are not installed: replaced, and imported but not used. `recorded` is what the recorder
-    says of its record, `folder` where the program worked, as at home; `note` says why there."""
+    with. `stubs` and `absent` are modules that are not installed: replaced, and imported but not used; `called` those of them that a
+    program may need, with the place that called them first. `recorded` is what the recorder says of its record, `folder` where the program
+    worked, as at home; `note` says why there."""
 
     ending: Ending
     where: str
@@ -81,6 +82,7 @@ class Outcome:
     written: tuple[str, ...]
     stubs: tuple[str, ...]
     absent: tuple[str, ...]
+    called: tuple[tuple[str, str], ...]
     refused: tuple[Refusal, ...]
     interpreter: Interpreter
     command: str
@@ -110,6 +112,10 @@ class Outcome:
             **self.limit,
         )
         return sentence + self._reason()
+
+    def lacks(self) -> str:
+        """What a program that shows nothing may need, in a sentence without its full stop; "" where it has every module that it calls."""
+        return next((_SENTENCES["module"].format(at=at or "the program", name=name) for name, at in self.called), "")
 
     def _reason(self) -> str:
         """The reason, where the run and not the program has it: no arguments, no network."""

@@ -61,9 +61,12 @@ def report_on(folder: Path, source: str) -> Report:
 
 
 def test_a_right_run_is_the_verdict_with_what_was_compared(tmp_path: Path) -> None:
-    report = report_on(tmp_path, TAGGER)
+    shown = "import numpy as np, nowhere_a\nfrom nowhere_b import table; nowhere_a.enable(); print(table([1]))"
+    source = changed(TAGGER, ("import numpy as np\n", shown))
+    report = report_on(tmp_path, source)
     told = report.to_json()
     assert told["verdict"] == "correct"
+    assert told["run"]["stubs"] == ["nowhere_a", "nowhere_b"]
     assert told["function"] is None
     assert "python mine.py" in told["run"]["command"]
     assert "first updates" in told["run"]["stopped"]
@@ -138,7 +141,7 @@ def test_what_the_run_lacks_is_a_condition_and_the_functions_are_examined(tmp_pa
     assert any("novel.txt" in note and "line" in note for note in report.notes)
 
 
-@pytest.mark.parametrize("line", ["x = np.ones(3) + np.ones(4)", "from a_module_that_nobody_has import x; print(x)"])
+@pytest.mark.parametrize("line", ["x = np.ones(3) + np.ones(4)", "from a_module_that_nobody_has import x; print(x())"])
 def test_an_exception_is_a_condition_where_nothing_else_can_be_said(tmp_path: Path, line: str) -> None:
     report = report_on(tmp_path, f"import numpy as np\n{line}\n")
     assert (report.verdict, report.exit_code) == ("cannot-run", 2)

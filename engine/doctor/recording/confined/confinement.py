@@ -45,7 +45,7 @@ class Confinement:
         self.finish: Callable[[int], None] = os._exit
         self.file = str(job["file"])
         self.users = tuple(str(folder) for folder in job["user"])
-        self.absent = Absentees(self.users)
+        self.absent = Absentees(self.users, lambda frame: _line(frame, self.file))
         self.seconds = float(job["seconds"])
         self.started = time.process_time()
         self.network_is_closed = False

@@ -8,6 +8,8 @@ import linecache
 import re
 from typing import Any
 
+from .absent import Absent, top_of
+
 LONGEST = 2000
 FRAMES, SHAPES = 40, 40
 _NOT_FOUND = re.compile(
@@ -51,6 +53,8 @@ def describe(error: BaseException, file: str, folders: Any, text: str = "", writ
         answer["kind"] = "folder"  # to write to a file it need not be there
     if answer["kind"] == "file" and _innermost(error).endswith("subprocess.py"):
         answer["kind"] = "program"
+    if answer["kind"] == "exception" and (module := _refused(error, answer["message"])):
+        answer.update(kind="module", name=module)
     if answer["kind"] == "exception":
         answer.update(_values(error, file, text))
     return answer
@@ -104,6 +108,18 @@ def _innermost(error: BaseException) -> str:
     trace, name = error.__traceback__, ""
     while trace is not None:
         name, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return name
+
+
+def _refused(error: BaseException, message: str) -> str:
+    """The module that is not installed of which something was handed on to what takes no such thing, and says so; "" for none."""
+    trace, name = error.__traceback__, ""
+    while trace is not None and isinstance(error, TypeError) and Absent.__name__ in message:
+        frame = trace.tb_frame
+        own = {**frame.f_globals, **frame.f_locals}
+        words = re.findall(r"\w+", linecache.getline(frame.f_code.co_filename, trace.tb_lineno))
+        name = next((top_of(own[word]) for word in words if type(own.get(word)) is Absent), name)
+        trace = trace.tb_next
     return name
 
 

@@ -34,8 +34,12 @@ class Stub(types.ModuleType):
         self.__dict__["__path__"] = []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
+        if name.startswith("__") and name.endswith("__") and name != "__version__":
             raise AttributeError(name)
+        return self._given(name)
+
+    def _given(self, name: str) -> Any:
+        """What is found in it by a name."""
         return _known(name, self.__name__)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -45,7 +49,7 @@ class Stub(types.ModuleType):
 
     def __iter__(self) -> Iterator[Any]:
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        return iter([Stub("item") for _ in range(_wanted(frame))])
+        return iter([Stub("item") for _ in range(taken_apart(frame))])
 
     def __getitem__(self, key: Any) -> Any:
         return Stub("item")
@@ -139,7 +143,7 @@ def _known(name: str, module: str) -> Any:
     return known.get(name) or Stub(name)
 
 
-def _wanted(frame: types.FrameType) -> int:
+def taken_apart(frame: types.FrameType) -> int:
     """How many values a line wants that takes an idle thing apart, `figure, axes = ...`; none for a loop over it."""
     code, at = frame.f_code.co_code, frame.f_lasti
     return code[at + 1] if 0 <= at < len(code) - 1 and code[at] == dis.opmap["UNPACK_SEQUENCE"] else 0

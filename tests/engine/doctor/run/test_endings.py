@@ -55,9 +55,9 @@ def is_running(process: int) -> bool:
         ("import os\nos.abort()", "signal", "SIGABRT"),
         ("name = input('?')", "input", "line 1 (name = input('?')) asks for input"),
         (
-            "import nosuch.thing\nnosuch.thing.run()",
+            "import nosuch.thing\nx = 1 + nosuch.thing.run()",
             "module",
-            "line 2 (nosuch.thing.run()) needs a module that is not installed: nosuch",
+            "line 2 (x = 1 + nosuch.thing.run()) needs a module that is not installed: nosuch",
         ),
         (
             "import numpy as np\nnp.loadtxt('no.txt')",

@@ -223,12 +223,14 @@ def test_a_missing_module_stops_a_program_where_it_uses_it(tmp_path: Path) -> No
     assert outcome.output == "nowhere_d\nnowhere_e\nNone None True False\n"
     assert (outcome.ending.kind, outcome.absent) == ("end", ("nowhere_a", "nowhere_b"))
     for use in (
-        "nothing()",
         "class Own(Base): pass",
         "nowhere_a.x + 1",
-        "1 @ nowhere_a.x",
-        "a, b = nothing",
-        "import numpy; numpy.sum(nothing)",
+        "1 @ nowhere_a.x()",
+        "for each in nothing(): pass",
+        "if nothing(): pass",
+        "open(nothing['x'])",
+        "[].extend(nothing); import json; json.dumps(Base)",
+        "import numpy; numpy.exp(nothing)",
     ):
         outcome = launch(tmp_path / "mine" / "mine.py", f"{text}\n        {use}\n")
         assert (outcome.ending.kind, outcome.ending.name, outcome.absent) == ("module", "nowhere_a", ("nowhere_b",)), (
@@ -236,6 +238,20 @@ def test_a_missing_module_stops_a_program_where_it_uses_it(tmp_path: Path) -> No
         )
     outcome = launch(tmp_path / "mine" / "mine.py", "from nowhere_a import *\nprint(1)\n")
     assert (outcome.ending.kind, outcome.ending.line, outcome.output) == ("module", 1, "")
+
+
+def test_what_a_missing_module_gives_may_be_shown_and_handed_on(tmp_path: Path) -> None:
+    text = """
+        import nowhere_a, nowhere_b.parts
+        import nowhere_c
+        nowhere_a.enable(); first, second = nowhere_b.parts.pair(1)["x"]
+        with nowhere_b.parts.opened() as log: log.level = 3
+        print(first, f"{second:>3}|", nowhere_a.RED + "text", nowhere_a.__version__)
+    """
+    outcome = launch(tmp_path / "mine" / "mine.py", text)
+    assert (outcome.ending.kind, outcome.output) == ("end", " | text \n")
+    assert (outcome.stubs, outcome.absent) == (("nowhere_a", "nowhere_b"), ("nowhere_c",))
+    assert outcome.lacks().startswith("line 4 (nowhere_a.enable(); first, second = nowhere_b.parts.pair(1)")
 
 
 def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(tmp_path: Path) -> None:
