@@ -27,10 +27,10 @@ MOST_OPERATIONS = 200
 @dataclass(eq=False)
 class Walk:
     """What was found on the way back from a step: `found` the ids of gradients, or of parts of them, that are right, and the places of
-    these, `small` those of two numbers at most, which
-    agree up to some factor easily, `other` the operations that explain
-    nothing, `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place, `asked` of
-    which ranges of numbers it was asked whether the loss was made from any of them, and the answers."""
+    these, `small` those of two numbers at most, which agree up to some factor easily, `other` the operations that explain nothing,
+    `foreign` data, `states` what was left by earlier rounds, `seen` what the whole step was made of, place by place, `asked` of which
+    ranges of numbers it was asked whether the loss was made from any of them, and the answers. `penalty` is whether a multiple of the
+    weights was added, `beside` whether that was done before there was a gradient that is right alone."""
 
     found: list[tuple[Ids, NDArray[np.int64]]] = field(default_factory=list[tuple[Ids, NDArray[np.int64]]])
     small: list[tuple[Ids, Agreement]] = field(default_factory=list[tuple[Ids, Agreement]])
@@ -41,6 +41,7 @@ class Walk:
     visited: set[int] = field(default_factory=set[int])
     asked: list[tuple[int, int, bool]] = field(default_factory=list[tuple[int, int, bool]])
     penalty: bool = False
+    beside: bool = False
     clipped: bool = False
     nothing: bool = False
     uphill: bool = False

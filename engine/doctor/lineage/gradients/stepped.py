@@ -178,7 +178,9 @@ class SteppedRows:
             ids = self._bare(scaled, forward)
             alone = self._beside_a_penalty(row, ids)
             if alone is not None and self._is_made_of(update, ids, forward):
-                return replace(row, status="right", match=None, gradient=ids, walk=Walk(penalty=True), bare=alone)
+                return replace(
+                    row, status="right", match=None, gradient=ids, walk=Walk(penalty=True, beside=True), bare=alone
+                )
         if (
             lines := gradients.made_from_right(self.record, update.by, Target(row.right, update.levels, forward))
         ) is not None:

@@ -144,7 +144,8 @@ def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
             yield Remark(ANOTHER_LOSS, place, _says(seen.loss.name))
         return
     right = sum(row.status == "right" for row in seen.compared)
-    if verdict.verdict != "wrong" or verdict.round or 2 * right > len(seen.compared):
+    but_for_a_penalty = any(row.walk is not None and row.walk.beside for row in seen.compared)
+    if verdict.verdict != "wrong" or verdict.round or 2 * right > len(seen.compared) or but_for_a_penalty:
         return
     for name in KNOWN:
         other = of_round(seen.record, taken=name, cut=False)

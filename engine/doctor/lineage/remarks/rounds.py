@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.doctor.lineage.record.carry_back import depending, reached, touched
-from engine.doctor.lineage.record.derivatives import PRODUCTS
-from engine.doctor.lineage.record.reading import Ids, RecordedOperation, UserLine
+from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.reading import RecordedOperation, UserLine
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
+from engine.doctor.lineage.the_loss import penalty
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of, is_summand
 
 STATE_KEPT = "state-kept"
@@ -91,13 +91,13 @@ def penalty_without_gradient(seen: RemarkedRun) -> Iterator[Remark]:
         is_whole = not seen.loss.assumed and is_summand(seen.record, seen.loss, stated)
         if not is_whole and not NAMED.search(stated.name):
             continue
-        parts = (part for reference, _ in stated.seeds for part in _parts(seen, reference.first))
+        parts = (part for reference, _ in stated.seeds for part in penalty.parts(seen.record, reference.first))
         for part in parts:
             if part.line in looked_at or seen.forward[part.start]:  # a line is the same for each sample
                 continue
             looked_at.add(part.line)
             says = "a penalty on the weights is added to the loss, and no gradient has it"
-            if not _is_of_weights(seen, part):
+            if not penalty.is_of_weights(seen.record, part, seen.weights):
                 if not is_whole or not seen.depends[part.start] or seen.verdict.verdict != "right":
                     continue
                 if _is_of_other_losses(seen, part):
@@ -112,21 +112,6 @@ def named_losses(seen: RemarkedRun) -> list[ChosenLoss]:
     return [c for c in candidates(seen.record, [row.own for row in seen.compared]) if NAMED.search(c.name)]
 
 
-def _parts(seen: RemarkedRun, number: int) -> Iterator[RecordedOperation]:
-    """The operations that made the parts of a sum of single numbers."""
-    waiting, known = [number], set[int]()
-    while waiting and len(known) < 64:
-        k = seen.record.maker(waiting.pop())
-        if k < 0 or k in known:
-            continue
-        known.add(k)
-        operation = seen.record.operations[k]
-        if operation.name in ("add", "subtract") and all(r.size == 1 for r in operation.operands):
-            waiting += [r.first for r in operation.operands]
-        else:
-            yield operation
-
-
 def _is_of_other_losses(seen: RemarkedRun, part: RecordedOperation) -> bool:
     """Whether a number was made from what was made before where the loss was, as a running mean of losses is."""
     numbers = [e for e in seen.record.events if e.value.size == 1]
@@ -134,18 +119,3 @@ def _is_of_other_losses(seen: RemarkedRun, part: RecordedOperation) -> bool:
     places = {(id(e.site), e.part) for e in numbers if e.value.first in own}
     marked = reached(seen.record, [part.result])
     return any(bool(marked[e.value.first]) for e in numbers if (id(e.site), e.part) in places)
-
-
-def _is_of_weights(seen: RemarkedRun, part: RecordedOperation) -> bool:
-    """Whether a number was made from weights, and from nothing else but numbers of which none is put through weights: those are data."""
-    marked = reached(seen.record, [part.result])
-    if not (marked & seen.weights).any():
-        return False
-    given = marked & ~depending(seen.record, [np.flatnonzero(seen.weights).astype(np.int32)])
-    products = (o for o in seen.record.operations if o.name in PRODUCTS and marked[o.start : o.stop].any())
-    if any(touched(given, operand) for product in products for operand in product.operands):
-        return False
-    outside: Ids = np.flatnonzero(marked & ~seen.weights).astype(np.int32)
-    outside = outside[seen.record.makers(outside) < 0]
-    owners = seen.record.leaf_starts.searchsorted(outside, "right") - 1
-    return bool((seen.record.leaves[owners, 1] == 1).all())

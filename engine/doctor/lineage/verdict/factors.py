@@ -40,7 +40,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
             row, status="wrong", reason=f"it is {factor_:.4g} times dL/d(it), others are not"
         )
     if any(r.walk is not None and r.walk.penalty for r in rows):
-        conventions.append("a penalty on the weights is added to the gradient")
+        conventions.append(PENALTY)
     if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
         conventions.append("gradients are clipped")
     steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
@@ -90,6 +90,7 @@ def _is_one(row: ComparedGradient) -> bool:
     return row.bare is not None and same(abs(row.bare.factor), 1.0)
 
 
+PENALTY = "a penalty on the weights is added to the gradient"
 ADDED = "the update adds the gradient: the loss grows"
 LIKELIHOOD = re.compile(r"likelihood|^ll$|reward|score|objective|^[JL]$", re.I)
 

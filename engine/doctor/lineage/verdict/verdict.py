@@ -12,7 +12,7 @@ from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.later_steps import by_a_number, by_zero, dropped, not_seen, reused
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
-from engine.doctor.lineage.gradients.stepped import MayWin, SteppedRows, always
+from engine.doctor.lineage.gradients.stepped import ONE, MayWin, SteppedRows, always
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.carry_back import depending, reached, reached_by_each
 from engine.doctor.lineage.record.derivatives import PRODUCTS
@@ -20,10 +20,10 @@ from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.updates import ArrayNames, Step, found
 from engine.doctor.lineage.record.windows import ends, window
-from engine.doctor.lineage.the_loss import loss
+from engine.doctor.lineage.the_loss import loss, penalty
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import in_windows, shortened
-from engine.doctor.lineage.verdict.factors import ADDED, one_factor
+from engine.doctor.lineage.verdict.factors import ADDED, PENALTY, one_factor
 from engine.doctor.recording.tracing.store import SINGLES
 
 Score = tuple[int, bool, int, int]
@@ -37,6 +37,7 @@ OF_ANOTHER = (
     "it is stepped, the loss of line {} does not depend on it, and its gradient is not that of the loss of line {}"
 )
 GROWS = "it is stepped so that the loss of line {} grows: right where that is meant, as in adversarial training"
+ANOTHER_PENALTY = "it is right but for the penalty, which is not the derivative of the one in the loss"
 IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
 NUMBER_BY_NUMBER = (
     f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
@@ -251,6 +252,8 @@ def of_round(
                 best = _told(best.loss, best.compared, True)
             else:
                 best, compare = _more_than_one(other), rows
+    if best is not None:
+        best = _with_its_penalty(record, best, steps, compare)
     if best is not None and best.verdict == "wrong" and cut:
         best = _cut(record, best, compare, trusted, later=later)
     return best or RunVerdict("undecided", None, reason=_why(record))
@@ -401,6 +404,35 @@ def _is_beside_it(record: Record, one: ChosenLoss, other: ChosenLoss) -> bool:
     products = record.starts[record.operations.named(PRODUCTS)]
     ran = [forward[products] for forward in forwards]
     return bool(ran[0].any()) and np.array_equal(ran[0], ran[1])
+
+
+def _with_its_penalty(
+    record: Record, verdict: RunVerdict, steps: Sequence[Sequence[Step]], compare: GradientRows
+) -> RunVerdict:
+    """The verdict, where gradients are right but for a multiple of the weights: if the loss, or what the program calls so and this one is a
+    summand of, has a penalty on the weights, that multiple is to be its derivative. One that only the step adds to what is right for the
+    whole is the optimizer's."""
+    added = {int(r.own[0]) for r in verdict.compared if r.walk is not None and r.walk.penalty and len(r.own) > ONE}
+    if not added or verdict.loss is None or verdict.loss.assumed:
+        return verdict
+    weights = np.zeros(len(record.pool), bool)
+    for row in verdict.compared:
+        for ids in (row.own, *(row.update.levels if row.update is not None else ())):
+            weights[ids] = True
+    others = [c for c in loss.candidates(record, loss.sources(steps)) if NAMED.search(c.name)]
+    for whole in (verdict.loss, *(c for c in others if loss.is_summand(record, verdict.loss, c))):
+        parts = (part for reference, _ in whole.seeds for part in penalty.parts(record, reference.first))
+        if not any(penalty.is_of_weights(record, part, weights) for part in parts):
+            continue
+        told = verdict
+        if whole is not verdict.loss:
+            told = _with(record, whole, loss.forward_of(record, whole), compare, None, trusted=True) or verdict
+        bad = [r for r in told.compared if r.status == "wrong" or (r.walk is not None and r.walk.beside)]
+        bad = [r for r in bad if int(r.own[0]) in added]
+        rows = tuple(replace(r, status="wrong", reason=ANOTHER_PENALTY) if r in bad else r for r in told.compared)
+        said = tuple(each for each in told.conventions if each != PENALTY or not bad)
+        return replace(told, verdict="wrong" if bad else told.verdict, compared=rows, conventions=said)
+    return verdict
 
 
 def _rank(v: RunVerdict) -> tuple[Score, bool]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.trials.places import places_of
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, runs_of, statuses, verdict_on
@@ -216,3 +218,13 @@ def test_a_state_times_the_error_of_one_output_is_a_gradient_and_no_multiple_of_
     )
     verdict = verdict_on(tmp_path, text, rounds=1)
     assert statuses(verdict) == dict.fromkeys("UWVbc", "right")
+
+
+@pytest.mark.parametrize(("size", "expected"), [("0.02", "right"), ("0.3", "wrong"), ("0.001", "wrong")])
+def test_a_penalty_in_the_gradients_is_the_one_of_the_loss(tmp_path: Path, size: str, expected: str) -> None:
+    penalised = ("    return hs, ps, loss", "    loss += 0.01 * (W ** 2).sum()\n    return hs, ps, loss")
+    verdict = verdict_on(
+        tmp_path, changed(TAGGER, penalised, ("    return dU,", f"    dW += {size} * W\n    return dU,"))
+    )
+    assert verdict.verdict == expected
+    assert [r.name for r in verdict.compared if r.status == "wrong"] == ["W"] * (expected == "wrong")
