@@ -15,7 +15,7 @@ from engine.doctor.by_call import ExampleCalls, examine_calls
 from engine.doctor.lineage.gradients.never_stepped import NO_GRADIENT
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.verdict.verdict import NO_STEPS
+from engine.doctor.lineage.verdict.of_round import NO_STEPS
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run

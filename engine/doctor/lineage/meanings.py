@@ -22,7 +22,7 @@ from engine.doctor.lineage.record.looked_up import SMALL, Equality, Lookup
 from engine.doctor.lineage.record.matching import DOUBLE, SINGLE, same, tolerance
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.the_loss.loss import forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 MOST_OPERATIONS = 100_000
 """The values of a round of more operations have no meanings: it takes too long."""

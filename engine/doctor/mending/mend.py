@@ -14,7 +14,7 @@ from dataclasses import replace
 from engine.doctor.lineage.gradients.optimizers import unlimited
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs, Trials
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.around.blocks import (
     begun,
     exchanged,

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.doctor.lineage.meanings import Key, Meaning, Meanings, Meant, key_of
 from engine.doctor.lineage.record.reading import RecordedEvent
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.text import clean
 
 MOST_ROWS = 500

@@ -26,7 +26,8 @@ from engine.doctor.lineage.verdict.differences import disagreement
 from engine.doctor.lineage.verdict.given_back import as_returned, unless_scaled
 from engine.doctor.lineage.verdict.made_up_shapes import as_narrow
 from engine.doctor.lineage.verdict.other_weights import settled
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile

@@ -17,7 +17,7 @@ from engine.doctor.lineage.record.carry_back import reached
 from engine.doctor.lineage.record.matching import common, tolerance
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes

@@ -13,7 +13,7 @@ from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOpe
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
 from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, agrees, covers
-from engine.doctor.lineage.verdict.verdict import of_round
+from engine.doctor.lineage.verdict.of_round import of_round
 
 ANOTHER_LOSS = "gradient-of-another-loss"
 _DEEPEST = 8

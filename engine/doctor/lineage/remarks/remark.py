@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.record.carry_back import depending
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 PASSED_ON = ("gather",)
 """Operations after which an array is what it was."""

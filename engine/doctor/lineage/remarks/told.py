@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.remarks import arguments, cell, output, rounds, way_back
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 KINDS = (
     output.softmax_axis,

@@ -15,7 +15,7 @@ from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.record.updates import ArrayNames, found, levels_of
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.other_weights import MOST, Shift, came_from, outside
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 STEP = 1e-7
 """How far weights are moved, relative to their largest entry: rounding and curvature are both small beside the change of the loss."""

@@ -16,7 +16,8 @@ from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.factors import LIKELIHOOD, one_factor
-from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
+from engine.doctor.lineage.verdict.of_round import ONLY_ONE
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.recording.calls.driven import BACK, KEPT
 
 RETURNED = "it is right on the way, but not what is returned"

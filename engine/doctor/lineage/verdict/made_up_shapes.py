@@ -10,7 +10,7 @@ import numpy as np
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Record
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 
 def as_narrow(verdict: RunVerdict, name: str, last_line: int) -> RunVerdict:

@@ -19,7 +19,8 @@ from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedAr
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.record.updates import levels_of
 from engine.doctor.lineage.the_loss.loss import forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 
 TINY = 1e-3
 """Weights that are all smaller make a network look linear."""

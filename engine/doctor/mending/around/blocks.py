@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from engine.doctor.lineage.record.reading import Record
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.around.loops import holds, in_the_first_round
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace, with_anothers

@@ -17,7 +17,7 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
 from engine.doctor.lineage.the_loss.loss import adjoint_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.expression_text import text_of
 
 PARTS = 4

@@ -13,7 +13,7 @@ import numpy as np
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.roles import ACTIVATIONS
 from engine.doctor.lineage.the_loss.loss import forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import is_atom
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.proposal import Proposal, instead

@@ -12,7 +12,7 @@ import numpy as np
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.around.carries import MissingCarry, handed_nowhere, never_there, never_updated
 from engine.doctor.mending.around.loops import counted, headers
 from engine.doctor.mending.edits import edits, entries, multiples

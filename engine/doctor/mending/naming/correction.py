@@ -11,7 +11,7 @@ from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.roles import Roles, Weight
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 
 @dataclass(frozen=True, eq=False)

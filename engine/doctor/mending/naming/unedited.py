@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.doctor.lineage.gradients import gradients
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.carry_back import reached
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, RecordedArray
@@ -14,7 +15,7 @@ from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.factors import ADDED
 from engine.doctor.lineage.verdict.given_back import NEGATED
-from engine.doctor.lineage.verdict.verdict import ComparedGradient, RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 
 def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:

@@ -17,7 +17,7 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.place_by_place import made_place_by_place
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import atoms_in
 from engine.doctor.mending.edits.expression_text import text_of
 

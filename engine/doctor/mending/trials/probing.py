@@ -14,7 +14,7 @@ from engine.doctor.lineage.record.running import Trials
 from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits import edits, entries
 from engine.doctor.mending.edits.edits import KINDS, Slot, StatementEdit
 from engine.doctor.mending.edits.expression_text import text_of

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.edits import StatementEdit
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace, replaced

@@ -21,7 +21,8 @@ from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.other_weights import is_odd
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import names
 from engine.doctor.mending.naming.correction import Correction

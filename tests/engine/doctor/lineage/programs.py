@@ -6,7 +6,8 @@ from pathlib import Path
 
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
 

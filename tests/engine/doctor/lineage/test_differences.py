@@ -9,7 +9,8 @@ import pytest
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.verdict import differences
 from engine.doctor.lineage.verdict.differences import disagreement
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of
 
 ONE = "hs.append(np.tanh(U @ x + W @ hs[-1] + b))"

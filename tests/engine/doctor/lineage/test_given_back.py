@@ -22,7 +22,8 @@ from engine.doctor.lineage.record.reading import (
 from engine.doctor.lineage.the_loss.loss import LOSS
 from engine.doctor.lineage.verdict import given_back
 from engine.doctor.lineage.verdict.given_back import NOTHING_ELSE, RETURNED, SCALED
-from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
+from engine.doctor.lineage.verdict.of_round import ONLY_ONE
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from tests.engine.doctor.lineage.test_rules import ASSUMED, LOSS_OF_ALL, RECORD, agreement, row
 
 RIGHT = np.array([1.0, 2.0, -3.0, 4.0])

@@ -8,7 +8,8 @@ import pytest
 
 from engine.doctor.lineage.verdict import other_weights
 from engine.doctor.lineage.verdict.other_weights import SEEN, settled
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of, statuses
 
 IDENTITY = ("rng.randn(H, H) * 0.5", "np.eye(H)")

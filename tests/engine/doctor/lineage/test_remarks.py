@@ -10,7 +10,8 @@ import pytest
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
-from engine.doctor.lineage.verdict.verdict import RunVerdict, judged
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.mistakes.mistake import Mistake
 from engine.doctor.mistakes.programs import PROGRAMS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage.verdict.verdict import GIVEN
+from engine.doctor.lineage.verdict.of_round import GIVEN
 from engine.doctor.recording.tracing.store import OPERATION
 from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
 from tests.engine.doctor.lineage.trained import network

@@ -14,11 +14,12 @@ from engine.doctor.lineage.record.matching import Agreement
 from engine.doctor.lineage.record.reading import Events, Operations, Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.record.updates import Update
 from engine.doctor.lineage.the_loss.loss import LOSS, ChosenLoss
-from engine.doctor.lineage.verdict import given_back, other_weights, verdict
+from engine.doctor.lineage.verdict import given_back, of_round, other_weights, run_verdict, verdict
 from engine.doctor.lineage.verdict.differences import _changed, _not_followed, _shifts
 from engine.doctor.lineage.verdict.factors import ADDED, one_factor
 from engine.doctor.lineage.verdict.given_back import NEGATED, SCALED, is_by_scale, unless_scaled
-from engine.doctor.lineage.verdict.verdict import ONLY_ONE, RunVerdict
+from engine.doctor.lineage.verdict.of_round import ONLY_ONE
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 LOSS_OF_ALL = ChosenLoss("loss", 9, ((RecordedArray((), 1), np.ones(())),), 1.0)
 ASSUMED = replace(LOSS_OF_ALL, name="", assumed="the cross-entropy")
@@ -141,7 +142,7 @@ def test_a_step_up_inside_an_optimizer_is_one_only_if_all_are() -> None:
 
 def test_right_wrong_or_undecided() -> None:
     def verdict_of(*rows: ComparedGradient, loss: ChosenLoss = LOSS_OF_ALL, trusted: bool = False) -> RunVerdict:
-        return verdict._told(loss, rows, trusted)
+        return run_verdict.verdict_of(loss, rows, trusted)
 
     wrong, left = row("V", status="wrong"), row("b", status="not compared", reason="it is drawn")
     assert verdict_of(row("U"), row("W")).verdict == "right"
@@ -167,7 +168,7 @@ def test_right_wrong_or_undecided() -> None:
 
 def test_the_loss_that_agrees_best_has_most_right_gradients_then_its_name_then_fewest_wrong_ones() -> None:
     def score(*rows: ComparedGradient, doubtful: bool = False) -> verdict.Score:
-        return verdict._score(RunVerdict("", LOSS_OF_ALL, rows, loss_doubtful=doubtful))
+        return run_verdict.score(RunVerdict("", LOSS_OF_ALL, rows, loss_doubtful=doubtful))
 
     right, wrong = row("U"), row("V", status="wrong")
     assert score(right, row("W")) > score(right, wrong) > score(right, wrong, row("X", status="zero"))
@@ -179,7 +180,7 @@ def test_the_loss_that_agrees_best_has_most_right_gradients_then_its_name_then_f
 
 def test_of_losses_that_are_assumed_the_one_whose_gradients_are_the_programs() -> None:
     def may_be_another(*rows: ComparedGradient, loss: ChosenLoss = ASSUMED, word: str = "right") -> bool:
-        return verdict._may_be_another(RunVerdict(word, loss, rows))
+        return run_verdict._may_be_another(RunVerdict(word, loss, rows))
 
     doubled = row("U", bare=agreement(2.0))
     assert may_be_another(doubled)
@@ -194,7 +195,7 @@ def test_of_losses_that_are_assumed_the_one_whose_gradients_are_the_programs() -
 
 def test_one_gradient_alone_is_not_all_of_a_network_that_steps_nothing() -> None:
     one = RunVerdict("right", LOSS_OF_ALL, (row("U", update=None), row("b", size=2, update=None)))
-    alone = verdict._more_than_one(one)
+    alone = of_round._more_than_one(one)
     assert (alone.verdict, alone.reason, alone.not_compared) == (
         "undecided",
         ONLY_ONE,
@@ -202,7 +203,7 @@ def test_one_gradient_alone_is_not_all_of_a_network_that_steps_nothing() -> None
     )
     two = replace(one, compared=(*one.compared, row("V", size=3)))
     wrong = replace(one, verdict="wrong")
-    assert (verdict._more_than_one(two), verdict._more_than_one(wrong)) == (two, wrong)
+    assert (of_round._more_than_one(two), of_round._more_than_one(wrong)) == (two, wrong)
 
 
 def test_of_several_rounds_the_first_with_what_was_seen_later() -> None:
@@ -228,7 +229,7 @@ def test_of_several_rounds_the_first_with_what_was_seen_later() -> None:
 def test_gradients_that_nothing_steps_are_beside_weights_that_are_stepped_by_wrong_ones() -> None:
     def is_beside(*rows: ComparedGradient, stepped: tuple[ComparedGradient, ...], loss: Any = LOSS_OF_ALL) -> bool:
         of = RunVerdict("wrong", loss, stepped)
-        return verdict._is_beside(RunVerdict("right", LOSS_OF_ALL, rows), of)
+        return of_round._is_beside(RunVerdict("right", LOSS_OF_ALL, rows), of)
 
     wrong, apart = row("V", status="wrong"), row("X", update=None)
     assert is_beside(apart, stepped=(wrong,))
@@ -245,29 +246,29 @@ def test_gradients_that_nothing_steps_are_beside_weights_that_are_stepped_by_wro
 
 def test_gradients_are_told_by_their_steps_where_one_is_sure() -> None:
     unsure = row("U", update=replace(STEP, sure=False))
-    assert verdict._is_stepped(RunVerdict("wrong", None, (unsure, row("V"))))
-    assert not verdict._is_stepped(RunVerdict("wrong", None, (unsure, row("V", update=None))))
-    assert not verdict._is_stepped(None)
+    assert of_round._is_stepped(RunVerdict("wrong", None, (unsure, row("V"))))
+    assert not of_round._is_stepped(RunVerdict("wrong", None, (unsure, row("V", update=None))))
+    assert not of_round._is_stepped(None)
 
 
 def test_errors_that_go_back_some_steps_are_asked_for_only_where_some_gradients_are_right_and_others_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(verdict, "shortened", lambda *given, **more: pytest.fail("it is not asked for"))
+    monkeypatch.setattr(of_round, "shortened", lambda *given, **more: pytest.fail("it is not asked for"))
     up, wrong = row("U", 0.1, reason=ADDED), row("V", status="wrong")
     for rows, loss in (((up,), LOSS_OF_ALL), ((wrong, row("b", size=2)), LOSS_OF_ALL), ((up, wrong), None)):
         own = RunVerdict("wrong", loss, rows)
-        assert verdict._cut(RECORD, own, lambda *given: pytest.fail("not compared again"), True, later=False) is own
+        assert of_round._cut(RECORD, own, lambda *given: pytest.fail("not compared again"), True, later=False) is own
 
 
 def test_why_nothing_was_compared_is_how_the_run_ended() -> None:
     for ended, says in (
         ("error", "stopped before anything could be compared"),
         ("full", "11 numbers were recorded, and nothing could be compared yet"),
-        ("singles", verdict.NUMBER_BY_NUMBER),
-        ("end", verdict.NO_STEPS),
+        ("singles", of_round.NUMBER_BY_NUMBER),
+        ("end", of_round.NO_STEPS),
     ):
-        assert says in verdict._why(replace(RECORD, outcome={"ended": ended}))
+        assert says in of_round.why_undecided(replace(RECORD, outcome={"ended": ended}))
 
 
 RECORD = Record(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.doctor.lineage.verdict.verdict import AS_GIVEN, IN_WINDOWS
+from engine.doctor.lineage.verdict.of_round import AS_GIVEN, IN_WINDOWS
 from tests.engine.doctor.lineage.programs import verdict_on
 from tests.engine.doctor.lineage.trained import network
 

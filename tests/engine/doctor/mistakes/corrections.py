@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from engine.doctor.lineage.record.reading import Record, UserLine
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.around.loops import headers
 from engine.doctor.mending.edits import edits
 from engine.doctor.mending.edits.atoms import atoms_in

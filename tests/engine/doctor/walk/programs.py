@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from engine.doctor.lineage.meanings import Meanings
-from engine.doctor.lineage.verdict.verdict import RunVerdict
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.opening import open_walk
 from engine.doctor.read.source import SourceFile
 from engine.doctor.reference.results import NamedMistake, Place
