@@ -30,8 +30,8 @@ def never_stepped(
     """Their gradients, where some were made, and a sentence on each that has none. `record` is a round, `later` the next one, if any.
 
     A weight, other than data or targets, is read several times by a line, where it meets different arrays, and again in the next round, if
-    there is one; or it meets what was computed. What is multiplied by weights that are stepped is data, and what has no
-    numbers but 0 and another is a mask.
+    there is one; or it meets what was computed. What is multiplied by weights that are stepped is data, what has no numbers but 0 and
+    another is a mask, and what only makes the targets, as a teacher's matrix does, is given like these.
     """
     stepped = np.zeros(len(record.pool), bool)
     for row in compared:
@@ -51,7 +51,7 @@ def never_stepped(
 
     weights = [ids for ids in inputs if not stepped[ids].any() and not _is_mask(record.pool[ids])]
     weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])]) and is_read_again(ids)]
-    weights = without_targets(record, weights)
+    weights = [ids for ids in without_targets(record, weights) if _is_joined(record, forward, ids, stepped)]
     names = ArrayNames(record)
     unseen = (
         [f"{names.of(ids)}: {NOT_SEEN}" for ids in _stepped_unseen(record, later, forward, stepped)] if later else []
@@ -65,6 +65,19 @@ def never_stepped(
     seen = {int(row.own[0]) for row in made}
     left = [(ids, NO_GRADIENT if adjoint[ids].any() else NO_MOVE) for ids in weights if int(ids[0]) not in seen]
     return made, [*unseen, *(f"{names.of(ids)}: {why}" for ids, why in left)]
+
+
+def _is_joined(record: Record, forward: NDArray[np.bool_], ids: Ids, stepped: NDArray[np.bool_]) -> bool:
+    """Whether what is made of an array meets what is made of stepped weights in a product or a sum of the forward pass; outputs and targets
+    meet in a difference."""
+    known = np.flatnonzero(stepped).astype(np.int32)
+    of_it, of_weights = depending(record, [ids]), depending(record, [known])
+    of_it, of_weights = of_it & ~of_weights, of_weights & ~of_it
+    for operation in record.operations.at(record.operations.named((*PRODUCTS, "add"))):
+        met = [mark for mark in (of_it, of_weights) if any(touched(mark, r) for r in operation.operands)]
+        if operation.size and forward[operation.start] and len(met) > 1:
+            return True
+    return False
 
 
 def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], stepped: NDArray[np.bool_]) -> list[Ids]:

@@ -275,10 +275,15 @@ class Operations(Sequence[RecordedOperation]):
         return np.flatnonzero(self.codes < 0)
 
     @cached_property
-    def read(self) -> frozenset[tuple[int, int]]:
-        """The arrays of several numbers that are operands: their first numbers and how many there are."""
-        operands = (r for operation in self.on_arrays() for r in operation.operands)
-        return frozenset((r.first, r.size) for r in operands if r.size > 1)
+    def read(self) -> dict[tuple[int, int], int]:
+        """The arrays of several numbers that are operands: their first numbers and how many there are, with the first number of what was
+        made of each first."""
+        operands = ((r, operation.start) for operation in self.on_arrays() for r in operation.operands)
+        read: dict[tuple[int, int], int] = {}
+        for reference, start in operands:
+            if reference.size > 1:
+                read.setdefault((reference.first, reference.size), start)
+        return read
 
     @cached_property
     def sizes(self) -> Ids:

@@ -352,11 +352,21 @@ class ArrayNames:
         return bool(own) and bool(origin) and not own & origin
 
     def bound_again(self, levels: list[Ids], operation: RecordedOperation) -> bool:
-        """Whether a result was given a name that the array had; one number, that of an entry of it."""
+        """Whether a result was given a name that the array had before anything was made of it; one number, that of an entry of it. What an
+        array of zeros is called on the way back, that the first state was, too, is no name of the state."""
         after = {_last(n) for n in self.results(operation.start, operation.size == 1)}
         if operation.size == 1:
             after |= {n.split("[", 1)[0] for n in after}
-        return bool(after) and any(after & self.last_parts(level) for level in levels)
+        return bool(after) and any(after & self._at_first(level) for level in levels)
+
+    def _at_first(self, ids: Ids) -> frozenset[str]:
+        """`last_parts` of the names that an array of several numbers had before anything was made of it."""
+        first, until = int(ids.flat[0]), self.record.operations.read.get((int(ids.flat[0]), ids.size))
+        if until is None:
+            return self.last_parts(ids)
+        places = self._named(self.record.events.beginning(first))
+        places = places[(self.record.events.sizes[places] > 1) & (self.record.events.times[places] <= until)]
+        return frozenset(_last(kind.name) for kind in self._kinds(places)) or self.last_parts(ids)
 
 
 def _specific(name: str) -> tuple[bool, bool]:

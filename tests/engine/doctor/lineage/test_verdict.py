@@ -345,6 +345,39 @@ def test_a_read_out_without_a_gradient_leaves_it_open(tmp_path: Path) -> None:
     assert verdict.verdict == "undecided"
 
 
+TAUGHT = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+teacher = rng.normal(size=(3, 2))
+W, U, V = rng.normal(size=(4, 4)) / 2, rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+for step in range(3):
+    xs, zero = rng.normal(size=(3, 5, 3)), np.zeros((5, 4))
+    hs = [zero]
+    for x in xs:
+        hs.append(np.tanh(x @ U + hs[-1] @ W))
+    error = hs[-1] @ V - sum(x @ teacher for x in xs)
+    loss = (error**2).sum() / 2
+    dV, dU, dW = hs[-1].T @ error, np.zeros_like(U), np.zeros_like(W)
+    flow = zero
+    flow = flow + error @ V.T
+    for x, before, after in zip(xs[::-1], hs[-2::-1], hs[:0:-1]):
+        dz = flow * (1 - after**2)
+        dU += x.T @ dz
+        dW += before.T @ dz
+        flow = dz @ W.T
+    U, V, W = U - 0.1 * dU, V - 0.1 * dV, W - 0.1 * dW
+"""
+
+
+def test_what_only_makes_the_targets_and_what_is_only_a_first_value_on_the_way_back_are_no_weights(
+    tmp_path: Path,
+) -> None:
+    verdict = verdict_on(tmp_path, TAUGHT, rounds=2)
+    assert (verdict.verdict, verdict.not_compared) == ("right", ())
+    assert sorted(row.name for row in verdict.compared) == ["U", "V", "W"]
+
+
 def test_squares_of_tiny_gradients_are_nothing_that_is_left_in_them(tmp_path: Path) -> None:
     """An optimizer's memory of 1e-12 beside a gradient of 1e-5 changes none of its digits that are compared."""
     growing = (
