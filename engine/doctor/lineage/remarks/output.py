@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
 
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
+from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
 from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, agrees, covers
 from engine.doctor.lineage.verdict.of_round import of_round
+from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
 ANOTHER_LOSS = "gradient-of-another-loss"
 _DEEPEST = 8
@@ -145,14 +147,23 @@ def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
         return
     right = sum(row.status == "right" for row in seen.compared)
     but_for_a_penalty = any(row.walk is not None and row.walk.beside for row in seen.compared)
-    if verdict.verdict != "wrong" or verdict.round or 2 * right > len(seen.compared) or but_for_a_penalty:
+    mostly_wrong = verdict.verdict == "wrong" and not verdict.round and 2 * right <= len(seen.compared)
+    differ = verdict.verdict == "right" and _differ(verdict.rounds)
+    if not differ and (not mostly_wrong or but_for_a_penalty):
         return
     for name in KNOWN:
         other = of_round(seen.record, taken=name, cut=False)
-        taken = other.loss if other.verdict == "right" and len(other.compared) > right else None
+        taken = other.loss if other.verdict == "right" and (differ or len(other.compared) > right) else None
         if taken is not None and covers(seen.record, taken, stated):
             yield Remark(ANOTHER_LOSS, place, _says(name))
             return
+
+
+def _differ(rounds: Sequence[RunVerdict]) -> bool:
+    """Whether gradients are another multiple of dL/d(them) at each update, as those of another loss of one sample are."""
+    factors = [[r.bare.factor for r in v.compared if r.status == "right" and r.bare and len(r.own) > 2] for v in rounds]
+    firsts = [some[0] for some in factors if some and all(same(f, some[0]) for f in some)]
+    return len(firsts) > 1 and not same(firsts[0], firsts[1])
 
 
 def _says(name: str) -> str:

@@ -167,3 +167,28 @@ def test_a_penalty_on_states_that_no_gradient_has_is_remarked_upon(examined: Exa
     assert [(r.id, r.place.number) for r in seen] == [
         ("penalty-without-gradient", text.splitlines().index("    grads = backward(xs, labels, hs, ps)"))
     ]
+
+
+ONE_SAMPLE = """
+for step in range(3):
+    x, label = rng.randn(D), rng.randint(K)
+    h = np.tanh(U @ x)
+    e = np.exp(V @ h)
+    p = e / e.sum()
+    loss = -p[label]
+    dy = p.copy()
+    dy[label] -= 1
+    dU, dV = np.outer(V.T @ dy * (1 - h ** 2), x), np.outer(dy, h)
+    U -= 0.1 * dU
+    V -= 0.1 * dV
+"""
+
+
+def test_gradients_that_are_another_multiple_at_each_update_are_those_of_another_loss(examined: Examined) -> None:
+    """Of one sample they point the same way."""
+    begin = TAGGER[: TAGGER.index("def forward")]
+    verdict, seen = examined(begin + ONE_SAMPLE)
+    assert verdict.verdict == "right"
+    assert [r.id for r in seen] == ["gradient-of-another-loss"]
+    verdict, seen = examined(begin + ONE_SAMPLE.replace("-p[label]", "-np.log(p[label])"))
+    assert (verdict.verdict, seen) == ("right", [])
