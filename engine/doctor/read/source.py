@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import collections.abc
 import json
 import re
 import sys
@@ -75,6 +76,23 @@ MOVED = {
     "random_integers": "np.random.randint",
 }
 """NumPy's names that are gone, and what to write in their place."""
+MOVED_IN_PYTHON = {
+    "time.clock": "time.perf_counter",
+    "fractions.gcd": "math.gcd",
+    "inspect.getargspec": "inspect.getfullargspec",
+    "itertools.izip": "zip",
+    "itertools.imap": "map",
+    "itertools.ifilter": "filter",
+    "itertools.izip_longest": "itertools.zip_longest",
+    "os.getcwdu": "os.getcwd",
+    "string.letters": "string.ascii_letters",
+    "string.lowercase": "string.ascii_lowercase",
+    "string.uppercase": "string.ascii_uppercase",
+    "string.maketrans": "str.maketrans",
+    "sys.maxint": "sys.maxsize",
+    **{f"collections.{name}": f"collections.abc.{name}" for name in dir(collections.abc) if not name.startswith("_")},
+}
+"""Names of Python's own modules that are gone, and what they are called now."""
 
 
 RENAMED = {"xrange": "range", "raw_input": "input", "unicode": "str", "long": "int", "reduce": "functools.reduce"}

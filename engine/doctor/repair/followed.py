@@ -17,6 +17,7 @@ ATTEMPTS = 24
 CERTAIN: tuple[SlipKind, ...] = (
     names.gone_from_numpy,
     names.gone_arguments,
+    names.gone_from_python,
     names.summed_generator,
     names.misspelt_numpy,
     names.misspelt,

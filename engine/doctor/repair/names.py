@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from engine.doctor.read.source import MOVED, RENAMED
+from engine.doctor.read.source import MOVED, MOVED_IN_PYTHON, RENAMED
 from engine.doctor.repair.products import closed
 from engine.doctor.repair.scopes import Scope, Scopes
 from engine.doctor.repair.seen import SeenRun
@@ -47,6 +47,42 @@ def gone_from_numpy(seen: SeenRun) -> Iterator[Slip]:
             tuple(change),
             stops=True,
         )
+
+
+def gone_from_python(seen: SeenRun) -> Iterator[Slip]:
+    """Names that Python's own modules have no more."""
+    for node in seen.nodes:
+        moved = {
+            name: MOVED_IN_PYTHON[name] for name in _of_modules(node) if name in seen.gone & MOVED_IN_PYTHON.keys()
+        }
+        if isinstance(node, ast.ImportFrom):
+            left = ", ".join(ast.unparse(one) for one in node.names if f"{node.module}.{one.name}" not in moved)
+            parts = [f"from {node.module} import {left}"] if left else []
+            bound = {f"{node.module}.{one.name}": one.asname or one.name for one in node.names}
+            parts += [_imported(new, bound[old]) for old, new in moved.items()]
+            change = (instead(node, "; ".join(parts)),)
+        elif isinstance(node, ast.Attribute):
+            change = tuple(instead(node, new) for new in moved.values())
+        else:
+            continue
+        if moved:
+            told = " and ".join(f"{old} no longer exists; it is {new} now" for old, new in moved.items())
+            yield Slip("python-name-gone", told, node.lineno, change, stops=True)
+
+
+def _of_modules(node: ast.AST) -> list[str]:
+    """The dotted names of what is imported from a module, or taken of it."""
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{one.name}" for one in node.names]
+    return [ast.unparse(node)] if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) else []
+
+
+def _imported(dotted_name: str, bound: str) -> str:
+    """What binds a name to something of a module's, or of Python's own."""
+    module, _, name = dotted_name.rpartition(".")
+    if module in ("", "str"):
+        return f"{bound} = {dotted_name}"
+    return f"from {module} import {name}" + (f" as {bound}" if bound != name else "")
 
 
 def dotted(node: ast.expr) -> str:

@@ -78,6 +78,7 @@ class SeenRun:
         self.begun = {int(line): int(count) for line, count in told["begun"]}
         self.stores = tuple(EntryStore(*(int(n) for n in row)) for row in told["stores"])
         self.missing = tuple((int(line), str(name)) for line, name in told["missing"])
+        self.gone = frozenset(str(name) for name in told["gone"])
         self.arguments = {str(k): tuple(str(a) for a in v) for k, v in dict(told["arguments"]).items()}
 
     def values(self, node: ast.expr) -> tuple[SeenValue, ...]:

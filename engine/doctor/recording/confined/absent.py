@@ -92,6 +92,9 @@ class Absentees:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """A module that can only be imported."""
         frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        package = sys.modules.get(fullname.rpartition(".")[0])
+        if package is not None and not isinstance(package, Absent):
+            return None  # `from collections import Iterable`: there is such a module, and no such name in it
         loader: Any = self
         return importlib.machinery.ModuleSpec(fullname, loader, is_package=True) if self._stands_for(frame) else None
 

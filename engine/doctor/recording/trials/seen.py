@@ -9,6 +9,7 @@ The answer, `seen.json` in the job's folder:
     places   all expressions, also those that were not evaluated
     stores   for each store into an entry: its line, how many keys, how often one was written at most, when the last time
     missing  names of NumPy that the program uses and this NumPy has not, with their lines
+    gone     names of Python's own modules that the program uses and this Python has not
     arguments  names of arguments that it no longer takes, by function; `version` is NumPy's
 
 A value is a list: its type, then for arrays the kind of numbers, the shape, what is known of the numbers, and the expression that made the
@@ -18,6 +19,7 @@ unlike.
 
 import ast
 import builtins
+import importlib
 import json
 import os
 import warnings
@@ -46,6 +48,8 @@ _MADE = {
     "zeros_like",
 }
 _WORDS = {"np", "numpy", "math", "super", "random"}
+_OLD = ("collections", "fractions", "inspect", "itertools", "os", "string", "sys", "time")
+"""Python's own modules that once had more names."""
 _FUNCTIONS = ("function", "ufunc", "_ArrayFunctionDispatcher")
 
 
@@ -269,6 +273,15 @@ def missing(text):
     return made
 
 
+def gone(text):
+    """Names of Python's own modules that a program uses and that are not there: the dotted names."""
+    nodes = list(ast.walk(ast.parse(text)))
+    pairs = [(n.module, one.name) for n in nodes if isinstance(n, ast.ImportFrom) and n.module for one in n.names]
+    pairs += [(n.value.id, n.attr) for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+    modules = {name: importlib.import_module(name) for name in {module for module, _ in pairs} & set(_OLD)}
+    return [f"{m}.{name}" for m, name in pairs if m in modules and name != "*" and not hasattr(modules[m], name)]
+
+
 def no_longer_taken():
     """Names of arguments that this NumPy no longer takes, by function; `generator` is one that is given without a name."""
     tried = {
@@ -309,6 +322,7 @@ def run(job):
         "begun": [[line, count] for line, count in seen.begun.items()],
         "stores": [[n, len(s[0]), max(list(s[0].values()) or [0]), s[1]] for n, s in seen.stores.items()],
         "missing": missing(own[0]),
+        "gone": gone(own[0]),
         "arguments": no_longer_taken(),
         "version": np.__version__,
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.doctor.recording.trials import seen as trials
 from engine.doctor.repair import names
 from engine.doctor.repair.scopes import Scopes
 from engine.doctor.repair.seen import SeenRun
@@ -14,7 +15,7 @@ from engine.doctor.repair.slip import TextChange, changed
 
 def read(text: str, **told: Any) -> SeenRun:
     """A text that was not run."""
-    nothing = {"values": [], "places": [], "begun": [], "stores": [], "missing": [], "arguments": {}}
+    nothing = {"values": [], "places": [], "begun": [], "stores": [], "missing": [], "gone": [], "arguments": {}}
     return SeenRun(text, None, {**nothing, **told})  # pyright: ignore[reportArgumentType]
 
 
@@ -87,6 +88,23 @@ def test_names_that_numpy_has_no_more(old: str, new: str) -> None:
     name = old.partition("(")[0].removeprefix("np.")
     text = f"import numpy as np\nx, k = np.arange(3), 2\ny = {old}\n"
     assert repaired(text, names.gone_from_numpy, missing=[[3, name]]).split("\n")[2] == f"y = {new}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("start = time.clock()", "start = time.perf_counter()"),
+        (
+            "from collections import deque, Iterable as I",
+            "from collections import deque; from collections.abc import Iterable as I",
+        ),
+        ("from itertools import izip", "izip = zip"),
+        ("from itertools import izip_longest", "from itertools import zip_longest as izip_longest"),
+        ("from time import time", "from time import time"),
+    ],
+)
+def test_names_that_python_has_no_more(old: str, new: str) -> None:
+    assert repaired(old, names.gone_from_python, gone=trials.gone(old)) == new
 
 
 def test_an_argument_that_numpy_calls_otherwise() -> None:
