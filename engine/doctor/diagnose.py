@@ -25,6 +25,7 @@ from engine.doctor.report.repaired_report import (
     examine_overwritten,
     examine_repaired,
     repaired_source,
+    with_functions,
     with_repairs,
 )
 from engine.doctor.report.report import Report
@@ -81,9 +82,10 @@ def _of_the_file(
         own = examine_own_run(runs, source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
-        repaired = examine_repaired(runs, source, own, failures)
+        repaired, text = examine_repaired(runs, source, own, failures) or (None, source)
         if repaired is not None and repaired.followed_on:
-            return _with_a_way_on(repaired)
+            functions = None if repaired.parameters else of_functions(text, None, wishes)
+            return _with_a_way_on(repaired if functions is None else with_functions(repaired, functions))
         if own.reason and (overwritten := examine_overwritten(runs, source, own, failures)) is not None:
             return overwritten
     if own is not None and own.report.verdict == "wrong" and not own.report.candidates:

@@ -3,6 +3,7 @@
 JOB is a file of JSON:
 
     file, text     the program's path in the copy of its folder, and its text (a notebook's cells joined)
+    cells          the first lines of a notebook's cells
     texts          of its other files, in the place of their own, by their paths from its folder
     argv, folder   its arguments, the first its own name, and where it works
     path, package  the first entry of `sys.path`, and for `python -m` the package that it is part of
@@ -76,7 +77,7 @@ def main(path: str) -> None:
         confinement.finish(0)  # a copy that the program made of this process
     confinement.end()
     result.update(computed=confinement.computed(), stubs=confinement.stubs.used, absent=confinement.absent.unused)
-    result.update(called=confinement.absent.called)
+    result.update(called=confinement.absent.called, implicit=confinement.implicit.found)
     result.update(refused=confinement.refusals, filtered=confinement.network_is_closed)
     try:
         _write(job["result"], result)

@@ -177,6 +177,8 @@ class _Following:
             made = self._attempts.look(self._seen.file, changed(self._seen.text, again.changes))
             if made is not None and made.is_as_far(self._seen):
                 self._seen = self._attempts.take(made)
+                return
+        self._by_line.discard((self._seen.file, slip.id, slip.line))
 
     def _past(self) -> bool:
         """Brings the program past its exception by the first repair that does, alone or with another."""

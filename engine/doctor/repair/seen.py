@@ -10,6 +10,8 @@ from typing import Any
 
 from engine.doctor.run.outcome import Outcome
 
+CONDITIONS = {"file", "folder", "program", "module", "input", "time"}
+"""How a run ends for what lies outside the program."""
 Position = tuple[int, int, int, int]
 
 
@@ -161,10 +163,15 @@ class SeenRun:
     def is_past(self, other: SeenRun) -> bool:
         """Whether this run came further than the other, which failed; the lines of both texts are the same."""
         failed, mine = other.failed, self.failed
-        if self.outcome.ending.kind != "exception" or failed is None:
+        if failed is None or self.outcome.is_whole:
             return self.outcome.is_whole
+        if self.outcome.ending.kind in CONDITIONS:
+            line = self.outcome.ending.line or 0
+            return self._has_begun(failed, other) and not failed.lineno <= line <= (failed.end_lineno or line)
+        if self.outcome.ending.kind != "exception":
+            return False
         if mine is None:  # it fails in another file
-            return self.begun.get(failed.lineno, 0) >= other.begun.get(failed.lineno, 0) > 0
+            return self._has_begun(failed, other)
         before, now = other.begun.get(failed.lineno, 0), self.begun.get(failed.lineno, 0)
         if now != before or mine.lineno != failed.lineno:
             return now > before or (now == before > 0 and mine.lineno != failed.lineno)
@@ -172,11 +179,15 @@ class SeenRun:
             return False
         return self._pending(mine) < other._pending(failed)
 
+    def _has_begun(self, failed: ast.stmt, other: SeenRun) -> bool:
+        """Whether the statement at which the other failed began as often here."""
+        return self.begun.get(failed.lineno, 0) >= other.begun.get(failed.lineno, 0) > 0
+
     def is_as_far(self, other: SeenRun) -> bool:
         """Whether this run came at least as far as the other."""
         failed, mine = other.failed, self.failed
         if self.outcome.ending.kind != "exception":
-            return self.outcome.is_whole
+            return self.is_past(other)
         return self.is_past(other) or (failed is not None and mine is not None and mine.lineno == failed.lineno)
 
     @property

@@ -57,6 +57,7 @@ _CONVENTIONS = {
 
 
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
+LEFT = "its cell was left here, because only a later cell defines {name}"
 NOT_FURTHER = "the correction was not looked for further"
 
 
@@ -79,7 +80,8 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     that came to its end; without `mend` the line that is wrong is not looked for. Raises InputError where the interpreter asked for
     cannot be used."""
     outcome, record = runs.followed()
-    base = Report("undecided", clean(source.path.name), run=outcome.to_json())
+    left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left)
+    base = Report("undecided", clean(source.path.name), run=outcome.to_json(), notes=left)
     if isinstance(record, str) or (whole and not outcome.is_whole):
         return OwnRun(
             base, outcome.lacks() or record if isinstance(record, str) and outcome.is_whole else outcome.sentence()

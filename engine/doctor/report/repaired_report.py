@@ -23,8 +23,11 @@ REPAIRED = "with these repairs"
 RIGHT = f"{REPAIRED} its gradients are those of its own loss; the file itself is not right"
 
 
-def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFailures) -> Report | None:
-    """The report on a program whose `own` run ended by an exception; None where nothing is found. The file is not changed.
+def examine_repaired(
+    runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFailures
+) -> tuple[Report, SourceFile] | None:
+    """The report on a program whose `own` run ended by an exception, and its text with the repairs; None where nothing is found. The file
+    is not changed.
 
     Where that exception could not be repaired, `followed_on` is False and only what is certain in the text is told.
     """
@@ -40,11 +43,28 @@ def examine_repaired(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnF
     named = tuple(_named(runs, source, slip) for slip in found if not slip.file)
     report = replace(own.report, reason=own.reason, reason_line=own.report.run["line"], diagnoses=named)
     if followed.first is None:
-        return replace(report, verdict="cannot-run", diagnoses=(*elsewhere, *named))
+        return replace(report, verdict="cannot-run", diagnoses=(*elsewhere, *named)), source
     report = replace(report, verdict="cannot-run" if followed.first.stops else "wrong", followed_on=True)
     report = _with_its_gradients(report, runs, source, followed)
     told = sorted(report.diagnoses, key=lambda d: d.place.line if d.place else 0)
-    return replace(report, diagnoses=(*elsewhere, *told))
+    repaired = replace(source, text=followed.texts.get(runs.name, source.text))
+    return replace(report, diagnoses=(*elsewhere, *told)), repaired
+
+
+def with_functions(report: Report, functions: Report) -> Report:
+    """The report on a program that was followed on and in whose run nothing could be compared, with what its functions show."""
+    if not functions.parameters and not functions.diagnoses:
+        return replace(report, notes=(*report.notes, f"its functions: {functions.reason}"))
+    both = with_repairs(functions, report.diagnoses)
+    return replace(
+        both,
+        verdict=report.verdict,
+        reason=report.reason,
+        reason_line=report.reason_line,
+        notes=(*report.notes, *both.notes),
+        run=report.run,
+        followed_on=True,
+    )
 
 
 def repaired_source(

@@ -169,6 +169,9 @@ def _run(run: Mapping[str, Any], loss: Mapping[str, Any] | None) -> list[str]:
         lines += _wrapped(f"not installed, replaced by modules that do nothing: {', '.join(run['stubs'])}")
     if run["absent"]:
         lines += _wrapped(f"not installed, imported and not used up to there: {', '.join(run['absent'])}")
+    if run["implicit"]:
+        said = "found beside the module that imports it, as by Python 2 (Python 3 needs: from . import ...)"
+        lines += _wrapped(f"{said}: {', '.join(run['implicit'])}")
     lines += [
         line
         for each in run["refused"][:4]

@@ -202,6 +202,7 @@ def _job(
         "text": program.text,
         "texts": dict(program.others),
         "notebook": program.is_notebook,
+        "cells": list(program.cells),
         "argv": [name, *wishes.arguments],
         "folder": str(workplace.there(stand)),
         "path": str(workplace.there(place.path)),

@@ -71,8 +71,9 @@ class Ending:
 class Outcome:
     """A run: how it ended, what it printed (`cut`: only the beginning and the end of it), what it wrote (thrown away), what it was run
     with. `stubs` and `absent` are modules that are not installed: replaced, and imported but not used; `called` those of them that a
-    program may need, with the place that called them first. `recorded` is what the recorder says of its record, `folder` where the program
-    worked, as at home; `note` says why there."""
+    program may need, with the place that called them first; `implicit` are found in the package of what imports them, as Python 2 found
+    them; `left` are lines at which a notebook's cell was left, and the names that only a later one binds. `recorded` is what the recorder
+    says of its record, `folder` where the program worked, as at home; `note` says why there."""
 
     ending: Ending
     where: str
@@ -83,6 +84,8 @@ class Outcome:
     stubs: tuple[str, ...]
     absent: tuple[str, ...]
     called: tuple[tuple[str, str], ...]
+    implicit: tuple[str, ...]
+    left: tuple[tuple[int, str], ...]
     refused: tuple[Refusal, ...]
     interpreter: Interpreter
     command: str
@@ -141,6 +144,7 @@ class Outcome:
             "written": list(self.written),
             "stubs": list(self.stubs),
             "absent": list(self.absent),
+            "implicit": list(self.implicit),
             "refused": [{"kind": r.kind, "what": r.what, "line": r.line} for r in self.refused],
             "output": self.output,
             "output_cut": self.cut,

@@ -46,6 +46,7 @@ def read(
         crashed = _crashed_at(folder / "fault.txt", str(workplace.there(program.file)))
         ending = _without_a_word(crashed or _line(watch.told()[2]), seen or watch.asked, code)
     where, text = _where(ending, program)
+    recorded = _mapping(told.get("recorded"))
     called = [(_text(name, 40), _line(line)) for name, line in list(_mapping(told.get("called")).items())[:40]]
     return {
         "ending": ending,
@@ -53,12 +54,16 @@ def read(
         "text": text,
         "stubs": (*(_text(name, 40) for name in _list(told.get("stubs"))[:40]), *(name for name, _ in called)),
         "absent": tuple(_text(name, 40) for name in _list(told.get("absent"))[:40]),
+        "left": tuple(
+            (_line(_list(one)[0]) or 0, _text(_list(one)[1], 80)) for one in _list(recorded.get("left"))[:40]
+        ),
+        "implicit": tuple(_text(name, 40) for name in _list(told.get("implicit"))[:40]),
         "called": tuple(
             (name, f"{program.place(line)} ({program.line(line)})" if line else "") for name, line in called
         ),
         "refused": tuple(_refusal(_mapping(one), workplace) for one in _list(told.get("refused"))[:40]),
         "computed": _real(told.get("computed"), watch.told()[0]),
-        "recorded": _mapping(told.get("recorded")),
+        "recorded": recorded,
     }
 
 

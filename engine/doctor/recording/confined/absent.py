@@ -78,6 +78,13 @@ for _use in (*_USES.split(), *_BINARY.split(), *(f"r{name}" for name in _BINARY.
     setattr(Absent, f"__{_use}__", _beside_text if _use in ("add", "radd") else _needed)
 
 
+def importing(frame: Any) -> Any:
+    """The frame of the statement that imports, of one of the machinery that it calls; None where there is none."""
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib._bootstrap"):
+        frame = frame.f_back
+    return frame
+
+
 class Absentees:
     """Finds what no other finder has found, where the user's own code imports it. `unused` lists what was imported so and not used,
     `called` what was called and nothing was computed with, with the first line of the program that called it."""
@@ -123,8 +130,7 @@ class Absentees:
 
     def _stands_for(self, frame: Any) -> bool:
         """Whether a statement of the user's imports it that nothing around it, or around a call of it, is ready to go without."""
-        while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib._bootstrap"):
-            frame = frame.f_back
+        frame = importing(frame)
         if frame is None or not self._is_users(frame) or self._imports_all(frame):
             return False
         while frame is not None:

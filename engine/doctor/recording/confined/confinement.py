@@ -22,6 +22,7 @@ from .. import progress
 from .absent import Absentees
 from .drawing import Windowless
 from .ending import Left, RunStopped
+from .implicit import OwnPackage
 from .network import SocketRules, close
 from .stubs import Finder, Hidden
 from .writes import Writes
@@ -46,6 +47,7 @@ class Confinement:
         self.file = str(job["file"])
         self.users = tuple(str(folder) for folder in job["user"])
         self.absent = Absentees(self.users, lambda frame: _line(frame, self.file))
+        self.implicit = OwnPackage(self.users)
         self.seconds = float(job["seconds"])
         self.started = time.process_time()
         self.network_is_closed = False
@@ -58,7 +60,7 @@ class Confinement:
             self.network_is_closed = close()
         sys.meta_path.insert(0, Windowless())
         sys.meta_path.insert(0, Hidden(self.job["hidden"], self.users))
-        sys.meta_path += [self.stubs, self.absent]
+        sys.meta_path += [self.implicit, self.stubs, self.absent]
         self._ways_out()
         self.writes = Writes(self.job["inside"], self._refused)
         self.events.update(self.writes.events)

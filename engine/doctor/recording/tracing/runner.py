@@ -128,12 +128,12 @@ class Helpers:
         if text is None:
             with open(file, "rb") as opened:
                 text = importlib.util.decode_source(opened.read())
-        return code_of(text, file, self.sites, self.lines)
+        return compile(tree_of(text, file, self.sites, self.lines), file, "exec")
 
 
-def code_of(text, file, sites, lines):
+def tree_of(text, file, sites, lines):
     lines.files.add(file)
-    return compile(instrument.rewritten(text, file, sites), file, "exec")
+    return instrument.rewritten(text, file, sites)
 
 
 def seeded():
@@ -198,13 +198,15 @@ def followed(job, sites, lines, store):
     sys.meta_path.insert(0, helpers)
     seeded()
     began = time.process_time()
-    told, outcome = {}, {"ended": "end"}
+    told, outcome = {"left": []}, {"ended": "end"}
     try:
-        exec(code_of(job["text"], job["file"], sites, lines), main.__dict__)
+        plain.execute(tree_of(job["text"], job["file"], sites, lines), job, main.__dict__, told["left"])
     except Stop:
-        told, outcome["ended"] = {"stopped": UPDATED, "line": lines.last(job["file"])}, "update"
+        told.update(stopped=UPDATED, line=lines.last(job["file"]))
+        outcome["ended"] = "update"
     except Full as full:
-        told, outcome["ended"] = {"stopped": full.why, "line": lines.last(job["file"])}, full.ended
+        told.update(stopped=full.why, line=lines.last(job["file"]))
+        outcome["ended"] = full.ended
     except (
         BaseException
     ) as error:  # whatever ended the program, also a limit of time: what was recorded until then counts

@@ -171,15 +171,19 @@ def rnn_backward(dh, cache):
 
 
 def test_functions_that_nothing_runs_are_repaired_too(tmp_path: Path) -> None:
-    report = diagnose(written(tmp_path, FUNCTIONS).program.path)
+    """Nor does a run that is repaired and ends before it calls them."""
+    report = diagnose(written(tmp_path, f"{FUNCTIONS}\nsteps = np.int(3)\ntext = open('gone.txt')\n").program.path)
     assert report.verdict == "cannot-run"
     assert [(d.place.line, d.id) for d in report.diagnoses if d.place is not None] == [
         (5, "numpy-name-gone"),
         (13, "misspelt-name"),
         (18, "misspelt-name"),
+        (22, "numpy-name-gone"),
     ]
+    assert any("with these repairs" in note and "gone.txt" in note for note in report.notes)
     assert {name: each.ok for name, each in report.parameters.items()} == {"Wx": True, "Wh": True, "h0": True}
-    assert text(report).startswith("mine.py: it cannot run as it is; with repairs in memory it was followed on")
+    assert text(report).startswith("mine.py: it stops at line 22; with repairs in memory it was followed on")
     wrong = diagnose(written(tmp_path, FUNCTIONS.replace("dz @ Wh.T", "dz @ Wh")).program.path)
     assert wrong.verdict == "cannot-run"
     assert [d.fix for d in wrong.diagnoses][-1] == "dprev = dz @ Wh.T"
+    assert text(wrong).startswith("mine.py: it cannot run as it is; with repairs in memory it was followed on")

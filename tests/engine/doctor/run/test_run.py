@@ -129,7 +129,11 @@ def test_a_part_of_a_package_is_run_as_one(tmp_path: Path) -> None:
 def test_a_module_of_the_projects_root_is_found_last(tmp_path: Path) -> None:
     root = tmp_path / "project"
     (root / ".git").mkdir(parents=True)
-    written(root / "tools" / "data.py", "DATA = 3\n")
+    written(
+        root / "tools" / "data.py",
+        "from numbers_of_mine import DATA, __name__ as NAME\nassert NAME == 'tools.numbers_of_mine'\n",
+    )
+    written(root / "tools" / "numbers_of_mine.py", "DATA = 3\n")
     written(root / "train" / "input.txt", "beside")
     text = """
         from tools.data import DATA
@@ -147,6 +151,7 @@ def test_a_module_of_the_projects_root_is_found_last(tmp_path: Path) -> None:
     outcome = launch(root / "train" / "mine.py", text, stand=root)
     # Not found where the user stands, so it was run again beside the program.
     assert outcome.output == "rnn_tui\n3 beside None\n"
+    assert outcome.implicit == ("numbers_of_mine",)
     assert outcome.folder == str(root / "train")
     assert "where input.txt lies" in outcome.note
     assert outcome.ending.kind == "file"
@@ -278,8 +283,9 @@ def test_a_notebook_runs_in_its_own_folder_and_is_told_by_cells(tmp_path: Path) 
     written(tmp_path / "mine" / "data.txt", "7")
     text = "x = open('data.txt').read()\ndisplay(x)\nget_ipython()\ny = 1\n"
     wishes = Wishes(stand=tmp_path, runner="plain")
-    outcome = run(ProgramFile(path, text, (1, 4)), wishes, tmp_path / "record")
-    assert outcome.sentence() == "it ran to its end"
+    early = f"from __future__ import annotations\ny = f(3)\nprint(y)\n{text}def f(x: Nothing): return x\n"
+    outcome = run(ProgramFile(path, early, (1, 4, 7)), wishes, tmp_path / "record")
+    assert (outcome.sentence(), outcome.left) == ("it ran to its end", ((2, "f"),))
     outcome = run(ProgramFile(path, text + "print(x / 2)\n", (1, 4)), wishes, tmp_path / "record")
     assert outcome.where == "cell 2, line 2"
     assert outcome.folder == str(tmp_path / "mine")
