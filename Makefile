@@ -26,6 +26,8 @@ DATA ?=
 run: $(VENV)/.installed
 	@$(BIN)/rnn-tui $(DATA)
 
+# Modules stay compiled whatever the shell says: processes that tests start would compile all of them, each time.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 $(PYTEST_OPTIONS)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.codegen import program_text
-from engine.doctor.diagnose import NOTHING_RUNS, TOO, _joined, diagnose
+from engine.doctor.diagnose import NOTHING_RUNS, TOO, _joined, diagnose, of_functions
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.mending.trials import trying
 from engine.doctor.read.source import read_source
 from engine.doctor.report import own_run_report, repaired_report
 from engine.doctor.report.own_run_report import NOT_OF_THE_GUESS, OwnRun, examine_own_run
@@ -267,15 +269,21 @@ def test_where_a_gradient_was_made_in_another_file_is_told_with_that_file(tmp_pa
     assert "gradient of" in text(report) and "passes.py:2" in text(report)
 
 
-def test_what_a_run_shows_too_faintly_the_functions_show(tmp_path: Path) -> None:
-    """With weights of 0.1 tanh is nearly straight: a derivative taken at the wrong value is nearly right, and no line is clearly wrong."""
-    path = tmp_path / "mine.py"
+def test_a_correction_that_only_the_functions_show_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its own run, in which no edit is tried here, only the lines are known to which its wrong gradients lead."""
+    path, whole = tmp_path / "mine.py", trying.WORK
+
+    def with_all_edits(*arguments: Any) -> Report:
+        monkeypatch.setattr(trying, "WORK", whole)
+        return of_functions(*arguments)
+
+    monkeypatch.setattr(trying, "WORK", 0)
+    monkeypatch.setattr("engine.doctor.diagnose.of_functions", with_all_edits)
     alone = sentences.SOURCE.replace('nltk.download("book")\n', "").replace("import nltk\n", "")
-    wrong = alone.replace("(1 - (s[t] ** 2))", "(1 - np.tanh(s[t]) ** 2)")
-    path.write_text(wrong.replace("(1 - s[bptt_step-1] ** 2)", "(1 - np.tanh(s[bptt_step-1]) ** 2)"))
+    path.write_text(alone.replace("(1 - (s[t] ** 2))", "(1 - np.tanh(s[t]) ** 2)"))
     report = diagnose(path)
     assert report.verdict == "wrong"
-    assert [found.id for found in report.diagnoses] == ["tanh-derivative-of-activation"] * 2
+    assert [found.id for found in report.diagnoses] == ["tanh-derivative-of-activation"]
     assert report.run is not None and report.run["ended"] == "end" and TOO in report.notes
 
 
