@@ -31,8 +31,8 @@ ROUNDING = 1e-10
 LARGE, FURTHER = 1e-3, 3.0
 """How large the error of a mistake is from other weights that are shifted so many times as far: one of a small number in the program, as in
 log(p + 1e-6), stays small."""
-MOST = 4_000_000
-"""A run of more numbers is not run again."""
+MOST, MOST_IN_DOUBT = 4_000_000, 32_000_000
+"""A run of more numbers is not run again; of so many, where gradients are right, but for more than rounding."""
 SEEN = "seen from other first weights: with the program's own, different gradients look alike"
 
 Shift = tuple[int, int, float]
@@ -42,9 +42,11 @@ Shift = tuple[int, int, float]
 def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     """The verdict, or where it is right with weights that hide what is wrong, the one from other first weights if that is wrong."""
     record, loss = verdict.record, verdict.loss
-    if verdict.verdict != "right" or record is None or loss is None or len(record.pool) > MOST:
+    if verdict.verdict != "right" or record is None or loss is None or len(record.pool) > MOST_IN_DOUBT:
         return verdict
     nearly, odd = any(_error(record, row) > ROUNDING for row in verdict.compared), is_odd(verdict)
+    if len(record.pool) > MOST and not (nearly or odd):
+        return verdict
     shifts = list(_shifts(record, verdict, every=nearly or odd))
     if not shifts:
         return verdict
