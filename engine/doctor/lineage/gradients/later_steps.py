@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.matching import compared
-from engine.doctor.lineage.record.reading import Record, RecordedOperation
+from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
 NOT_SEEN = "the loss was made from what line {} made before: arrays were stepped by it in a way that was not seen"
+HANDED_IN = "line {} adds to the error what was handed in from outside: of which loss that is a part is not seen"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
 
@@ -126,3 +128,20 @@ def not_seen(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient])
     forward = forward_of(record, loss)
     line = next((e.site.line for e in made if (id(e.site), e.part) in places and forward[e.value.ids()].any()), 0)
     return NOT_SEEN.format(line) if line else ""
+
+
+def handed_in(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where what gradients that are not right were made from is a sum with an array from outside that is not zero and has no
+    part in the loss: the derivative of a loss that comes after this one. "" where there is none."""
+    wrong = [RecordedArray(row.gradient.shape, kept=row.gradient) for row in rows if row.status == "wrong"]
+    if loss.is_given or not wrong:
+        return ""
+    marked, forward = reached(record, wrong), forward_of(record, loss)
+    for operation in record.operations.at(record.operations.named(("add",))):
+        if operation.size < 2 or not marked[operation.start] or forward[operation.start]:
+            continue
+        given = [r for r in operation.operands if r.size == operation.size and record.maker(r.first) < 0]
+        given = [r for r in given if not touched(forward, r) and r.of(record.pool).all()]
+        if len(given) == 1 and not record.is_earlier(given[0].first):
+            return HANDED_IN.format(record.lines[operation.line].number)
+    return ""

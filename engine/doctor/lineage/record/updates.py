@@ -113,7 +113,7 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         stepped, by = operation.operands[which], operation.operands[1 - which]
         if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
             continue
-        if by.size == 1 and record.maker(by.first) < 0:
+        if by.size == 1 and _is_given(record, by.first):
             continue
         in_place = sure or operation.parameters == IN_PLACE
         levels = levels_of(record, stepped) or (levels_of(record, stepped, by_vectors=True) if in_place else [])
@@ -133,6 +133,22 @@ def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNam
         for owner in owned:
             own = owners == owner
             yield Step(tuple(level[own] for level in levels), added[own], sign, operation, known)
+
+
+def _is_given(record: Record, number: int) -> bool:
+    """Whether a number comes from outside, or is a product of a few that do: `2 * h`, by which a numerical check moves a weight."""
+    waiting = [number]
+    for _ in range(_DEEPEST):
+        if not waiting:
+            return True
+        k = record.maker(waiting.pop())
+        if k < 0:
+            continue
+        operation = record.operations[k]
+        if operation.name not in ("multiply", "divide", "negative") or any(r.size != 1 for r in operation.operands):
+            return False
+        waiting += [r.first for r in operation.operands]
+    return not waiting
 
 
 def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) -> list[Ids]:
@@ -330,6 +346,9 @@ class ArrayNames:
         if int(ids.flat[0]) in self.known:
             return self.known[int(ids.flat[0])]
         names = self.whole(int(ids.flat[0]), ids.size) or self.all_of(ids)
+        if not names and ids.size > 1:  # its first number was changed, as by a check
+            k = self.record.maker(int(ids.flat[-1]))
+            names = self.all_of(self.record.operations[k].result.ids() if k >= 0 else ids[-1:])
         if names:
             return re.sub(r"\[:\]$", "", max(names[:8], key=_specific))
         line = self.made(int(ids.flat[0]))

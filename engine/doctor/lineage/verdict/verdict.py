@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engine.doctor.lineage.gradients.later_steps import by_a_number, by_zero, dropped, not_seen, reused
+from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.later_steps import by_a_number, by_zero, dropped, handed_in, not_seen, reused
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.reading import Ids, Record
@@ -45,7 +46,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if (
         whole.verdict == "wrong"
         and whole.loss is not None
-        and (why := not_seen(whole.record or record, whole.loss, whole.compared))
+        and (why := _not_seen(whole.record or record, whole.loss, whole.compared))
     ):
         return replace(whole, verdict="undecided", compared=(), reason=why)
     first = made[0]
@@ -59,6 +60,11 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if whole.verdict == "right":
         whole = _with_all_weights(whole, made)
     return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
+
+
+def _not_seen(record: Record, chosen: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """Why gradients that are not right may be those of another loss, or of other weights; "" where nothing says so."""
+    return not_seen(record, chosen, rows) or handed_in(record, chosen, rows)
 
 
 def _of_others(record: Record, known: Mapping[int, str], verdict: RunVerdict, cut: bool) -> RunVerdict:

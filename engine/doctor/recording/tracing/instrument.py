@@ -312,6 +312,9 @@ class Rewriter(ast.NodeTransformer):
             if isinstance(function, ast.Attribute)
             else ""
         )
+        of = function.value if isinstance(function, ast.Attribute) else None
+        if isinstance(of, ast.Attribute) and of.attr == "ndarray" and node.args:
+            function.value = node.args.pop(0)  # `np.ndarray.copy(h)` passes by what a recorded array does itself
         root = _root(function) if name in _OF_ARRAYS else None
         if root is not None and node.args and isinstance(node.args[0], _MAY_BE_LISTS):
             node.args[0] = self.call(LISTED, [ast.copy_location(root, node), node.args[0]], node)

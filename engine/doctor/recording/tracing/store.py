@@ -27,7 +27,7 @@ from bisect import bisect_right
 import numpy as np
 
 from .. import progress
-from .codes import ADD, GATHER, OF_NUMBERS, SUBTRACT
+from .codes import ADD, CODES, GATHER, MULTIPLY, OF_NUMBERS, SUBTRACT
 
 VIEW, KEPT = 0, 1
 LISTED = (1,)
@@ -275,7 +275,13 @@ class Store:
         check of the gradients adds to a weight comes from outside."""
         code, _, start, one, two = self.ops[-OPERATION_ROW:] if self.ops else (0,) * OPERATION_ROW
         added = two if before == one else one
-        return start == number and code in (ADD, SUBTRACT) and before in (one, two) and not self.is_leaf(added)
+        return start == number and code in (ADD, SUBTRACT) and before in (one, two) and not self.is_given(added)
+
+    def is_given(self, number):
+        """Whether a number that was added last came from outside, or is two such numbers' product, as `2 * h` is."""
+        code, _, start, one, two = self.ops[-2 * OPERATION_ROW : -OPERATION_ROW] or (0,) * OPERATION_ROW
+        made = start == number and code in (MULTIPLY, CODES["divide"])
+        return all(self.is_leaf(each) for each in ((one, two) if made else (number,)))
 
     def is_leaf(self, number):
         """Whether a number came from outside."""

@@ -345,6 +345,42 @@ def test_a_read_out_without_a_gradient_leaves_it_open(tmp_path: Path) -> None:
     assert verdict.verdict == "undecided"
 
 
+CHECK = """
+xs, labels, moved = rng.randn(T, D), rng.randint(0, K, T), 1e-4
+grads = backward(xs, labels, *forward(xs, labels)[:2])
+for m, grad in zip((W, V), grads[1:]):
+    for i in range(2):
+        m[i, 0] -= moved
+        before = forward(xs, labels)[2]
+        m[i, 0] += 2 * moved
+        assert abs((forward(xs, labels)[2] - before) / (2 * moved) - grad[i, 0]) < 1e-6
+        m[i, 0] -= moved
+"""
+
+
+def test_weights_that_a_numerical_check_moves_are_not_stepped_by_it(tmp_path: Path) -> None:
+    verdict = verdict_on(
+        tmp_path, changed(TAGGER, ("for step in range(30):", f"{CHECK}\nfor step in range(30):")), rounds=2
+    )
+    assert (verdict.verdict, sorted(row.name for row in verdict.compared)) == ("right", ["U", "V", "W", "b", "c"])
+
+
+def test_a_copy_by_the_name_of_the_type_is_followed(tmp_path: Path) -> None:
+    copied = (
+        "hs.append(np.tanh(U @ x + W @ hs[-1] + b))",
+        "hs.append(np.ndarray.copy(np.tanh(U @ x + W @ hs[-1] + b)))",
+    )
+    assert verdict_on(tmp_path, changed(TAGGER, copied)).verdict == "right"
+
+
+def test_an_error_that_is_handed_in_leaves_it_open(tmp_path: Path) -> None:
+    """It is the derivative of a loss that comes after this one, and that the program does not compute."""
+    handed = ("later = np.zeros(H)", "later = np.ones(H)")
+    verdict = verdict_on(tmp_path, changed(TAGGER, handed))
+    assert verdict.verdict == "undecided"
+    assert verdict.reason.startswith("line 28 adds to the error what was handed in")
+
+
 TAUGHT = """
 import numpy as np
 
