@@ -54,16 +54,23 @@ def colors_of(theme: Theme) -> Colors:
     ground = rgb(theme.background or ("#121212" if theme.dark else "#e0e0e0"))
     text = readable(rgb(theme.foreground or plain.text), ground, TEXT)
     accent = readable(rgb(theme.accent or theme.primary), ground, READ)
+    bands = (_mixed(ground, accent, share / 50) for share in range(10, 51))
+    band = next(one for one in bands if contrast(one, ground) >= SEEN)
+    text = readable(text, band, 1.3 * READ)
+
+    def read(color: RGB) -> str:
+        return _code(readable(readable(color, ground, READ), band, READ))
+
     return Colors(
         background=_code(ground),
         text=_code(text),
-        dim=_code(readable(_mixed(text, ground, 0.4), ground, READ)),
+        dim=read(_mixed(text, ground, 0.4)),
         border=_code(readable(_mixed(text, ground, 0.7), ground, SEEN)),
-        forward=_code(readable(rgb(plain.forward), ground, READ)),
-        backward=_code(readable(rgb(plain.backward), ground, READ)),
-        accent=_code(accent),
-        error=_code(readable(rgb(theme.error or plain.error), ground, READ)),
-        band=_code(_mixed(ground, accent, 0.2)),
+        forward=read(rgb(plain.forward)),
+        backward=read(rgb(plain.backward)),
+        accent=read(accent),
+        error=read(rgb(theme.error or plain.error)),
+        band=_code(band),
         chosen=_code(_mixed(ground, text, 0.14)),
     )
 

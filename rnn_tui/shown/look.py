@@ -53,9 +53,9 @@ LIGHT = Colors(
     border="#b9bcc4",
     forward="#0b62b5",
     backward="#b5400f",
-    accent="#7a5200",
-    error="#a8008f",
-    band="#efcb58",
+    accent="#734d00",
+    error="#9e0087",
+    band="#edc74e",
     chosen="#dedfe4",
 )
 CONTRAST = Colors(
@@ -66,7 +66,7 @@ CONTRAST = Colors(
     forward="#7cc4ff",
     backward="#ffab80",
     accent="#ffff00",
-    error="#ff80ff",
+    error="#ffa6ff",
     band="#5a5000",
     chosen="#3a3a3a",
 )

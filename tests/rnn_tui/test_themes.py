@@ -7,8 +7,8 @@ import pytest
 from engine.errors import InputError
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.palette import rgb
-from rnn_tui.shown.look import Colors, look
-from rnn_tui.themes import OWN, READ, SEEN, TEXT, THEMES, colors_of, contrast, theme_named
+from rnn_tui.shown.look import look
+from rnn_tui.themes import READ, SEEN, TEXT, THEMES, colors_of, contrast, theme_named
 
 
 @pytest.mark.parametrize("name", THEMES)
@@ -22,14 +22,12 @@ def test_what_is_read_stands_out(name: str) -> None:
     assert contrast(rgb(colors.border), ground) >= SEEN
     for behind in (colors.band, colors.chosen):
         assert contrast(rgb(colors.text), rgb(behind)) >= READ
+        assert contrast(rgb(colors.dim), rgb(behind)) >= READ
+    for one in (colors.accent, colors.error):
+        assert contrast(rgb(one), rgb(colors.band)) >= READ
+    assert contrast(rgb(colors.band), ground) >= (1.5 if name == "light" else SEEN)
+    assert contrast(rgb(colors.text), rgb(colors.dim)) >= 1.2
     assert look(ColorMode.TRUECOLOR, colors).canvas.bgcolor.name == colors.background
-
-
-@pytest.mark.parametrize("colors", OWN.values(), ids=OWN)
-def test_the_current_line_can_be_seen_and_read(colors: Colors) -> None:
-    ground = rgb(colors.background)
-    assert contrast(rgb(colors.band), ground) >= (1.5 if colors.light else SEEN)
-    assert contrast(rgb(colors.dim), rgb(colors.band)) >= READ
 
 
 def test_a_theme_that_there_is_not() -> None:
