@@ -24,7 +24,8 @@ GAIN = "gain"
 """What texts and answers know besides: by how much the error grows a step on its way back from t = T to t = 1 (geometric mean)."""
 WHY = "why "
 """Before the number that is to be asked, in `until`."""
-_VALUE = re.compile(r"\{([^{}]*)\}")
+_VALUE = re.compile(r"(?<!_)\{([^{}]*)\}")
+"""An expression in a text; behind `_` it is a subscript, `a_{t-1}`, which stays as it stands."""
 
 
 def open_lesson(lesson: Lesson) -> Session:

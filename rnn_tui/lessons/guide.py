@@ -109,7 +109,7 @@ class Guide(ABC):
         if step.edit and not self.asking:
             yield f"{words['try']}{step.edit}", "hint"
         if question := step.ask or step.do:
-            yield self._said(question), "ask"
+            yield self._asked(question), "ask"
         for n, hint in enumerate(() if progress.done else step.hints[: progress.hints], 1):
             yield f"{words['hint']} {n}: {self._said(hint)}", "hint"
         if not self.asking and (progress.done or not step.until):
@@ -119,6 +119,10 @@ class Guide(ABC):
                 yield f"{words[told]} {said}" if told else said, "say"
             if self.over:
                 yield words["over"], "dim"
+
+    def _asked(self, words: Words) -> str:
+        """A question, or a choice, with its numbers: they stay when the answer changes the recording."""
+        return self._said(words)
 
     def _told(self, step: LessonStep) -> str:
         """Which word begins what is said once a task is done or a guess was made; "" for none."""
@@ -132,7 +136,7 @@ class Guide(ABC):
         return tuple(
             Choice(
                 str(n + 1),
-                with_keys(self._said(text), self.commands),
+                with_keys(self._asked(text), self.commands),
                 n == guess,
                 None if right is None else n == right,
             )

@@ -62,5 +62,9 @@ class Tutor(Guide):
     def _is_done(self) -> bool:
         return course.done(self.step.until, self._desk.debugger, self._desk.selection.asked)
 
+    def _asked(self, words: Words) -> str:
+        before = self._unedited if self.step.choices else self._desk.debugger
+        return course.filled(in_language(words, self._language), before)
+
     def _said(self, words: Words) -> str:
         return course.filled(in_language(words, self._language), self._desk.debugger)

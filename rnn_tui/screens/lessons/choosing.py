@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -38,9 +39,12 @@ class LessonsScreen(Dialog[str]):
     def on_mount(self) -> None:
         """The lessons in their order."""
         options = self.query_one(OptionList)
-        for number, (name, path) in enumerate(lesson_names().items(), 1):
-            lesson = read_lesson(path)
-            text = f"{number} {in_language(lesson.title, self._language)}   {lesson.minutes} {self._words['minutes']}"
+        lessons = {name: read_lesson(path) for name, path in lesson_names().items()}
+        titles = [in_language(lesson.title, self._language) for lesson in lessons.values()]
+        widest = max(map(cell_len, titles))
+        for number, (title, (name, lesson)) in enumerate(zip(titles, lessons.items(), strict=True), 1):
+            gap = " " * (widest - cell_len(title) + 3)
+            text = f"{number} {title}{gap}{lesson.minutes:>2} {self._words['minutes']}"
             options.add_option(Option(Content(text), id=name))
         if self._now:
             options.add_option(Option(Content(self._words["leave"]), id=""))
