@@ -12,7 +12,7 @@ from rnn_tui.panes.program.equation import draw_parts
 from rnn_tui.panes.program.listing import DONE
 from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
 from rnn_tui.panes.why import name_of
-from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, draw_lines, fitting, shortened
 from rnn_tui.render.numbered import numbered
 from rnn_tui.render.numbers import number, shape
 from rnn_tui.shown.frame import Frame
@@ -136,10 +136,7 @@ def draw_told(frame: Frame, width: int, height: int) -> Canvas:
     if lockstep is None:
         return canvas
     lines = [_number(frame), _operands(frame), *_verdict(frame, width - 2 * left)]
-    for y, line in enumerate([line for line in lines if line][: height - 2 * top], top):
-        x = left
-        for text, style in line:
-            x = canvas.text(x, y, shortened(text, width - left - x), style)
+    draw_lines(canvas, [line for line in lines if line], (left, top), look.dim)
     return canvas
 
 
@@ -155,7 +152,7 @@ def _number(frame: Frame) -> StyledText:
     if not others:
         return [*line, ("   the reference has no such array", look.dim)]
     cell = lockstep.asked(frame.selection.execution, row, column)
-    name = name_of(frame, cell) if cell is not None else frame.meant
+    name = frame.times_reference + name_of(frame, cell) if cell is not None else frame.meant
     style = look.error if others[1] else look.forward
     same = f"   differs by {number(others[1], 9, 4, trim=True)}" if others[1] else "   the same"
     return [

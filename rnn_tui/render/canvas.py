@@ -18,7 +18,7 @@ from rich.style import Style
 from rnn_tui.render.compact import CompactStrip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from textual.strip import Strip
 
@@ -160,6 +160,19 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def draw_lines(canvas: Canvas, lines: Sequence[StyledText], corner: tuple[int, int], cut: Style) -> None:
+    """Lines of text from a corner on, with as much room at the other sides; `…` at the end where not all of them fit."""
+    left, top = corner
+    shown = lines[: canvas.height - 2 * top]
+    x = end = canvas.width - left
+    for y, line in enumerate(shown, top):
+        x = left
+        for text, style in line:
+            x = canvas.text(x, y, shortened(text, end - x), style)
+    if len(shown) < len(lines):
+        canvas.text(min(x + 1, end - 1), top + len(shown) - 1, "…", cut)
 
 
 def shortened(text: str, width: int) -> str:

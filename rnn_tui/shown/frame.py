@@ -22,6 +22,7 @@ from engine.recording.tape import Tape
 from rnn_tui.keys.bindings import COMMANDS, with_keys
 from rnn_tui.keys.command import Command
 from rnn_tui.render.inks import ColorMode
+from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
 from rnn_tui.shown.exhibit import Asked, Exhibit, Tone
@@ -145,7 +146,13 @@ class Frame:
         from engine.doctor.walk.lockstep import described
 
         entry = self.made.entry if self.made is not None else None
-        return "" if entry is None else described(entry, self.writer.spelling.name)
+        return "" if entry is None else self.times_reference + described(entry, self.writer.spelling.name)
+
+    @property
+    def times_reference(self) -> str:
+        """How many times the reference's number it is, `2.466 × `; "" where it is that number."""
+        made = self.made
+        return f"{number(made.scale, 8, trim=True)} × " if made is not None and made.is_scaled else ""
 
     @cached_property
     def beside(self) -> Frame | None:
@@ -153,7 +160,7 @@ class Frame:
         if self.made is None:
             return None
         pictures = self.made.pictures
-        beside = f"reference: {self.meant}" if self.meant else "it should be"
+        beside = f"reference: {self.meant}" if self.meant else "should be"
         labels = (f"yours: {self.made.target}", beside, "difference")
         roles = ("result", "original", "difference")
         parts: list[Part] = []

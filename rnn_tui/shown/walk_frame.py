@@ -192,7 +192,7 @@ def pictures_of(walk: ProgramWalk, at: int, event: RecordedEvent) -> tuple[WalkP
     right = walk.should_be(at, event)
     gradient = walk.gradient(event)
     if right is not None:
-        made += [WalkPicture("right", "it should be", right), WalkPicture("difference", "difference", value - right)]
+        made += [WalkPicture("right", "should be", right), WalkPicture("difference", "difference", value - right)]
     elif gradient is not None:
         made.append(WalkPicture("gradient", f"dL/d {name}", gradient))
     return tuple(made)

@@ -88,7 +88,7 @@ async def test_it_opens_where_the_program_goes_wrong_with_what_should_be_there(w
     for said in (
         "line 20 · time 1 of 6",
         "dh = dz @ W.T",
-        "it should be  4",
+        "should be  4",
         "it should be dL/d h of line 9, t = 4",
         "✗ line 20: not transposed",
         "dh every time that this line runs",

@@ -57,6 +57,11 @@ class LineValue:
     """How many times the reference's number `ours` is: a division by the number of samples may come later in the user's code."""
 
     @property
+    def is_scaled(self) -> bool:
+        """Whether it is a multiple of the reference's number."""
+        return abs(self.scale - 1) >= SAME_SCALE
+
+    @property
     def pictures(self) -> tuple[Array, ...]:
         """theirs, ours and theirs − ours (0 where only rounding differs) as rows and columns; theirs alone where nothing is beside it."""
         theirs = as_matrix(np.asarray(self.theirs, dtype=np.float64))

@@ -90,7 +90,8 @@ def _draw(frame: Frame, canvas: Canvas, item: Item, x: int, y: int, tall: int, m
     if manner.notes:
         note = scalar(part) if part.values.size == 1 else shape_note(part, item.shown, manner)
         if part.values.size > 1 and not part.values.any():
-            note += " no change" if part.role == "difference" else " all 0"
+            zero = "no change" if part.role == "difference" else "all 0"
+            note = next((said for said in (f"{note} {zero}", zero) if cell_len(said) <= item.width), note)
         elif cell_len(share := _share(frame, part)) + cell_len(note) <= item.width:
             note += share
         canvas.text(x, top + item.lines, note, look.dim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WRONG, DIFFERS, SUSPECT, BACK = "✗", "≠", "?", "∂"
 OUT, IN = "−", "+"
+BREAKS = " ,([."
+"""Behind these a line that is too long is broken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,26 +83,43 @@ class _SourceRow:
     back: bool = False
     sign: str = ""
     """As in a diff: that the line goes out, or comes in."""
+    further: bool = False
+    """Whether this is the rest of a line that is too long for one row."""
 
 
 def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
-    """The source, with the corrected line below a wrong one, column below column."""
+    """The source, with the corrected line below a wrong one, column below column; the line that ran last, or is chosen, as a whole."""
     fixes: dict[int, list[NamedMistake]] = {}
     for finding in listed.findings:
         if finding.place is not None and finding.fix:
             fixes.setdefault(finding.place.line, []).append(finding)
     rows: list[_SourceRow] = []
     for line, text in enumerate(listed.source.lines, 1):
-        rows.append(_SourceRow(line, text.expandtabs(4).rstrip()))
-        indent = " " * (len(text.expandtabs(4)) - len(text.expandtabs(4).lstrip()))
+        text = text.expandtabs(4).rstrip()
+        indent = " " * (len(text) - len(text.lstrip()))
+        whole = line == listed.chosen or (listed.here is not None and line in listed.here)
+        parts = _parts(text, indent, width) if whole else [text]
+        sign = OUT if line in fixes else ""
+        rows += [_SourceRow(line, part, sign="" if n else sign, further=n > 0) for n, part in enumerate(parts)]
         for finding in fixes.get(line, []):
-            rows[-1] = replace(rows[-1], sign=OUT) if rows[-1].line == line and not rows[-1].said else rows[-1]
             wrapped = textwrap.wrap(finding.fix, max(10, width - len(indent)), break_long_words=True)
             rows += [_SourceRow(line, indent + part, said=True, sign="" if n else IN) for n, part in enumerate(wrapped)]
         rows += [
             _SourceRow(line, f"{indent}{BACK} {said}", said=True, back=True) for said in listed.below.get(line, ())
         ]
     return rows
+
+
+def _parts(text: str, indent: str, width: int) -> list[str]:
+    """A line in rows of a width, broken behind a blank, comma, bracket or point where one is near the end."""
+    deeper = " " * min(len(indent) + 4, width // 3)
+    parts: list[str] = []
+    while len(text) > width:
+        behind = max(text.rfind(sign, 0, width) for sign in BREAKS) + 1
+        end = behind if behind > width * 2 // 3 else width
+        parts.append(text[:end].rstrip())
+        text = deeper + text[end:].lstrip()
+    return [*parts, text]
 
 
 def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceRow) -> None:
@@ -114,6 +133,10 @@ def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceR
         canvas.text(8, y, row.sign, (look.forward if row.said else look.error) + under)
     if row.said:
         canvas.text(9, y, shortened(row.text, width - 10), look.backward if row.back else look.forward)
+        return
+    canvas.hit(1, y, width - 2, 1, ToSource(row.line))
+    if row.further:
+        canvas.text(9, y, shortened(row.text, width - 10), (look.accent if here else look.text) + under)
         return
     blamed = row.line in listed.blamed
     state = listed.states.get(row.line, "own")
@@ -132,7 +155,6 @@ def _row(listed: ListedSource, look: Look, canvas: Canvas, y: int, row: _SourceR
         canvas.text(7, y, HERE, look.accent + under)
     plain = look.dim if row.text.lstrip().startswith("#") else look.text
     canvas.text(9, y, shortened(row.text, width - 10), (look.accent if here else plain) + under)
-    canvas.hit(1, y, width - 2, 1, ToSource(row.line))
 
 
 def _number(source: SourceFile, line: int) -> str:

@@ -12,7 +12,7 @@ from engine.text import clean
 from rnn_tui.panes.around.header import ARROWS
 from rnn_tui.panes.program.listing import DONE
 from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
-from rnn_tui.render.canvas import Canvas, StyledText, shortened
+from rnn_tui.render.canvas import Canvas, StyledText, draw_lines, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.render.pooling import block_of
 from rnn_tui.shown.targets import Press, ToPosition
@@ -97,7 +97,7 @@ def draw_walk_strip(frame: WalkFrame, width: int, height: int) -> Canvas:
         canvas.hit(x, 0, pitch, height, ToPosition(some.start))
     canvas.text(left + pitch * block_of(frame.choice.at, len(walk), columns), 1, HERE_BELOW, look.accent)
     if height > 2:
-        low = f"{largest / 10**decades:.1e}"
+        low = number(largest / 10**decades, 8, 2)
         words = f"█ is {number(largest, 8, 3, trim=True)}, ▁ is {low}: the largest |dL/d(number)| at each line; click to go there"
         canvas.text(left, 2, shortened(words, room), look.dim)
     return canvas
@@ -145,10 +145,7 @@ def draw_walk_told(frame: WalkFrame, width: int, height: int) -> Canvas:
     room = width - 2 * left
     about = _followed(frame) if frame.numbers else [_number(frame), *_meant(frame)]
     lines = [*about, *_verdict(frame, room), *_reads(frame)]
-    for y, line in enumerate(lines[: height - 2 * top], top):
-        x = left
-        for text, style in line:
-            x = canvas.text(x, y, shortened(text, width - left - x), style)
+    draw_lines(canvas, lines, (left, top), look.dim)
     return canvas
 
 

@@ -42,7 +42,7 @@ def draw_walk_value(frame: WalkFrame, width: int, height: int) -> Canvas:
             x = canvas.text(
                 x, 1, shortened(called(event), width - x - 3), look.accent if k == frame.made else look.text
             )
-            x = canvas.text(x, 1, "  ", look.text)
+            x = canvas.text(x, 1, " · " if k + 1 < len(line.made) else "", look.dim)
         top = 2 if height < 16 else 3
     used = draw_pictures(frame, canvas, top, height - 1 - top)
     _every_time(frame, canvas, used + 1, height - 2 - used)

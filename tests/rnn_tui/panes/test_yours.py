@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from engine.doctor.walk.lockstep import Lockstep
+from rnn_tui.panes.program.source import ListedSource, draw_listed
 from rnn_tui.panes.yours import draw_beside, draw_source, draw_told
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import look
 from tests.engine.doctor.reports import opened
 from tests.rnn_tui.panes.scene import scene
 
@@ -73,3 +75,12 @@ def test_every_execution_is_drawn_at_every_size(wrong: tuple[Any, Lockstep]) -> 
 def test_without_a_program_it_says_how_to_give_one() -> None:
     text = " ".join(draw_beside(scene(page="yours"), 60, 23).plain().replace("│", " ").split())
     assert "rnn-tui MINE.py" in text and "with your rights" in text
+
+
+def test_the_line_that_ran_last_is_there_as_a_whole(wrong: tuple[Any, Lockstep]) -> None:
+    source = wrong[1].source
+    longest = max(range(1, len(source.lines) + 1), key=lambda line: len(source.line(line)))
+    listed = ListedSource("", source, (), range(longest, longest + 1), None, (), {})
+    shown = "".join(row[9:29].strip() for row in draw_listed(listed, look(), 30, 40).plain().splitlines()[1:-1])
+    assert len(source.line(longest)) > 40
+    assert source.line(longest).replace(" ", "") in shown.replace(" ", "")
