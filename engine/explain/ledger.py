@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 
 from engine.errors import InputError
-from engine.explain.term_reader import Index
+from engine.explain.term_reader import Index, TermReader
+from engine.explain.terms import over_time
 from engine.language.evaluate import evaluate
 from engine.language.expression import Binary, Expression, Sum, Transpose, addends
 from engine.language.functions import Array
@@ -30,12 +31,6 @@ class Ledger:
     addends: Array
     value: float
 
-    def of(self, steps: range) -> Ledger:
-        """The same of some steps alone; `value` is then their sum."""
-        rows = [row for row, t in enumerate(self.steps) if t in steps]
-        addends = self.addends[rows]
-        return replace(self, steps=tuple(self.steps[row] for row in rows), addends=addends, value=float(addends.sum()))
-
     @cached_property
     def of_steps(self) -> Array:
         """The sums over the batch."""
@@ -47,17 +42,24 @@ class Ledger:
         return np.asarray(self.addends.sum(axis=0))
 
 
-def ledger(tape: Tape, name: str, index: Index) -> Ledger:
-    """The ledger of a cell of a parameter's gradient; InputError when it is none."""
+def ledger(tape: Tape, name: str, index: Index, reached: int | None = None) -> Ledger:
+    """The ledger of a cell of a parameter's gradient, as far as it is summed when step `reached` is; InputError when it is none.
+
+    Of a sum that is not complete `value` is the sum of the addends.
+    """
     if name not in gradients(tape):
         raise InputError(f"{clean(name, 40)} is no gradient of a parameter; there are {listed(gradients(tape))}")
     shape = tape[name].shape
     if len(index) != len(shape) or any(not 0 <= i < n for i, n in zip(index, shape, strict=True)):
         raise InputError(f"{name} has the shape {shape}; {list(index)} is not a cell of it")
     line, steps = _written(tape, name)
+    summed = steps if reached is None else [t for t in steps if t in tape.plan.program.summed(line, reached)]
     with np.errstate(all="ignore"):
-        rows = np.array([_addends(tape, line, t, index) for t in steps], dtype=tape.plan.network.dtype)
-    return Ledger(name, index, tuple(steps), rows, float(tape[name][index]))
+        addends = over_time([TermReader(tape, t, None) for t in summed], line.equation.expression, index)
+        addends = addends or [_addends(tape, line, t, index) for t in summed]
+        rows = np.array(addends, dtype=tape.plan.network.dtype)
+    complete = len(summed) == len(steps)
+    return Ledger(name, index, tuple(summed), rows, float(tape[name][index] if complete else rows.sum()))
 
 
 def gradients(tape: Tape) -> dict[str, str]:

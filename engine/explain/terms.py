@@ -93,12 +93,6 @@ class Explanation:
         return tuple(steps) if len(steps) == len(self._readers) > 1 else ()
 
     @property
-    def of_steps(self) -> Array:
-        """What each of these steps adds."""
-        counts = np.array([count for _, count in self._readers])
-        return np.add.reduceat(self.values, counts.cumsum() - counts)
-
-    @property
     def _expression(self) -> Expression:
         assert self.equation is not None
         return self.equation.expression
@@ -158,7 +152,7 @@ def _explained(
     name: str, t: int | None, index: Index, value: float, line: Line, equation: Equation, readers: list[TermReader]
 ) -> Explanation:
     with np.errstate(all="ignore"):
-        values = _over_time(readers, equation.expression, index) if len(readers) > 1 else None
+        values = over_time(readers, equation.expression, index) if len(readers) > 1 else None
         if values is None:
             values = [reader.values(equation.expression, index) for reader in readers]
     counted = tuple((reader, len(of_reader)) for reader, of_reader in zip(readers, values, strict=True))
@@ -178,7 +172,7 @@ def check_step(tape: Tape, name: str, t: int | None) -> None:
         raise InputError(f"{name} has the time steps {steps[0]} to {steps[-1]}, not {t}")
 
 
-def _over_time(readers: list[TermReader], expression: Expression, index: Index) -> list[Array] | None:
+def over_time(readers: list[TermReader], expression: Expression, index: Index) -> list[Array] | None:
     """`TermReader.values` of a sum over many steps, all in one operation, where every step's terms are plain products over the batch."""
     tape, samples = readers[0].tape, list(readers[0].samples)
 

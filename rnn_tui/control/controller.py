@@ -217,9 +217,14 @@ class Controller(Desk):
 
     def write_in(self, name: str = "") -> None:
         """A notation (the next one) for listing and pictures; the point and the numbers stay."""
-        names = list(NOTATIONS)
-        self.take_notation(name if name in NOTATIONS else names[(names.index(self.notation) + 1) % len(names)])
+        self.take_notation(name if name in NOTATIONS else self.next_notation)
         self.say(f"Notation: {self.notation}, {NOTATIONS[self.notation].source}")
+
+    @property
+    def next_notation(self) -> str:
+        """The notation after the present one."""
+        names = list(NOTATIONS)
+        return names[(names.index(self.notation) + 1) % len(names)]
 
     def take_notation(self, name: str) -> None:
         """A notation by its name."""

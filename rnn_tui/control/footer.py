@@ -35,6 +35,8 @@ def _works(desk: Desk, page: Page, action: str) -> bool:
             return bool(desk.debugger.breakpoints) or page.works(action)
         case "enter" | "train" | "cell(0,-1)" | "operand(1)" | "examine":
             return page.works(action)
+        case "set_cell" | "zoom":
+            return page.can_zoom()
         case "undo_edit" | "beside":
             return isinstance(desk.debugger, Branch)
         case "sample(1)":

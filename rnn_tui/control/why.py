@@ -70,10 +70,7 @@ class WhyPage(Page):
         whole = cell.t is None and not cell.one_step and cell.sample is None
         if not whole or cell.name not in gradients(tape):
             return None
-        found = ledger(tape, cell.name, cell.index)
-        if cell.reached is not None:
-            (line,) = tape.plan.program.writers(cell.name)
-            found = found.of(tape.plan.program.summed(line, cell.reached))
+        found = ledger(tape, cell.name, cell.index, cell.reached)
         return found if len(found.steps) > 1 else None
 
     def followed(self) -> list[list[tuple[int, CellAddress]]]:

@@ -32,6 +32,7 @@ COMMANDS: tuple[Command, ...] = (
         "i",
         MOVE,
         "Same place, next iteration",
+        footer="iteration",
         pair="i I",
         line="same place, next or previous iteration",
     ),
@@ -75,13 +76,20 @@ COMMANDS: tuple[Command, ...] = (
         "d",
         STOP,
         "Breakpoints, conditions, logpoints and watchpoints: list, add, remove",
+        footer="conditions",
         line="list, add, remove: conditions, samples, logs, …",
     ),
     Command(
         "logged", "D", "D", STOP, "The log: what logpoints have printed", line="the log: what logpoints have printed"
     ),
     Command(
-        "watch", "w", "w", STOP, "Watch an expression, or stop watching it", line="watch an expression at every stop"
+        "watch",
+        "w",
+        "w",
+        STOP,
+        "Watch an expression, or stop watching it",
+        footer="watch",
+        line="watch an expression at every stop",
     ),
     Command("list_up", "up", "↑", STOP, "Listing cursor up", pair="↑ ↓", line="choose a line in the listing"),
     Command("list_down", "down", "↓", STOP, "Listing cursor down", back=True),
@@ -138,6 +146,7 @@ COMMANDS: tuple[Command, ...] = (
         "N",
         LOOK,
         "The next notation (ng, pytorch, karpathy, wildml, goodfellow)",
+        footer="names",
         line="the next notation: names and layout",
     ),
     Command(
@@ -223,7 +232,15 @@ COMMANDS: tuple[Command, ...] = (
         "original",
         line="the original and the difference beside it",
     ),
-    Command("lessons", "L", "L", LEARN, "Lessons: choose one, or leave it", line="choose a lesson, or leave it"),
+    Command(
+        "lessons",
+        "L",
+        "L",
+        LEARN,
+        "Lessons: choose one, or leave it",
+        footer="lessons",
+        line="choose a lesson, or leave it",
+    ),
     Command(
         "lesson_next",
         "greater_than_sign",
@@ -241,6 +258,7 @@ COMMANDS: tuple[Command, ...] = (
         "x",
         OTHER,
         "Save the screen, an array, the program, a recording or a report",
+        footer="save",
         line="save: the name's ending says what (svg, csv, py, html …)",
     ),
     Command(
@@ -259,9 +277,18 @@ COMMANDS: tuple[Command, ...] = (
         "P",
         OTHER,
         "Show this model as a plain NumPy program",
+        footer="as NumPy",
         line="this model as a plain NumPy program",
     ),
-    Command("open_other", "O", "O", OTHER, "Open another file or example", line="open another file or example"),
+    Command(
+        "open_other",
+        "O",
+        "O",
+        OTHER,
+        "Open another file or example",
+        footer="open",
+        line="open another file or example",
+    ),
     Command("help", "question_mark", "?", OTHER, "Help", "help", line="this help"),
     Command("app.palette", "ctrl+p", "ctrl+p", OTHER, "Command palette", line="every command by its name"),
     Command("quit", "q", "q", OTHER, "Quit", "quit", line="quit (so does ctrl+c; ctrl+z suspends)"),
@@ -274,7 +301,8 @@ ANSWERS: tuple[Command, ...] = tuple(
 
 FOOTER_ORDER = (
     "step(1)", "next", "finish", "run", "train", "enter", "examine", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
-    "operand(1)", "page('program')", "help", "quit", "goto", "find",
+    "operand(1)", "page('program')", "help", "quit", "goto", "find", "iteration(1)", "set_cell", "notation", "program", "save",
+    "breakpoints", "watch", "zoom", "lessons", "open_other",
 )  # fmt: skip
 
 EDITED = ("undo_edit", "beside")

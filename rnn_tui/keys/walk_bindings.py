@@ -33,7 +33,7 @@ _WALK_WORDS: dict[str, dict[str, str]] = {
     "derived": {
         "group": LOOK,
         "help": "The missing backward pass: below each line what carries its gradient back",
-        "footer": "missing",
+        "footer": "backward pass",
         "line": "show, hide the missing backward pass, below each line and in its place",
     },
     "save": {
@@ -63,5 +63,5 @@ WALK_COMMANDS: tuple[Command, ...] = tuple(
 )
 WALK_FOOTER = (
     "back", "close_why", "step(1)", "enter", "continue", "next", "finish", "operand(1)", "cell(0,-1)", "toggle_breakpoint", "run", "help",
-    "quit", "goto",
+    "quit", "goto", "examine", "derived", "breakpoints", "zoom", "save", "lessons",
 )  # fmt: skip

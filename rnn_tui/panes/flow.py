@@ -11,7 +11,7 @@ from engine.language.derive import OUT, gradient
 from engine.language.functions import Array
 from rnn_tui.panes.around.strip import DECADES
 from rnn_tui.panes.pictured import FlowPart, at_flow
-from rnn_tui.panes.shared.gains import GAINS, draw_gains
+from rnn_tui.panes.shared.gains import GAINS, draw_gains, last_gain
 from rnn_tui.panes.shared.legend import padding_key
 from rnn_tui.panes.shared.time_axis import GAINS_FROM, LEFT, RIGHT, TimeAxis, present, time_axis
 from rnn_tui.panes.shared.words import flow_meaning, flows_with
@@ -67,14 +67,20 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
         top = 1 if height < 9 else 2
         lines = _picture(frame, canvas, name, axis, top, max(1, height - curved - 3 - top), frozenset())
         axis.numbers(canvas, top + lines, present(frame.view), look)
-        _norms(frame, canvas, name, top + lines + 1, axis, room)
+        told = "" if gains or name != gradient(frame.output) else last_gain(frame, width - 4)
+        if told:
+            canvas.text(2, top + lines + 1, told, look.backward)
+        else:
+            _norms(frame, canvas, name, top + lines + 1, axis, room)
         end = top + lines + 2
     else:
         end = _several(frame, canvas, names, scales, axis, room, height - curved)
     if curved:
         _curve(frame, canvas, axis, min(end + 1, height - 1 - curved))
     if gains:
-        draw_gains(frame, canvas, width - gains - 1, height)
+        draw_gains(frame, canvas, axis.end + RIGHT, 2, width - 1, height - 1)
+    elif len(names) > 1 and gradient(frame.output) in names and height - 1 - end > 2:
+        draw_gains(frame, canvas, LEFT, end, width - 1, height - 1)
     if _ended(frame, axis).any():
         padding_key(frame, canvas, 2, height - 1)
     return canvas
@@ -258,8 +264,8 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, axis: TimeAxis, room
     else:
         seen = norms[visible]
         label = frame.writer.timed(name)
-        text = f"‖{label}‖ {number(float(seen.min()), 8, trim=True)} … {number(float(seen.max()), 8, trim=True)}"
-        canvas.text(LEFT, y, text[:room], style)
+        ends = dict.fromkeys(number(float(end), 8, trim=True) for end in (seen.min(), seen.max()))
+        canvas.text(LEFT, y, f"‖{label}‖ {' … '.join(ends)}"[:room], style)
 
 
 def _curve(frame: Frame, canvas: Canvas, axis: TimeAxis, y: int) -> None:

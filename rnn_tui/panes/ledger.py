@@ -72,10 +72,7 @@ def summed_addends(frame: Frame) -> Ledger | None:
     """What is added up in the cell at the cursor of the weights view so far; None before the first addend."""
     view, (name, index, _) = frame.view, weight_cell(frame)
     reached = view.summed_to(gradient(name))
-    if reached is None:
-        return None
-    (line,) = view.program.writers(gradient(name))
-    return ledger(view.tape, gradient(name), index).of(view.program.summed(line, reached))
+    return None if reached is None else ledger(view.tape, gradient(name), index, reached)
 
 
 def _at_addend(frame: Frame, entries: Ledger, addend: tuple[int, int]) -> Frame:

@@ -57,10 +57,9 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
             canvas.text(2, y, shortened(text, room), style)
             y += 1
     if asked.ledger is not None and height - y > 12:
-        numbers = [frame.number_of(row) for row in range(len(asked.ledger.of_samples))]
-        canvas.text(2, y, subtotals(room, "by step", asked.ledger.steps, asked.ledger.of_steps, "t = "), look.text)
-        canvas.text(2, y + 1, subtotals(room, "by sample", numbers, asked.ledger.of_samples), look.text)
-        y += 2
+        for text in subtotals(frame, asked.ledger, room):
+            canvas.text(2, y, text, look.text)
+            y += 1
     if len(explanation.values):
         _terms(frame, canvas, asked, y + 1, room)
     else:

@@ -33,7 +33,7 @@ class FileActions(LessonActions):
         from rnn_tui.screens.dialogs.file_dialogs import ProgramScreen
 
         try:
-            self._open(ProgramScreen(program(self.shown)), self._of_program)
+            self._open(ProgramScreen(program(self.shown), self.controller.notation), self._of_program)
         except InputError as error:
             self._say(str(error))
 
@@ -44,7 +44,8 @@ class FileActions(LessonActions):
             name = self.controller.session.data.name
             self.action_save(f"{name.removesuffix('.py')}_reference.py" if beside else f"{name}.py")
         else:
-            self.show(self.controller.write_in(""))
+            self.controller.take_notation(self.controller.next_notation)
+            self.show()
             self.action_program()
 
     def action_open_other(self) -> None:

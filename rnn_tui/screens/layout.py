@@ -60,6 +60,11 @@ class ScreenLayout(NamedTuple):
     body: Heights
 
 
+def footer_lines(height: int) -> int:
+    """How many lines of a screen of a height the footer takes."""
+    return 1 if height < 36 else 2
+
+
 def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> ScreenLayout:
     """The layout of a screen of width × height with so many lines of notes, and of a lesson, which takes the place of what is below."""
     below: Heights = {page.below: 3 if height < 30 else 7 if height < 45 else 10} if page.below else {}
@@ -70,7 +75,7 @@ def layout(page: Page, notes: int, width: int, height: int, lesson: int = 0) -> 
         "header": 1 if height < 36 else 2,
         "strip": 3 if height < 36 else 4,
         **below,
-        "footer": 1,
+        "footer": footer_lines(height),
     }
     panes = page.body(height)
     if not LEFT.keys() & panes.keys():

@@ -28,7 +28,7 @@ from rnn_tui.panes.walk.why import draw_walk_why
 from rnn_tui.panes.walk.zoom import draw_walk_zoom
 from rnn_tui.screens.dialogs.questions import HelpScreen
 from rnn_tui.screens.dialogs.walk_dialogs import WALK_WORDS, GotoLineScreen, WalkStopsScreen
-from rnn_tui.screens.layout import SMALLEST
+from rnn_tui.screens.layout import SMALLEST, footer_lines
 from rnn_tui.screens.lessons.keys import LessonKeys
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.shown.look import Look
@@ -95,7 +95,7 @@ class WalkScreen(LessonKeys):
         left = self.query_one("#left")
         left.styles.width = min(80, width * 3 // 8 if asked else width // 2)
         left.display = width >= 100 or not asked
-        lines = {"header": 1, "strip": 2 if height < 30 else 3, "footer": 1}
+        lines = {"header": 1, "strip": 2 if height < 30 else 3, "footer": footer_lines(height)}
         lines["told"] = 3 if height < 30 else 7 if height < 45 else 10
         card = self.walker.frame.lesson
         lines["lesson"] = 2 + len(lesson_lines(card, self._look, width - 4)) if card else 0

@@ -11,6 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from engine.session import open_session
+from rnn_tui.render.numbers import number
 from tests.rnn_tui.test_app import Driven, running
 
 pytestmark = pytest.mark.usefixtures("plain_environment")
@@ -78,16 +79,21 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
         t = max(t for t in range(9) if np.linalg.norm(tape["da"][t]) < 0.1)
         assert f"da@{t} " in text and re.search(rf"{t + 1}→{t} +[\d.]+ +[\d.]+×", text)
 
+        # by looking: view 2 lists each step with its factors and the norm that is left, and its flow before anything is run
+        await reader.begin()
+        text, norm = await reader.press("2"), float(np.linalg.norm(tape["da"][t]))
+        assert re.search(rf"{t + 1}→{t} +[\d.]+ +[\d.]+×[\d.]+ +{number(norm, 7, 2)} ", text)
+
         # which step and which sample give most of dWa[1,3]
         await reader.begin()
         text = await reader.press("g", "dWa[1,3]", "enter")
-        assert "by step: t = " in text  # below the cursor already: the largest terms are not the largest steps
+        assert "by step: t = " in text and "by sample: " in text  # below the cursor already
         text = await reader.press("enter")
         addends = tape["a"][:-1, :, 1] * tape["dz"][:, :, 3]
         step, sample = (int(np.abs(addends.sum(axis=axis)).argmax()) for axis in (1, 0))
         assert f"by step: t = {step + 1} " in text and f"by sample: {sample} " in text
         (line,) = re.findall(r"by step: (.*?) *│", text)  # what is not named is added up: nothing is left out unsaid
-        (others,) = re.findall(r" · the other (\d+) ", line)
+        (others,) = re.findall(r" · the other (\d+): ", line)
         assert line.count("t = ") + int(others) == 8
 
         # is sample 5 predicted right, with which probability
@@ -99,9 +105,10 @@ async def test_each_question_takes_few_keys(tmp_path: Path, monkeypatch: pytest.
 
         # did the loss fall in the last update, and by how much
         await reader.begin()
-        text = await reader.press("i", "f", "f")
         fell = session.debugger.tape(1).loss - tape.loss
-        assert fell < 0 and f"(fell {-fell:.3g}"[:9] in text
+        for keys in (("i",), ("f", "f")):  # the header says it before the loss is reached, too
+            text = await reader.press(*keys)
+            assert fell < 0 and f"(fell {-fell:.3g}"[:9] in text
         assert "since iteration 0" in text
 
         # stop where max|dz| < 0.001 in the next iteration

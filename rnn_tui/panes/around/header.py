@@ -86,10 +86,9 @@ def _place(frame: Frame, *, roomy: bool, few: int) -> StyledText:
     if frame.selection.page == "training" and (known := frame.history.get(frame.moment[0])) is not None:
         before = frame.history.get(frame.moment[0] - 1) if frame.batches == 1 and not frame.edits else None
         return [(f"iteration {frame.moment[0]}", look.accent), *_loss(frame, known.loss, before and before.loss)]
-    loss = view.value("loss")
-    shown = (
-        _to_loss(frame, roomy=roomy) if loss is None else _loss(frame, float(loss), None if few else frame.loss_before)
-    )
+    shown = _loss(frame, view.tape.loss, None if few else frame.loss_before)
+    if view.value("loss") is None:
+        shown = _ahead(frame, shown)
     if point.line == "start":
         return [("start", look.accent), *shown]
     color = look.phase(point.phase)
@@ -119,30 +118,33 @@ def _loss(frame: Frame, loss: float, before: float | None) -> StyledText:
     return [*shown, (f" ({change})", frame.look.dim)] if change else shown
 
 
-def _to_loss(frame: Frame, *, roomy: bool) -> StyledText:
-    """Where the loss is not computed yet: the keys that lead to it."""
+def _ahead(frame: Frame, loss: StyledText) -> StyledText:
+    """Where the loss is not computed yet: the keys that lead to it, and faintly what it will be."""
     look, view = frame.look, frame.view
     key = next((keys.split()[0] for keys, _, action in frame.keys if action == "finish"), "")
     if not key or frame.selection.page in ("training", "yours"):
         return [("   L ·", look.dim)]
     last = view.program.point(view.position + 1).phase == "loss"
-    return [("   L after " if roomy else "   L · ", look.dim), (key if last else f"{key} {key}", look.accent)]
+    (first, _), *rest = loss
+    return [(f"   {key if last else f'{key} {key}'}", look.accent), (f" → {first.lstrip()}", look.dim), *rest]
 
 
 def draw_footer(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:
-    """The keys that work now; each can be clicked."""
+    """The keys that work now, as many as there is room for, and at the end always those for help and the way out; each can be clicked."""
     look = frame.look
     canvas = Canvas(width, height, look.canvas)
     always = [key for key in frame.keys if key[2] in ("help", "quit")]
-    room = width - sum(_length(key) for key in always)
-    x = 1
+    rooms = [width] * (height - 1) + [width - sum(map(_length, always))]
+    x, y = 1, 0
     for key in [*(k for k in frame.keys if k not in always), *always]:
-        if key not in always and x + _length(key) > room:
+        while y < height - 1 and (key in always or x + _length(key) > rooms[y]):
+            x, y = 1, y + 1
+        if key not in always and x + _length(key) > rooms[y]:
             continue
         start, (keys, label, action) = x, key
-        x = canvas.text(x, 0, keys, look.accent)
-        x = canvas.text(x + 1, 0, label, look.dim)
-        canvas.hit(start, 0, x - start, 1, Press(action))
+        x = canvas.text(x, y, keys, look.accent)
+        x = canvas.text(x + 1, y, label, look.dim)
+        canvas.hit(start, y, x - start, 1, Press(action))
         x += 2
     return canvas
 

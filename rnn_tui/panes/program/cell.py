@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from engine.debug.whatif import edit_of
+from engine.explain.ledger import ledger
 from engine.explain.length import length
 from engine.explain.line_parts import Part
 from engine.explain.terms import Explanation, explain, explain_update
@@ -23,8 +24,6 @@ from rnn_tui.render.numbers import exact, number
 from rnn_tui.shown.frame import Frame, result_of
 
 STATISTICS = 42
-BY_STEP_FROM = 4
-"""So many lines have one for what the largest steps add to a gradient: its largest terms are not the largest steps."""
 
 
 def cell_lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, height: int) -> list[StyledText]:
@@ -50,10 +49,13 @@ def cell_lines(frame: Frame, part: Part, index: tuple[int, ...], room: int, heig
     explanation = _explanation(frame, part, index)
     if explanation is None or not len(explanation.values):
         return [head, *notes, [(_origin(frame, part.name), look.dim)]]
-    by_step: list[StyledText] = []
-    if explanation.steps and height >= BY_STEP_FROM:
-        by_step = [[(subtotals(room, "by step", explanation.steps, explanation.of_steps, "t = "), look.text)]]
-    lines = [*by_step, *arithmetic(frame, explanation, room, height - 1 - len(notes) - len(by_step))]
+    lines: list[StyledText] = []
+    if len(explanation.steps) > 1:  # its largest terms are neither the largest steps nor the largest samples
+        assert part.name is not None
+        entries = ledger(frame.view.tape, part.name, index, explanation.steps[-1])
+        lines = [[(text, look.text)] for text in subtotals(frame, entries, room)]
+    if (left := height - 1 - len(notes) - len(lines)) > 0:
+        lines += arithmetic(frame, explanation, room, left)
     if part.name is not None and part.name.endswith(NEXT):  # its flows say it too
         return [head, *lines, *notes]
     return [head, *notes, *lines]

@@ -4,58 +4,108 @@ from __future__ import annotations
 
 import math
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
+from rich.cells import cell_len
 
-from engine.explain.flow import Gain, carried_beside, gain, split
+from engine.explain.flow import Gain, carried_beside, gain, norm_of, split
 from engine.explain.spectrum import Spectrum, spectra
 from engine.language.derive import gradient
+from engine.language.functions import FUNCTIONS
 from rnn_tui.render.canvas import Canvas, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
 
 GAINS = 26
-"""The width of the table."""
-ROWS, NONE = 4, "–"
-"""Steps that are shown at least (only what is left of the height is for the weights), and what stands for no gain."""
+"""The least width of the table; the time axis leaves it room."""
+ROWS, GAIN, NONE = 4, "gain", "–"
+"""Steps that are shown at least (only what is left of the height is for the weights), a column's title, and what stands for no gain."""
 
 
-def draw_gains(frame: Frame, canvas: Canvas, x: int, height: int) -> None:
-    """The last steps the error has taken, newest first: gain = activation × weights, and the share of live units.
+def draw_gains(frame: Frame, canvas: Canvas, x: int, y: int, end: int, bottom: int) -> None:
+    """The last steps the error has taken, newest first, right of column `x` and left of `end`, from line `y` to above `bottom`: gain =
+    activation × weights, and as many as fit of: the share of live units where a unit can be off, and the norm that is left after the step.
 
     Below, the spectra of the recurrent weights, between whose singular values the weights' part of a gain must lie.
     """
-    look, view = frame.look, frame.view
-    height -= _weights(frame, canvas, x, height)
+    look = frame.look
+    bottom -= _weights(frame, canvas, end - GAINS, y, bottom)
     counted = (t for t in _walked(frame) if not _ended_at(frame, t))
-    steps = list(islice(counted, max(0, height - 5)))
+    steps = list(islice(counted, max(0, bottom - y - 1)))
     if not steps:
-        canvas.text(x, 2, "gain per step,", look.dim)
-        canvas.text(x, 3, "once the error flows back", look.dim)
+        canvas.text(end - GAINS, y, "gain per step,", look.dim)
+        canvas.text(end - GAINS, y + 1, "once the error flows back", look.dim)
         return
-    gains = [gain(view.tape, t, frame.sample, frame.output) for t in steps]
-    beside = carried_beside(view.tape, frame.output)
-    label = max(4, *(len(_step(frame, step_gain)) for step_gain in gains)) + 1
-    factors = split(view.program, frame.output)
-    product = f"{factors.function}'×{frame.writer.spelling.name(factors.weights)}" if factors else ""
-    told = product if not factors or len(product) > 10 else f"{product:<9} live"
-    of_others = "".join(f"{f'of {frame.writer.spelling.name(gradient(state))}':<8}" for state in beside)
-    canvas.text(x, 2, f"{'step':<{label}}gain {told or of_others}"[: GAINS - 1], look.dim)
-    for y, step_gain in enumerate(gains, 3):
-        after = canvas.text(x, y, f"{_step(frame, step_gain):<{label}}", look.dim)
-        total = _total(step_gain)
-        after = canvas.text(after, y, f"{total:<5}", look.dim if total == NONE else look.bold)
-        if total != NONE and step_gain.activation is not None and step_gain.weights is not None:
-            text = f"{_part(step_gain.activation)}×{_part(step_gain.weights)}"
-            canvas.text(after, y, f"{text:<9}{step_gain.live or 0:>5.0%}", look.dim)
-        elif not told:
-            others = (_of_state(frame, state, step_gain.t) for state in beside)
-            canvas.text(after, y, "".join(f"{other:<8}" for other in others)[: GAINS - 10], look.text)
+    columns = _columns(frame, steps)
+    while sum(column.width for column in columns) > end - x:
+        columns.pop()
+    left = end - max(GAINS - 1, sum(column.width for column in columns))
+    for column in columns:
+        canvas.text(left, y, column.title, look.dim)
+        for line, cell in enumerate(column.cells, y + 1):
+            canvas.text(
+                left, line, cell, look.bold if column.title == GAIN and cell != NONE and not frame.ghost else look.dim
+            )
+        left += column.width
 
 
-def _total(step_gain: Gain) -> str:
-    """A gain; a dash where nothing flows."""
-    return _part(step_gain.total)
+def last_gain(frame: Frame, room: int) -> str:
+    """The gain of the last step the error has taken and its factors, in a line; "" where it has taken none yet."""
+    step = next((t for t in _walked(frame) if not _ended_at(frame, t)), None)
+    if step is None or frame.ghost:
+        return ""
+    found, factors = gain(frame.view.tape, step, frame.sample, frame.output), split(frame.view.program, frame.output)
+    total = f"{GAIN} {_part(found.total)}"
+    if factors is None or found.activation is None or found.weights is None:
+        return total
+    activation, weights = _part(found.activation), _part(found.weights)
+    named = f"{total} = {factors.function}' {activation} × {frame.writer.spelling.name(factors.weights)} {weights}"
+    return named if cell_len(named) <= room else f"{total} = {activation} × {weights}"
+
+
+class _Column(NamedTuple):
+    title: str
+    cells: list[str]
+
+    @property
+    def width(self) -> int:
+        """With the space behind it."""
+        return max(map(cell_len, (self.title, *self.cells))) + 1
+
+
+def _columns(frame: Frame, steps: list[int]) -> list[_Column]:
+    """What is said of steps; first what must be there."""
+    tape, name = frame.view.tape, frame.writer.spelling.name
+    gains = [gain(tape, t, frame.sample, frame.output) for t in steps]
+    before = frame.view.program.quantities[frame.output].before
+    last = frame.view.program.steps
+    columns = [
+        _Column(f"{'step':<{len(f'{last}→{last - 1}')}}", [f"{t}→{t + before}" for t in steps]),
+        _Column(f"{GAIN:<4}", [_part(step.total) for step in gains]),
+    ]
+    norms = (norm_of(tape, gradient(frame.output), t + before, frame.sample) for t in steps)
+    left = _Column(f"{f'→‖{name(gradient(frame.output))}‖':<6}", [number(norm, 7, 2) for norm in norms])
+    factors = split(frame.view.program, frame.output)
+    if factors is None:
+        beside = (
+            _Column(f"of {name(gradient(state))}", [_of_state(frame, state, t) for t in steps])
+            for state in carried_beside(tape, frame.output)
+        )
+        return [*columns, *beside, left]
+    product = f"{factors.function}'×{name(factors.weights)}"
+    columns.append(_Column(product, ["" if math.isnan(step.total) else _product(step) for step in gains]))
+    if all(step.live == 1 for step in gains) and not _may_be_off(factors.function):
+        return [*columns, left]
+    return [*columns, _Column("live", [f"{step.live or 0:>4.0%}" for step in gains]), left]
+
+
+def _product(step: Gain) -> str:
+    return "×".join(_part(part) for part in (step.activation, step.weights) if part is not None)
+
+
+def _may_be_off(function: str) -> bool:
+    return function not in FUNCTIONS or FUNCTIONS[function].off
 
 
 def _part(factor: float) -> str:
@@ -67,17 +117,17 @@ def _of_state(frame: Frame, state: str, t: int) -> str:
     """The gain of another state's gradient, once that of the step before is there."""
     view, name = frame.view, gradient(state)
     further = t + view.program.quantities[state].before
-    there = bool(view.computed(name)[further - view.program.steps_of(name).start])
-    return _total(gain(view.tape, t, frame.sample, state)) if there else ""
+    there = frame.ghost or bool(view.computed(name)[further - view.program.steps_of(name).start])
+    return _part(gain(view.tape, t, frame.sample, state).total) if there else ""
 
 
-def _weights(frame: Frame, canvas: Canvas, x: int, height: int) -> int:
+def _weights(frame: Frame, canvas: Canvas, x: int, top: int, bottom: int) -> int:
     """Singular values and spectral radius, a line a matrix, at the bottom; how many lines that took."""
     look, spectra_found = frame.look, spectra(frame.view.tape)
     needed = len(spectra_found) + 2
-    if not spectra_found or height - 5 - needed < ROWS:
+    if not spectra_found or bottom - top - 1 - needed < ROWS:
         return 0
-    y = height - 1 - len(spectra_found)
+    y = bottom - len(spectra_found)
     names = {name: frame.writer.spelling.name(name) for name in spectra_found}
     widest = max(map(len, names.values()))
     canvas.text(x + widest + 1, y - 1, "singular values |λ|max"[: GAINS - 1 - widest], look.dim)
@@ -97,15 +147,11 @@ def _ended_at(frame: Frame, t: int) -> bool:
     return padding is not None and frame.sample is not None and bool(padding[t, frame.sample])
 
 
-def _step(frame: Frame, gain: Gain) -> str:
-    return f"{gain.t}→{gain.t + frame.view.program.quantities[frame.output].before}"
-
-
 def _walked(frame: Frame) -> range:
     """The steps that the error has left, the newest first."""
     program, name = frame.view.program, gradient(frame.output)
     held, before = program.steps_of(name), program.quantities[frame.output].before
-    known = np.flatnonzero(frame.view.computed(name))
+    known = np.flatnonzero(frame.view.computed(name) | frame.ghost)
     began = 1 if before > 0 else program.steps
     reached = held[int(known[0 if before < 0 else -1])] if known.size else began
     return range(reached - before, began - before, -before)

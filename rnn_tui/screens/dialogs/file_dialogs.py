@@ -43,9 +43,12 @@ class ProgramScreen(ReadScreen[str]):
         Binding("N", "want('notation')", "Notation"),
     ]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, notation: str) -> None:
         super().__init__(
-            "this model as a NumPy program", text, wide=True, more="; x saves it, N writes it in another notation"
+            f"this model as a NumPy program · {notation}",
+            text,
+            wide=True,
+            more="; x saves it, N writes it in another notation",
         )
 
     def action_want(self, what: str) -> None:

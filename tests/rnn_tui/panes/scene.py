@@ -38,12 +38,12 @@ SIZES: dict[str, dict[str, tuple[int, int]]] = {
         "weights": (37, 16), "inspector": (80, 3), "footer": (80, 1),
     },
     "120x36": {
-        "header": (120, 1), "strip": (120, 4), "listing": (46, 23), "line": (74, 14), "flow": (74, 9),
-        "weights": (74, 23), "inspector": (120, 7), "footer": (120, 1),
+        "header": (120, 1), "strip": (120, 4), "listing": (46, 22), "line": (74, 13), "flow": (74, 9),
+        "weights": (74, 22), "inspector": (120, 7), "footer": (120, 2),
     },
     "200x50": {
-        "header": (200, 2), "strip": (200, 4), "listing": (56, 33), "line": (144, 20), "flow": (144, 13),
-        "weights": (144, 33), "inspector": (200, 10), "footer": (200, 1),
+        "header": (200, 2), "strip": (200, 4), "listing": (56, 32), "line": (144, 19), "flow": (144, 13),
+        "weights": (144, 32), "inspector": (200, 10), "footer": (200, 2),
     },
 }  # fmt: skip
 POINTS: dict[str, Point | int] = {

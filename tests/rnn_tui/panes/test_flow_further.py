@@ -24,7 +24,7 @@ from rnn_tui.render.numbers import exact
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import look
 from rnn_tui.shown.targets import ToPosition, ToWeight
-from tests.rnn_tui.panes.scene import scene
+from tests.rnn_tui.panes.scene import POINTS, scene
 
 
 def at(data: str, place: str, mode: ColorMode = ColorMode.TRUECOLOR, **choices: object) -> Frame:
@@ -276,3 +276,10 @@ def test_the_factors_of_a_gain_are_those_of_the_layer_at_hand(
     session = open_session(None, options)
     shown = scene(session, parse_place(place, session.debugger).position)
     assert factors in draw_flow(shown, 90, 24).plain()
+
+
+def test_where_it_is_narrow_the_gains_stand_below_the_pictures() -> None:
+    frame = scene(at=POINTS["da"])
+    alone, page = draw_flow(frame, 37, 6).plain(), draw_flow(frame.choose(page="flow"), 37, 16).plain()
+    assert "gain 0.65 = relu' 0.86 × Wa 0.75" in alone
+    assert "step gain relu'×Wa  live" in page and "3→2  0.65 0.86×0.75  68%" in page
