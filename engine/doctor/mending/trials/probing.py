@@ -20,7 +20,7 @@ from engine.doctor.mending.edits.edits import KINDS, Slot, StatementEdit
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.following import following, in_next_round
 from engine.doctor.mending.trials.places import EditPlace
-from engine.doctor.mending.trials.pure import pure_functions
+from engine.doctor.mending.trials.pure import safe_functions
 
 EVALUATIONS = 200_000
 MISSING = 120
@@ -92,7 +92,7 @@ class Prober:
             "factors": _factors(self.verdict),
             "allowed": self._allowed,
             "limit": EVALUATIONS,
-            "pure": pure_functions(texts),
+            "safe": safe_functions(texts),
         }
         answer = self.trials.probed(texts, asked, self._table)
         try:

@@ -11,20 +11,20 @@ NEW = {"zeros", "zeros_like", "ones", "ones_like", "empty", "empty_like", "full"
 """Calls that make something new, which a function may write into."""
 
 
-def pure_functions(texts: Mapping[str, str]) -> list[str]:
-    """Names of functions that write into nothing but what they made themselves, decide, loop and return, and call nothing but each
-    other and what is safe: all functions of such a name do. None of them calls itself."""
+def safe_functions(texts: Mapping[str, str]) -> list[str]:
+    """Names of what may be called once more: of libraries' functions, and of the program's own that write into nothing but what they made
+    themselves, decide, loop and return, and call nothing but what is safe: all functions of such a name do. None of them calls itself. A
+    function of the program's is not safe because one of NumPy's has its name."""
     by_name: dict[str, list[ast.FunctionDef]] = {}
     for text in texts.values():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 by_name.setdefault(node.name, []).append(node)
-    found: set[str] = set()
+    found = SAFE - {*by_name}
     while more := {
         name
         for name, functions in by_name.items()
-        if name not in found
-        and all(_only_computes(f.body, _own(f)) and _called(f) <= {*SAFE, *found} for f in functions)
+        if name not in found and all(_only_computes(f.body, _own(f)) and _called(f) <= found for f in functions)
     }:
         found |= more
     return sorted(found)

@@ -252,7 +252,8 @@ def run(job):
     with open(os.path.join(folder, "probe.json")) as opened:
         request = json.load(opened)
     rows = np.fromfile(os.path.join(folder, "table"), np.float64).reshape(-1, 4)
-    SAFE.update(request["pure"])
+    SAFE.clear()
+    SAFE.update(request["safe"])
     probes = Probes(request["lines"], RightTable(rows, request["factors"], request["allowed"]), request["limit"])
     wanted = {}
     for number, row in enumerate(request["lines"]):

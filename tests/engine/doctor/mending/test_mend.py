@@ -22,6 +22,11 @@ from tests.engine.doctor.lineage.programs import NO_READ_OUT, TAGGER, changed, l
         ("dh = V.T @ dy + later", "dh = V.T @ dy", "future-gradient-dropped"),
         ("db += dz", "db = dz", "overwritten-not-accumulated"),
         ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - np.tanh(hs[t + 1]) ** 2)", "tanh-derivative-of-activation"),
+        (
+            "dz = dh * (1 - hs[t + 1] ** 2)",
+            "dz = np.diag(1 - np.tanh(hs[t + 1]) ** 2) @ dh",
+            "tanh-derivative-of-activation",
+        ),
     ],
 )
 def test_one_line(tmp_path: Path, right: str, wrong: str, kind: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 from engine.doctor.mending.edits.edits import of_statement, slots
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming.slopes import slopes
-from engine.doctor.mending.trials.pure import pure_functions
+from engine.doctor.mending.trials.pure import safe_functions
+from engine.doctor.recording.trials.expressions import SAFE
 
 
 @pytest.mark.parametrize(
@@ -84,8 +85,11 @@ def other(W):
     same = W
     same[0] += 1
     return same
+def norm(s): return s.sum() if input() else 0
 """
-    assert pure_functions({"program.py": text}) == ["both", "slope", "times"]
+    safe = set(safe_functions({"program.py": text}))
+    assert safe - SAFE == {"both", "slope", "times"}
+    assert SAFE - safe == {"norm"}
 
 
 def test_derivatives_are_told_by_their_form() -> None:
