@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _refuse_misspelt(arguments: Sequence[str]) -> None:
-    """A first word that is no file and nearly a command is meant as one."""
+    """A first word that is no file and nearly a command, and not nearer to an example's name, is meant as one."""
     word = next(iter(arguments), "-")
     if word.startswith("-"):
         return
@@ -66,7 +66,8 @@ def _refuse_misspelt(arguments: Sequence[str]) -> None:
         return
     import difflib  # not before there is something to suggest
 
-    if meant := difflib.get_close_matches(word, COMMANDS, 1):
+    meant = difflib.get_close_matches(word, (*COMMANDS, *sample_names()), 1)
+    if meant and meant[0] in COMMANDS:
         raise InputError(f"there is no command and no file {clean(word, 40)} (did you mean {meant[0]}?)")
 
 

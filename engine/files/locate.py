@@ -79,7 +79,7 @@ def _no_such_file(path: Path, text: str) -> str:
     if not text.strip():
         return f"the name of the data file is empty; give a file or the name of an example: {_EXAMPLES}"
     kind = _kind(path)
-    if kind and not _is_bare(text):
+    if kind:
         return f"{shown} is {kind}, not a data file; give a CSV, NPZ, text or TOML file, or an example: {_EXAMPLES}"
     known = sample_names() if _is_bare(text) else _neighbours(path)
     close = _close(path.stem if _is_bare(text) else path.name, known, 0.6)

@@ -12,3 +12,8 @@ from rnn_tui.cli import main
 def test_a_misspelt_command(typed: str, meant: str) -> None:
     with pytest.raises(InputError, match=f"no command and no file {typed}.*did you mean {meant}"):
         main([typed, "da"])
+
+
+def test_an_example_is_meant_where_its_name_is_nearer_than_any_command() -> None:
+    with pytest.raises(InputError, match=r"no example named explodin; did you mean exploding\?"):
+        main(["explodin"])

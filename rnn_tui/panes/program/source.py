@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -102,8 +101,8 @@ def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
         sign = OUT if line in fixes else ""
         rows += [_SourceRow(line, part, sign="" if n else sign, further=n > 0) for n, part in enumerate(parts)]
         for finding in fixes.get(line, []):
-            wrapped = textwrap.wrap(finding.fix, max(10, width - len(indent)), break_long_words=True)
-            rows += [_SourceRow(line, indent + part, said=True, sign="" if n else IN) for n, part in enumerate(wrapped)]
+            wrapped = [part for each in finding.fix.splitlines() for part in _parts(indent + each, indent, width)]
+            rows += [_SourceRow(line, part, said=True, sign="" if n else IN) for n, part in enumerate(wrapped)]
         rows += [
             _SourceRow(line, f"{indent}{BACK} {said}", said=True, back=True) for said in listed.below.get(line, ())
         ]
@@ -112,7 +111,7 @@ def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
 
 def _parts(text: str, indent: str, width: int) -> list[str]:
     """A line in rows of a width, broken behind a blank, comma, bracket or point where one is near the end."""
-    deeper = " " * min(len(indent) + 4, width // 3)
+    deeper = " " * min(len(indent) + 4, width // 2)
     parts: list[str] = []
     while len(text) > width:
         behind = max(text.rfind(sign, 0, width) for sign in BREAKS) + 1

@@ -72,9 +72,11 @@ def test_hopeless_names_are_refused_in_clean_text(source: str, words: str) -> No
     assert is_clean(str(caught.value))
 
 
-def test_folders_and_pipes_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder, not a data file"):
-        resolve(tmp_path)
+def test_folders_and_pipes_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path.parent)
+    for name in (tmp_path, tmp_path.name):
+        with pytest.raises(InputError, match="is a folder, not a data file"):
+            resolve(name)
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(InputError, match="is a device or a pipe"):
         resolve(tmp_path / "pipe.csv")
