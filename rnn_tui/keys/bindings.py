@@ -41,7 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("run_lines", "full_stop", ".", MOVE, "Run line by line, or pause", line="run line by line, or pause"),
     Command("faster", "plus,equals_sign", "+", MOVE, "Run faster", pair="+ −", line="run faster, slower"),
     Command("slower", "minus", "−", MOVE, "Run slower", back=True),
-    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, da@3[2,4], p[5], loss, max|da| < 0.1"),
+    Command("goto", "g", "g", MOVE, "Go to a point", "go to", line="go to: 7, da@3[2,4], p[5], loss, max|da|<0.1"),
     Command(
         "toggle_breakpoint",
         "b",
