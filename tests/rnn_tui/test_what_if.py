@@ -64,7 +64,7 @@ async def test_a_cell_is_set_shown_and_undone(size: tuple[int, int]) -> None:
 async def test_what_runs_later_follows_and_what_ran_before_stays() -> None:
     async with running() as driven:
         await driven.go(at(4))
-        await set_(driven, "5")
+        await set_(driven, "da@3[0,0] = 5")  # a whole edit, behind the beginning that is there
         expected = what_if(open_session(None, {}).debugger, "da@3[0,0] = 5")
         await driven.do("step(1)", "finish", "finish", "finish")
         point = driven.main.debugger.view.point

@@ -15,7 +15,14 @@ enter runs on with it, esc closes; the original is kept, `u` undoes"""
 
 
 class EditScreen(AskScreen[None]):
-    """Asks for an edit and makes it: `apply` takes the text and raises InputError for an edit that does not fit."""
+    """Asks for an edit and makes it: `apply` takes the text and raises InputError for an edit that does not fit.
+
+    Behind `text`, the beginning of an edit, another whole edit may be typed.
+    """
 
     def __init__(self, text: str, apply: Callable[[str], None]) -> None:
-        super().__init__("what if", "da@3[0,5] = 0", HELP, apply, text)
+        def taken(typed: str) -> None:
+            further = typed.removeprefix(text)
+            apply(further if "=" in further else typed)
+
+        super().__init__("what if", "da@3[0,5] = 0", HELP, taken, text)
