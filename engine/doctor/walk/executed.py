@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from engine.doctor.lineage.record.reading import RecordedEvent
 
+_IN_PLACE = re.compile(r"(\*\*|//|[-+*/@%])=")
+_INCREMENTS = {"+": "added to", "-": "taken from", "*": "factor of", "/": "divisor of"}
+"""What goes into a value that a line changes in place, by the operator."""
 _IDENTIFIER = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[^\[\]]*\])*$")
 
 
@@ -64,7 +67,8 @@ def called(event: RecordedEvent) -> str:
     """What a value is called where it was seen."""
     match event.site.kind:
         case "increment":
-            return f"added to {event.name}"
+            operator = _IN_PLACE.search(event.site.text)
+            return f"{_INCREMENTS.get(operator[1], 'put into') if operator else 'added to'} {event.name}"
         case "return":
             return event.name if is_name(event.name) else "returned"
         case "append":

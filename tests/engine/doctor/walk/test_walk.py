@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.opening import open_walk
 from engine.doctor.read.source import SourceFile
-from engine.doctor.walk.executed import ExecutedLine
+from engine.doctor.walk.executed import ExecutedLine, called
 from engine.doctor.walk.stops import WalkStops
 from engine.doctor.walk.terms import RecordedNumber
 from engine.doctor.walk.walk import ProgramWalk
@@ -240,3 +241,12 @@ def test_a_file_of_functions_is_walked_as_its_backward_pass_was_called(tmp_path:
     made = walk.lines[next(at for at, line in enumerate(walk.lines) if line.line == 12)].made[0]
     terms = walk.terms.of(walk.number(made, (0, 0)))
     assert sum(term.value for term in terms) == pytest.approx(walk.value(made)[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("sign", "words"), [("+=", "added to"), ("-=", "taken from"), ("*=", "factor of"), ("/=", "divisor of")]
+)
+def test_what_goes_into_a_value_in_place_is_called_by_the_operator(wrong: ProgramWalk, sign: str, words: str) -> None:
+    event = lines_of(wrong, "dV +=")[0].made[0]
+    site = replace(event.site, text=event.site.text.replace("+=", sign))
+    assert called(replace(event, site=site)) == f"{words} dV"
