@@ -28,6 +28,8 @@ from rnn_tui.shown.targets import ToPosition
 
 FULL = 8
 """Lines that a quantity should have, at most, before a further one is shown below it."""
+GAINS_BELOW = 5
+"""Lines for the gains below the pictures where there is no room beside them."""
 CURVE = 5
 CURVED_FROM = 20
 """Lines from which on there is room for the curve below the pictures."""
@@ -74,13 +76,15 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
             _norms(frame, canvas, name, top + lines + 1, axis, room)
         end = top + lines + 2
     else:
-        end = _several(frame, canvas, names, scales, axis, room, height - curved)
+        below = 0 if gains or gradient(frame.output) not in names else GAINS_BELOW
+        below = below if height - 3 - below > LEAST * len(names) else 0
+        end = _several(frame, canvas, names, scales, axis, room, height - curved - below)
     if curved:
         _curve(frame, canvas, axis, min(end + 1, height - 1 - curved))
     if gains:
         draw_gains(frame, canvas, axis.end + RIGHT, 2, width - 1, height - 1)
-    elif len(names) > 1 and gradient(frame.output) in names and height - 1 - end > 2:
-        draw_gains(frame, canvas, LEFT, end, width - 1, height - 1)
+    elif len(names) > 1 and gradient(frame.output) in names and height - 1 - curved - end > 2:
+        draw_gains(frame, canvas, LEFT, end, width - 1, height - 1 - curved)
     if _ended(frame, axis).any():
         padding_key(frame, canvas, 2, height - 1)
     return canvas

@@ -37,7 +37,7 @@ def draw_walk_value(frame: WalkFrame, width: int, height: int) -> Canvas:
         canvas.text(width - 4 - cell_len(state), 0, f" {state} ", style)
     top = 1
     if len(line.made) > 1:
-        x = canvas.text(2, 1, "made ", look.dim)
+        x = canvas.text(2, 1, "made: ", look.dim)
         for k, event in enumerate(line.made):
             x = canvas.text(
                 x, 1, shortened(called(event), width - x - 3), look.accent if k == frame.made else look.text
