@@ -75,7 +75,7 @@ def beside(meanings: Meanings, corrected: RunVerdict | None, file: str, line: in
         if found and len(made) < MOST_READ and event.site.file == file:
             made[event.site.line] = f"line {event.site.line}: {_called(event)} is {found[0]}"
     should = _corrected(corrected, wrong.site.line, wrong.name, meanings.names.before(wrong), file)
-    last = f"should be {should}" if should is not None else "is not dL/d(anything), nor a part of one"
+    last = f"should be {should}" if should is not None else "was not recognised as dL/d(anything), nor as a part of one"
     sentences = [*(made[n] for n in sorted(made)), f"line {line}: {_called(wrong)} {last}"]
     return tuple(clean(sentence, 200) for sentence in sentences)
 

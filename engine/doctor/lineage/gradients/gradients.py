@@ -86,8 +86,11 @@ def walked(record: Record, ids: Ids, target: Target) -> Walk:
     return walk
 
 
-def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int) -> None:
-    key = hash((ids.tobytes(), places.tobytes()))
+def _visit(
+    record: Record, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int, *, even: bool = False
+) -> None:
+    """`even` is whether it was squared on the way: a step by that alone, as by the root of an optimizer's mean of squares, goes nowhere."""
+    key = hash((ids.tobytes(), places.tobytes(), even))
     if key in walk.visited:
         return
     walk.visited.add(key)
@@ -96,9 +99,9 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
         walk.seen.append(ids)
     match = compared(record.pool[ids], right)
     if match is not None and match.right and (len(ids) > 2 or depth == 0):
-        walk.found.append((ids, places))
+        walk.found += [(ids, places)] if not even else []
         return
-    if match is not None and match.right and len(places) == len(target.right):
+    if match is not None and match.right and len(places) == len(target.right) and not even:
         walk.small.append((ids, match))
     if any(np.array_equal(ids, own[places]) for own in target.own):
         walk.penalty = True
@@ -110,7 +113,7 @@ def _visit(record: Record, ids: Ids, places: NDArray[np.int64], target: Target, 
         if maker < 0:
             _outside(record, ids[chosen], target, walk)
         else:
-            _operation(record, int(maker), ids[chosen], places[chosen], target, walk, depth)
+            _operation(record, int(maker), ids[chosen], places[chosen], target, walk, depth, even=even)
 
 
 def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
@@ -127,9 +130,10 @@ def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
 
 
 def _operation(
-    record: Record, k: int, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int
+    record: Record, k: int, ids: Ids, places: NDArray[np.int64], target: Target, walk: Walk, depth: int, *, even: bool
 ) -> None:
     operation = record.operations[k]
+    even = even or _is_even(operation)
     if (
         (operation.name not in ELEMENTWISE and operation.name != "gather")
         or depth > DEEPEST
@@ -148,7 +152,15 @@ def _operation(
         except ValueError:
             walk.other.append(k)
             return
-        _visit(record, inside, places, target, walk, depth + 1)
+        _visit(record, inside, places, target, walk, depth + 1, even=even)
+
+
+def _is_even(operation: RecordedOperation) -> bool:
+    """Whether an operation makes the same of a number and of its negative."""
+    if operation.name == "multiply":
+        one, two = operation.operands
+        return (one.first, one.shape) == (two.first, two.shape)
+    return operation.name in ("square", "power", "absolute")
 
 
 def made_from_right(record: Record, ids: Ids, target: Target) -> tuple[int, int] | None:

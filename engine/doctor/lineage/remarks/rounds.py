@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import RecordedOperation, UserLine
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, found
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.the_loss import penalty
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of, is_summand
@@ -77,8 +77,10 @@ def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
     rows = seen.verdict.compared
     if not any(row.update is not None and len(row.own) > 1 for row in rows):
         return
+    steps = (s for group in found(seen.record, ArrayNames(seen.record)) for s in group if s.sure)
+    stepped = {int(ids[0]) for step in steps for ids in step.levels}
     for row in rows:
-        if row.update is None and row.status != "zero":
+        if row.update is None and row.status != "zero" and int(row.own[0]) not in stepped:
             yield Remark("never-updated", seen.first_read(row.own), f"{row.name} has a gradient, and is never updated")
 
 

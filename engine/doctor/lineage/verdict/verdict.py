@@ -33,7 +33,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         if not steps:  # a round that shows nothing ends with its updates, too
             steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
         left = left or reused(part, known)
-        known.update(_versions(verdict))
+        known.update(_versions(part, verdict, known))
         if steps:
             begin = max(o.stop for o in steps)
         if verdict.loss is not None:
@@ -147,10 +147,15 @@ def _owners(rounds: Sequence[RunVerdict]) -> dict[int, int]:
     return owners
 
 
-def _versions(verdict: RunVerdict) -> dict[int, str]:
-    """What the results of a round's updates are called: as what they step."""
+def _versions(record: Record, verdict: RunVerdict, known: Mapping[int, str]) -> dict[int, str]:
+    """What the results of a round's updates are called: as what they step, also where what came back was compared and not the step."""
     made: dict[int, str] = {}
     for row in verdict.compared:
         if row.update is not None:
             made.update({operation.start: row.name for operation in row.update.made})
+    others = {int(row.own[0]): row.name for row in verdict.compared if row.update is None and row.status == "right"}
+    for step in (s for group in found(record, ArrayNames(record, known)) for s in group if s.sure) if others else ():
+        name = next((others[first] for ids in step.levels if (first := int(ids[0])) in others), "")
+        if name:
+            made[step.made.start] = name
     return made

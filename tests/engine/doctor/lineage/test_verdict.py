@@ -365,6 +365,13 @@ def test_weights_that_a_numerical_check_moves_are_not_stepped_by_it(tmp_path: Pa
     assert (verdict.verdict, sorted(row.name for row in verdict.compared)) == ("right", ["U", "V", "W", "b", "c"])
 
 
+@pytest.mark.parametrize(("step", "word"), [("grad", "right"), ("(grad > 0)", "wrong")])
+def test_the_gradient_s_size_alone_is_no_step(tmp_path: Path, step: str, word: str) -> None:
+    root = ("weight -= 0.1 * grad", f"weight -= 0.1 * {step} / (1e-8 + np.sqrt(grad * grad))")
+    verdict = verdict_on(tmp_path, changed(TAGGER, root), rounds=2)
+    assert {row.name: row.status for row in verdict.compared} == dict.fromkeys("UWVbc", word)
+
+
 def test_a_copy_by_the_name_of_the_type_is_followed(tmp_path: Path) -> None:
     copied = (
         "hs.append(np.tanh(U @ x + W @ hs[-1] + b))",
