@@ -19,7 +19,7 @@ from engine.doctor.recording.calls.guesses import is_gradient
 from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import program_of
 from engine.errors import InputError
 from engine.files.raw import unreadable
 from engine.text import clean
@@ -90,7 +90,7 @@ def examine_calls(source: SourceFile, example: ExampleCalls, wishes: Wishes) -> 
     bare = without_its_run(source)
     above = f"{bare.text}\n{HELPERS}{_GIVEN}{_loading(example.data)}"
     below, upstream = _calling(source, calls)
-    made = ProgramFile(source.path, above + "\n".join(line for line, _ in below) + "\n", source.cells)
+    made = program_of(source, above + "\n".join(line for line, _ in below) + "\n")
     own = examine_own_run(Runs(made, replace(wishes, arguments=())), bare, whole=True)
     run = own.report.run or {}
     line = run.get("line") or 0

@@ -16,7 +16,7 @@ from engine.doctor.recording.calls.driven import BACK, KEPT, again
 from engine.doctor.reference.results import NamedMistake, Place
 from engine.doctor.report.own_run_report import OwnRun
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import ProgramFile, program_of
 
 NOT_RESET = CATALOGUE["gradients-not-reset"]
 
@@ -28,7 +28,7 @@ def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> 
     """
     if own.report.verdict != "correct":
         return own
-    file = ProgramFile(source.path, f"{text}{again(text)}\n", source.cells)
+    file = program_of(source, f"{text}{again(text)}\n")
     outcome, record = Runs(file, replace(wishes, arguments=())).followed()
     if isinstance(record, str) or not outcome.is_whole:
         return own

@@ -30,13 +30,11 @@ from engine.doctor.report.repaired_report import (
 )
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import program_of
 from engine.text import clean
 
 NO_PASS = "it has no backward pass that could be called (--function names one)"
-FROM_PYTHON_2 = (
-    "it was converted from Python 2: lines are told as converted, and / between whole numbers keeps its remainder now"
-)
+FROM_PYTHON_2 = "it was converted from Python 2: lines are told as converted, and / between whole numbers drops its remainder, as there"
 TOO = "its own run is wrong, too, and no correction was found by it"
 NOTHING_RUNS = "it was not run: it only defines functions and names"
 
@@ -69,7 +67,7 @@ def diagnose(
         report = failures.told(
             _of_the_file(source, wishes or Wishes(), progress, failures, runs_something=runs_something)
         )
-    return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if source.from_python_2 else report
+    return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if program_of(source).python_2 else report
 
 
 def _of_the_file(
@@ -78,14 +76,15 @@ def _of_the_file(
     """The report on the program's own run, and on its functions where that leaves it open."""
     own, repaired = None, None
     if runs_something:
-        runs = Runs(ProgramFile(source.path, source.text, source.cells), wishes, progress)
+        runs = Runs(program_of(source), wishes, progress)
         own = examine_own_run(runs, source)
         if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
             return own.report
         repaired, text = examine_repaired(runs, source, own, failures) or (None, source)
         if repaired is not None and repaired.followed_on:
             functions = None if repaired.parameters else of_functions(text, None, wishes)
-            return _with_a_way_on(repaired if functions is None else with_functions(repaired, functions))
+            shown = functions is not None and functions.reason != NO_PASS
+            return _with_a_way_on(with_functions(repaired, functions) if functions is not None and shown else repaired)
         if own.reason and (overwritten := examine_overwritten(runs, source, own, failures)) is not None:
             return overwritten
     if own is not None and own.report.verdict == "wrong" and not own.report.candidates:

@@ -14,7 +14,7 @@ from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import ProgramFile, program_of
 from engine.text import clean
 
 MADE_UP = "its functions were called with arguments that were made up"
@@ -41,7 +41,7 @@ def _examined(source: SourceFile, function: str | None, wishes: Wishes) -> Itera
     of_class = [one for one in every if one.backward.owner is not None and one.backward.owner.name == function]
     named = found.named(function, clean(source.path.name)) if function is not None and not of_class else None
     asked = of_class or passes(found, named)
-    file = ProgramFile(source.path, source.text, source.cells)
+    file = program_of(source)
     for call in calls(file, asked, wishes) if asked else ():
         own = _followed(source, call, wishes)
         whole = caller(found, call.examined) if own.report.verdict not in ("correct", "wrong") else None
@@ -56,7 +56,7 @@ def _examined(source: SourceFile, function: str | None, wishes: Wishes) -> Itera
 def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
     """What one pass shows. Of several ways to call it that fit equally well one by which it is right counts, else the one by which a
     correction is found, else the one that agrees best."""
-    made = [ProgramFile(source.path, text, source.cells) for text in call.texts]
+    made = [program_of(source, text) for text in call.texts]
 
     def examined(file: ProgramFile, *, mend: bool) -> OwnRun:
         return examine_own_run(Runs(file, replace(wishes, arguments=())), source, whole=True, mend=mend)

@@ -21,7 +21,7 @@ from engine.doctor.recognise.network import recognised
 from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import program_of
 from engine.doctor.walk.lockstep import Lockstep
 from engine.doctor.walk.opening import walked
 from engine.doctor.walk.walk import ProgramWalk
@@ -92,7 +92,7 @@ def walk_of(
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
     if runs_something:
-        own = examine_own_run(Runs(ProgramFile(path, source.text, source.cells), wishes, progress), source, mend=mend)
+        own = examine_own_run(Runs(program_of(source), wishes, progress), source, mend=mend)
     try:
         walk = walked(source, own if own is not None else _of_functions(source, function, wishes))
     except InputError as error:

@@ -54,7 +54,7 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     from engine.doctor.lineage.record.running import Runs
     from engine.doctor.read.notebook import with_lines
     from engine.doctor.read.source import Unreadable, read_source
-    from engine.doctor.run.program import ProgramFile
+    from engine.doctor.run.program import program_of
 
     path, wishes = Path(arguments.file), wishes_of(arguments)
     try:
@@ -62,7 +62,7 @@ def derive(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
         source.tree()
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
-    runs = Runs(ProgramFile(path, source.text, source.cells), wishes, sys.stderr)
+    runs = Runs(program_of(source), wishes, sys.stderr)
     derived = derive(runs, source, arguments.taken_loss, arguments.function or "")
     source = derived.source or source
     if arguments.outline:

@@ -10,7 +10,7 @@ from engine.doctor.derive.derive import derive
 from engine.doctor.derive.derived import Derived, shape_text
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import program_of
 from engine.doctor.walk.walk import ProgramWalk
 
 LinesBelow = Mapping[str, Mapping[int, tuple[str, ...]]]
@@ -20,7 +20,7 @@ LinesBelow = Mapping[str, Mapping[int, tuple[str, ...]]]
 def derived_of(walk: ProgramWalk) -> Derived:
     """The backward pass of the program that is walked through. Raises InputError, see `derive`."""
     source = walk.source
-    return derive(Runs(ProgramFile(source.path, source.text, source.cells), walk.wishes), source)
+    return derive(Runs(program_of(source), walk.wishes), source)
 
 
 def below_lines(derived: Derived) -> LinesBelow:

@@ -1,7 +1,7 @@
 """Programs in Python 2, converted line by line by `fissix`, the kept successor of Python's own `lib2to3`, where it is installed.
 
-Only what leaves every line where it is will do: findings name lines of the user's file. What cannot be converted is the meaning of `/`
-between whole numbers, which dropped the remainder; whoever shows a finding on converted text says so.
+Only what leaves every line where it is will do: findings name lines of the user's file. What a text cannot show is that `/` between whole
+numbers drops the remainder: so it does in runs of such programs, and whoever shows a finding on converted text says so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import logging
 import warnings
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 _MOVING = {"reduce", "intern", "reload", "operator", "buffer", "idioms", "set_literal", "ws_comma"}
@@ -25,8 +25,11 @@ def is_convertible() -> bool:
 
 def converted(text: str) -> str | None:
     """A program of Python 2 as Python 3, each line in its place; None when it is Python 3, is neither, or cannot be converted so."""
-    if _is_python_3(text) or not is_convertible():
-        return None
+    return None if _is_python_3(text) or not is_convertible() else _refactored(text)
+
+
+@lru_cache(maxsize=8)  # modules are converted for every run
+def _refactored(text: str) -> str | None:
     ending = "" if text.endswith("\n") else "\n"
     try:
         result = str(_tool().refactor_string(text + ending, "program"))

@@ -10,11 +10,14 @@ import sys
 import types
 from typing import Any
 
+from .division import floored
+
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Runs the program of a job as `__main__`, to its end."""
     left: list[list[Any]] = []
-    execute(ast.parse(str(job["text"]), str(job["file"])), job, main_module(job).__dict__, left)
+    tree = ast.parse(str(job["text"]), str(job["file"]))
+    execute(floored(tree) if job["python_2"] else tree, job, main_module(job).__dict__, left)
     return {"left": left}
 
 

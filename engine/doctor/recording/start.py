@@ -4,6 +4,7 @@ JOB is a file of JSON:
 
     file, text     the program's path in the copy of its folder, and its text (a notebook's cells joined)
     cells          the first lines of a notebook's cells
+    python_2       whether / between whole numbers drops its remainder
     texts          of its other files, in the place of their own, by their paths from its folder
     argv, folder   its arguments, the first its own name, and where it works
     path, package  the first entry of `sys.path`, and for `python -m` the package that it is part of

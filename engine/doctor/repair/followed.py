@@ -39,6 +39,7 @@ TRIED: tuple[SlipKind, ...] = (
     mistyped.math_of_array,
     mistyped.no_array,
     mistyped.whole_numbers,
+    mistyped.divided_whole_numbers,
     loops.wrong_axis,
     shapes.initial_rows,
     products.misfit_sum,

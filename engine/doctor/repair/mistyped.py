@@ -17,6 +17,9 @@ Node = TypeVar("Node", bound=ast.AST)
 
 _ATTRIBUTE = re.compile(r"^'(\w+)' object has no attribute '(\w+)'")
 _KEYWORD = re.compile(r"^(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+_NEEDS_WHOLE = re.compile(
+    r"'float' object cannot be interpreted as an integer|indices must be integers|only integers, slices"
+)
 _COUNT = re.compile(r"^(?:\w+\.)*(\w+)\(\) takes (\d+) positional arguments? but (\d+) were given")
 
 
@@ -111,6 +114,34 @@ def math_of_array(seen: SeenRun) -> Iterator[Slip]:
         if seen.arrays(node.args[0]):
             title = f"math.{function.attr} takes single numbers, and {ast.unparse(node.args[0])} is an array"
             yield Slip("math-of-array", title, node.lineno, (instead(function, f"np.{function.attr}"),), stops=True)
+
+
+def divided_whole_numbers(seen: SeenRun) -> Iterator[Slip]:
+    """A quotient of whole numbers where a whole number is needed: an index, a length, a number of rounds."""
+    failed, message = seen.failed, seen.outcome.ending.message
+    if failed is None or not _NEEDS_WHOLE.search(message):
+        return
+    read = {ast.unparse(node) for node in [*_inside(failed, ast.Name), *_inside(failed, ast.Attribute)]}
+    found = list[ast.BinOp]()
+    for node in seen.nodes:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
+            continue
+        statement = seen.statement(node)
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        goes_in = statement is failed or any(ast.unparse(target) in read for target in targets)
+        if goes_in and all(seen.number(part) is not None or _is_whole(part) for part in (node.left, node.right)):
+            found.append(node)
+    for node in found[:1]:
+        told = " and ".join(dict.fromkeys(ast.unparse(each) for each in found))
+        title = (
+            f"{told} has a remainder since Python 3, and a whole number is needed in line {failed.lineno}: divide by //"
+        )
+        changes = tuple(instead(n, f"{closed(n.left)} // {closed(n.right)}") for n in found)
+        yield Slip("whole-division", title, node.lineno, changes, stops=True)
+
+
+def _is_whole(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def whole_numbers(seen: SeenRun) -> Iterator[Slip]:

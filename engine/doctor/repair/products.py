@@ -111,4 +111,5 @@ def turned(node: ast.expr) -> str:
 def closed(node: ast.expr) -> str:
     """The text of an operand, in parentheses where it needs them."""
     text = ast.unparse(node)
-    return text if isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Call) else f"({text})"
+    stands_alone = isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Call) or text.isdigit()
+    return text if stands_alone else f"({text})"

@@ -15,7 +15,7 @@ from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import program_of
 from engine.text import clean
 
 KEPT = "with each sample's kept"
@@ -71,7 +71,7 @@ def repaired_source(
     source: SourceFile, wishes: Wishes, failures: OwnFailures
 ) -> tuple[SourceFile, tuple[NamedMistake, ...]]:
     """A file that only defines functions, with all repaired that its text alone shows, and what that is."""
-    runs = Runs(ProgramFile(source.path, source.text, source.cells), replace(wishes, arguments=()))
+    runs = Runs(program_of(source), replace(wishes, arguments=()))
     outcome, told = runs.seen()
     if told is None:
         return source, ()

@@ -203,6 +203,7 @@ def _job(
         "texts": dict(program.others),
         "notebook": program.is_notebook,
         "cells": list(program.cells),
+        "python_2": program.python_2,
         "argv": [name, *wishes.arguments],
         "folder": str(workplace.there(stand)),
         "path": str(workplace.there(place.path)),

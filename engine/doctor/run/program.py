@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import tokenize
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from engine.doctor.read.python2 import converted
+from engine.doctor.read.source import SourceFile
 from engine.text import clean
 
 LEVELS = 3
@@ -18,12 +21,13 @@ LEVELS = 3
 @dataclass(frozen=True, eq=False)
 class ProgramFile:
     """A file and its text. For a notebook the text is that of its code cells, and `cells` are their first lines in it. `others` are texts
-    in the place of its other files' own, by their paths from its folder."""
+    in the place of its other files' own, by their paths from its folder. `python_2` says that `/` means what it means there."""
 
     path: Path
     text: str
     cells: tuple[int, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict[str, str])
+    python_2: bool = False
 
     @property
     def is_notebook(self) -> bool:
@@ -49,6 +53,32 @@ class ProgramFile:
         """`line 12`, in a notebook `cell 3, line 4`."""
         starts = [k for k, first in enumerate(self.cells) if first <= number]
         return f"cell {starts[-1] + 1}, line {number - self.cells[starts[-1]] + 1}" if starts else f"line {number}"
+
+
+def program_of(source: SourceFile, text: str | None = None) -> ProgramFile:
+    """The program that a file is, or that it is with another text: with the modules of its folder that it imports converted where they are
+    in Python 2."""
+    others = _old_modules(source.path.resolve().parent, source.text)
+    python_2 = source.from_python_2 or bool(others)
+    return ProgramFile(source.path, source.text if text is None else text, source.cells, others, python_2)
+
+
+def _old_modules(folder: Path, text: str) -> Mapping[str, str]:
+    """The modules of a folder in Python 2 that a program imports, or what it imports does, converted."""
+    texts: dict[str, str] = {}
+    left, seen = [text], set[str]()
+    while left:
+        for name in _imports(left.pop())[1] - seen:
+            seen.add(name)
+            try:
+                with tokenize.open(folder / f"{name}.py") as file:
+                    own = file.read()
+            except (OSError, SyntaxError, ValueError):
+                continue
+            if (new := converted(own)) is not None:
+                texts[f"{name}.py"] = new
+            left.append(new or own)
+    return texts
 
 
 @dataclass(frozen=True)

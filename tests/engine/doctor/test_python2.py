@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.doctor.diagnose import FROM_PYTHON_2
 from engine.doctor.read import python2
+from engine.doctor.recording.division import floored
 from tests.engine.doctor.reports import examine
 from tests.engine.doctor.test_hostile import BACKWARD
 
@@ -56,5 +60,18 @@ def test_a_program_of_python_2_is_examined_as_converted_and_says_so(
     assert "is Python 2" in report.reason
     monkeypatch.undo()
     pytest.importorskip("fissix")
+    path.write_text(f"import halves\nassert halves.of(9) == 9 / 2 == 4\nprint 'hello'\n{BACKWARD}")
+    (tmp_path / "halves.py").write_text("def of(n):\n    print n\n    return n / 2\n")
     report = examine(path)
     assert (report.verdict, report.notes[-1]) == ("correct", FROM_PYTHON_2)
+    assert not any("fails" in note for note in report.notes)
+
+
+def test_whole_numbers_are_divided_without_a_remainder() -> None:
+    text = "a, b, c = 7 / 2, 7.0 / 2, np.arange(4) / 3\nd = [9]\nd[0] /= 2\ne = np.ones(2)\ne /= 4\nf = np.arange(3)\nf /= 2\n"
+    space: dict[str, Any] = {"np": np}
+    exec(compile(floored(ast.parse(text)), "program", "exec"), space)
+    assert [space[name] for name in "abd"] == [3, 3.5, [4]]
+    assert [space[name].tolist() for name in "cef"] == [[0, 0, 0, 1], [0.25, 0.25], [0, 0, 1]]
+    exec(compile(floored(ast.parse("from __future__ import division\na = 7 / 2\n")), "program", "exec"), space)
+    assert space["a"] == 3.5

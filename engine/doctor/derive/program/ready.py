@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.doctor.derive.derived import Keep, Repair
-from engine.doctor.derive.program.old_modules import with_modules_converted
 from engine.doctor.derive.program.taken_loss import FORMS, TakenLoss, asked_loss, taken_loss
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs
@@ -61,7 +60,6 @@ def ready(runs: Runs, source: SourceFile, asked: str) -> ReadyProgram:
     """The program as it can be derived from. `asked` is what the loss is to be: a kind, an expression, or "". Raises InputError where it
     cannot be run, or there is no loss."""
     file = clean(source.path.name)
-    runs = with_modules_converted(runs)
     outcome, record, first, loss = run_of(runs)
     repairs: Sequence[Repair] = ()
     if outcome.ending.kind == "exception" and (loss is None or loss.assumed):

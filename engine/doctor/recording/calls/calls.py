@@ -18,6 +18,7 @@ import types
 import numpy as np
 
 from .. import plain, progress
+from ..division import floored
 from . import driven, guesses, steady
 from .sizes import Sizes
 from .wanted import WantedArguments
@@ -30,7 +31,7 @@ _WHOLE = ("i0", "i1", "i2")
 
 def run(job):
     module = plain.main_module(job)
-    replaced, tree = loaded(str(job["text"]), str(job["file"]), module.__dict__)
+    replaced, tree = loaded(str(job["text"]), str(job["file"]), module.__dict__, job["python_2"])
     answers = []
     for asked in job["options"]["passes"]:
         try:
@@ -43,13 +44,14 @@ def run(job):
     return {}
 
 
-def loaded(text, file, space):
+def loaded(text, file, space, python_2=False):
     """Loads the statements one by one: lines of those that failed, and what stands there instead."""
     tree = ast.parse(text, file)
+    meant = floored(copy.deepcopy(tree)) if python_2 else copy.deepcopy(tree)
     space["_driver_asserted"] = asserted
     replaced = []
-    for statement in tree.body:
-        code = ast.fix_missing_locations(ast.Module([_Telling().visit(copy.deepcopy(statement))], []))
+    for statement, run in zip(tree.body, meant.body):
+        code = ast.fix_missing_locations(ast.Module([_Telling().visit(run)], []))
         try:
             exec(compile(code, file, "exec"), space)
         except Exception:

@@ -13,6 +13,7 @@ import types
 import numpy as np
 
 from .. import plain, progress
+from ..division import floored
 from . import instrument, patches, record, traced, watch
 from .store import EVENTS, Full, Stop, Store
 from .updates import ROUNDS, UpdateWatch
@@ -128,12 +129,13 @@ class Helpers:
         if text is None:
             with open(file, "rb") as opened:
                 text = importlib.util.decode_source(opened.read())
-        return compile(tree_of(text, file, self.sites, self.lines), file, "exec")
+        return compile(tree_of(text, file, self.sites, self.lines, self.job), file, "exec")
 
 
-def tree_of(text, file, sites, lines):
+def tree_of(text, file, sites, lines, job):
     lines.files.add(file)
-    return instrument.rewritten(text, file, sites)
+    tree = instrument.rewritten(text, file, sites)
+    return floored(tree) if job["python_2"] else tree
 
 
 def seeded():
@@ -200,7 +202,7 @@ def followed(job, sites, lines, store):
     began = time.process_time()
     told, outcome = {"left": []}, {"ended": "end"}
     try:
-        plain.execute(tree_of(job["text"], job["file"], sites, lines), job, main.__dict__, told["left"])
+        plain.execute(tree_of(job["text"], job["file"], sites, lines, job), job, main.__dict__, told["left"])
     except Stop:
         told.update(stopped=UPDATED, line=lines.last(job["file"]))
         outcome["ended"] = "update"

@@ -136,6 +136,13 @@ GIVEN = {float, int, Given, ListEntry}
 """Numbers that came from outside."""
 TRACED = {TracedFloat, Given, ListEntry, TracedFloat64, TracedFloat32}
 _KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
+for _kind in TRACED:  # what exceptions call it, as they call the user's own
+    _plain_kind = next(kind for kind in _kind.__mro__ if kind in _KINDS)
+    _kind.__name__, _kind.__qualname__, _kind.__module__ = (
+        _plain_kind.__name__,
+        _plain_kind.__name__,
+        _plain_kind.__module__,
+    )
 
 
 def made(value, number):

@@ -11,13 +11,14 @@ from engine.doctor.derive.derived import Derived
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import read_source
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.program import ProgramFile, program_of
 
 
 def made_of(tmp_path: Path, text: str) -> Derived:
     path = tmp_path / "mine.py"
     path.write_text(text)
-    return derive(Runs(ProgramFile(path, text), Wishes()), read_source(path))
+    source = read_source(path)
+    return derive(Runs(program_of(source), Wishes()), source)
 
 
 def texts(made: Derived) -> list[str]:

@@ -200,8 +200,9 @@ class Net:
         return np.tanh(x @ self.wIn + h @ wRec)  #: misspelt-name
 
     def improve(self, xs, ys):
-        hs = [np.zeros((4, 2))]
-        for k in range(3):
+        hs, steps = [np.zeros((4, 2))], 3
+        half = (steps + 3) / 2  #: whole-division
+        for k in range(half):
             hs.append(self.step(xs[:, k], hs[-1]))
         dz = (hs[-1] - ys) * (1 - hs[-1] ** 2)
         self.wIn -= 0.1 * xs[:, 2].T @ dz
