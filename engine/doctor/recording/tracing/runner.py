@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import plain, progress
 from ..division import floored
+from ..turns import Turns
 from . import instrument, patches, record, traced, watch
 from .store import EVENTS, Full, Stop, Store
 from .updates import ROUNDS, UpdateWatch
@@ -199,6 +200,7 @@ def followed(job, sites, lines, store):
     helpers, before = Helpers(job, sites, lines, importing), set(sys.modules)
     sys.meta_path.insert(0, helpers)
     seeded()
+    Turns((Stop, Full)).begin()
     began = time.process_time()
     told, outcome = {"left": []}, {"ended": "end"}
     try:

@@ -430,3 +430,46 @@ def test_a_module_that_runpy_starts_is_the_program(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("import numpy as np\nx = np.ones(3)\ny = 2 * x\n")
     record = run(tmp_path, "import runpy\nrunpy.run_module('own', run_name='__main__')\n")
     assert [(e.name, e.site.file) for e in record.events] == [("x", "own.py"), ("y", "own.py")]
+
+
+THREADS = """
+import threading
+import time
+from multiprocessing.pool import ThreadPool
+import numpy as np
+
+W = np.array([[0.3, -0.2], [0.7, 0.15]])
+begun = threading.Event()
+
+
+def powers(k):
+    begun.set()
+    made = W * k
+    for _ in range(200):
+        made = made @ W
+    return made
+
+
+def alone():
+    begun.wait()
+    while len(kept) < 4:
+        time.sleep(0.01)
+    kept.append(powers(9))
+
+
+kept = []
+waiting = threading.Thread(target=alone)
+waiting.start()
+kept += ThreadPool(2).map(powers, range(1, 5), 1)
+waiting.join()
+print(len(kept))
+"""
+
+
+def test_threads_are_recorded_one_after_the_other(tmp_path: Path) -> None:
+    """Products let other threads run: without turns their operations come in any order, or write over one another."""
+    record = run(tmp_path, THREADS)
+    assert record.outcome["ended"] == "end"
+    begins, ends = ([n for n, line in enumerate(THREADS.split("\n"), 1) if word in line] for word in ("W * k", "@ W"))
+    lines = [record.lines[operation.line].number for operation in record.operations]
+    assert [line for line in lines if line in (*begins, *ends)] == (begins + ends * 200) * 5
