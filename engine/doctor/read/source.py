@@ -233,8 +233,12 @@ def read_source(path: Path) -> SourceFile:
     if not text.strip("\ufeff \t\r\n"):
         raise Unreadable("it is empty")
     text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    return _read(path, text)
+
+
+def _read(path: Path, text: str, cells: tuple[int, ...] = ()) -> SourceFile:
     new = converted(text)
-    return SourceFile(path, text) if new is None else SourceFile(path, new, from_python_2=True)
+    return SourceFile(path, text if new is None else new, cells, from_python_2=new is not None)
 
 
 def _encoding(raw: bytes) -> str:
@@ -264,7 +268,7 @@ def _notebook(path: Path, raw: bytes) -> SourceFile:
         starts.append(len(lines) + 1)
         foreign = next((line for line in cell if line.strip()), "").startswith(_LANGUAGES)
         lines += [_without_magic(line, cell) if not foreign else "pass" for line in cell]
-    return SourceFile(path, "\n".join(lines) + "\n", tuple(starts))
+    return _read(path, "\n".join(lines) + "\n", tuple(starts))
 
 
 def _cell(cell: Any) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 OVER, STEP = "__rt_over__", "__rt_over_in_place__"
 
 
-def floored(tree):
+def floored(tree: ast.Module) -> ast.Module:
     """A module's tree in which `/` means that, unless the module itself asks for Python 3's."""
     asked = (n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__")
     if any(one.name == "division" for statement in asked for one in statement.names):

@@ -80,7 +80,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     that came to its end; without `mend` the line that is wrong is not looked for. Raises InputError where the interpreter asked for
     cannot be used."""
     outcome, record = runs.followed()
-    left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left)
+    left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left if not whole)
     base = Report("undecided", clean(source.path.name), run=outcome.to_json(), notes=left)
     if isinstance(record, str) or (whole and not outcome.is_whole):
         return OwnRun(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from engine.doctor.diagnose import FROM_PYTHON_2
 from engine.doctor.read import python2
+from engine.doctor.read.source import read_source
 from engine.doctor.recording.division import floored
 from tests.engine.doctor.reports import examine
 from tests.engine.doctor.test_hostile import BACKWARD
@@ -65,6 +67,15 @@ def test_a_program_of_python_2_is_examined_as_converted_and_says_so(
     report = examine(path)
     assert (report.verdict, report.notes[-1]) == ("correct", FROM_PYTHON_2)
     assert not any("fails" in note for note in report.notes)
+
+
+def test_a_notebook_of_python_2_is_converted_in_its_cells(tmp_path: Path) -> None:
+    pytest.importorskip("fissix")
+    cells = [{"cell_type": "code", "source": text} for text in ("import numpy\n%matplotlib inline", "print 'x', 1 / 2")]
+    path = tmp_path / "old.ipynb"
+    path.write_text(json.dumps({"cells": cells}))
+    source = read_source(path)
+    assert (source.from_python_2, source.cells, source.line(3)) == (True, (1, 3), "print('x', 1 / 2)")
 
 
 def test_whole_numbers_are_divided_without_a_remainder() -> None:
