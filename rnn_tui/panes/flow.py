@@ -273,12 +273,12 @@ def _norms(frame: Frame, canvas: Canvas, name: str, y: int, axis: TimeAxis, room
 
 
 def _curve(frame: Frame, canvas: Canvas, axis: TimeAxis, y: int) -> None:
-    """The norm of the output's gradient by step as far as it is computed: below its pictures, on their axis, on the strip's scale."""
+    """The norm of the output's gradient by step as far as it is computed, else faintly; on the pictures' axis and the strip's scale."""
     look, view = frame.look, frame.view
     name = gradient(frame.output)
     held = view.program.steps_of(name)
     norms = axis.placed(held, view.tape.norms(name, frame.sample))
-    visible = axis.placed(held, view.computed(name)) & ~_ended(frame, axis)
+    visible = axis.placed(held, view.computed(name) | frame.ghost) & ~_ended(frame, axis)
     with np.errstate(all="ignore"):
         height = np.where(visible & (norms > 0), np.log10(norms), np.nan)
     known = norms[np.isfinite(height)]
@@ -294,4 +294,4 @@ def _curve(frame: Frame, canvas: Canvas, axis: TimeAxis, y: int) -> None:
     for line, text in enumerate(
         curve(np.fmax.reduceat(height, axis.starts), width, CURVE - 1, (top - DECADES, top)), y + 1
     ):
-        canvas.text(axis.left + axis.pitch // 2, line, text, look.backward)
+        canvas.text(axis.left + axis.pitch // 2, line, text, look.dim if frame.ghost else look.backward)
