@@ -18,6 +18,8 @@ from rnn_tui.shown.frame import Frame
 
 MOST = 24
 """No more terms than this are ever shown."""
+OF_MOST = 4
+"""Of a function of more numbers than this only the value is written."""
 MINUS_ONE = "−1"
 
 
@@ -31,7 +33,7 @@ def arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -
     if count == 1:
         factors = first[0].factors
         lines: list[StyledText] = [[(f"= {' × '.join(_factor(frame, f) for f in factors)}", look.text)]]
-        lines.append([(f"= {' × '.join(number(f.value, 10, 5, trim=True) for f in factors)}", look.text)])
+        lines.append([(f"= {' × '.join(_value(f, alone=len(factors) == 1) for f in factors)}", look.text)])
         note = _note(frame, first[0])
         return lines + ([[(note, look.dim)]] if note else [])
     cells = [f"{_term(frame, term)} = {number(term.value, 10, 4, trim=True)}" for term in first]
@@ -52,6 +54,14 @@ def arithmetic(frame: Frame, explanation: Explanation, room: int, height: int) -
     if others:
         total += f", largest first; the other {others}: {number(rest, 9, 4, trim=True)}"
     return [[(total, look.dim)], *table(shown, room, look.text)]
+
+
+def _value(factor: Factor, *, alone: bool) -> str:
+    """A factor's value; of a function that is all there is, whose value stands above already, the values that it is of."""
+    if not alone or not 1 <= len(factor.of) <= OF_MOST:
+        return number(factor.value, 10, 5, trim=True)
+    before, between, after = factor.around
+    return f"{before}{between.join(number(inner.value, 10, 5, trim=True) for inner in factor.of)}{after}"
 
 
 def _way(frame: Frame, term: Term) -> str:

@@ -213,5 +213,6 @@ def draw_statistics(frame: Frame, canvas: Canvas, part: Part, x: int, y: int, he
         return
     name = None if part.role == "difference" else part.name
     tone = frame.tone(values, name, in_line=True)
-    bar = colorbar(palette_of(frame, part), look.mode, 35, tone.scale, log=tone.log)
+    palette = palette_of(frame, part)
+    bar = colorbar(palette, look.mode, 35, tone.scale, palette is look.palettes.unsigned, tone.log)
     canvas.rows(x, y + min(2, height - 2), bar)

@@ -283,3 +283,9 @@ def test_where_it_is_narrow_the_gains_stand_below_the_pictures() -> None:
     alone, page = draw_flow(frame, 37, 6).plain(), draw_flow(frame.choose(page="flow"), 37, 16).plain()
     assert "gain 0.65 = relu' 0.86 × Wa 0.75" in alone
     assert "step gain relu'×Wa  live" in page and "3→2  0.65 0.86×0.75  68%" in page
+
+
+def test_a_function_is_said_with_the_number_it_is_of_and_a_gate_without_a_sign() -> None:
+    text = draw_inspector(at("adding", "f@10"), 120, 7).plain()
+    assert "= sigmoid(zf@10[0,0])" in text and "= sigmoid(0.045669)" in text
+    assert "+0.993" in text and "−0.993" not in text
