@@ -29,9 +29,10 @@ def pytest_configure() -> None:
     """What is started by a test can be interrupted, also where a shell started the tests in its background, which ignores Ctrl+C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A run of the doctor links what lies in the four folders above its program: let these be the tests' own, not all that is temporary.
-    own = Path(tempfile.gettempdir(), f"rnn-tui-tests-{os.getuid()}", "of", "these")
-    own.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(own))
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        own = Path(tempfile.gettempdir(), f"rnn-tui-tests-{os.getuid()}", "of", "these")
+        own.mkdir(parents=True, exist_ok=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(own)
 
 
 def pytest_collection_finish() -> None:

@@ -145,8 +145,7 @@ def activation() -> None:
 def examined(program: str) -> Report:
     """What the doctor says of it beside its reference."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "in", "four", "folders", "more", "printed.py")  # a run links what lies in the four above
-        file.parent.mkdir(parents=True)
+        file = Path(folder) / "printed.py"
         file.write_text(program)
         return examine(file)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL = 0.02
-DEFAULT_TIMEOUT = 10.0
+DEFAULT_TIMEOUT = 60.0
 _STATE = ("alternate_on", "mouse_any_flag", "cursor_flag", "pane_dead", "pane_dead_status")
 
 
@@ -139,7 +139,9 @@ class Tmux:
 
     def _tmux(self, *arguments: str, check: bool = True) -> str:
         command = ["tmux", "-S", str(self._folder / "socket"), "-f", "/dev/null", *arguments]
-        done = subprocess.run(command, env=self._environ, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(
+            command, env=self._environ, capture_output=True, text=True, timeout=DEFAULT_TIMEOUT, check=False
+        )
         if check and done.returncode != 0:
             raise RuntimeError(f"{shlex.join(command)}: {done.stderr.strip()}")
         return done.stdout

@@ -37,7 +37,7 @@ for x, label in zip(X, y):
         da = dz @ Wa.T
 """
 LISTS = """X, y = [], []
-for i in range(100):
+for i in range(40):
     X.append(rng.normal(size=(3 + i % 4, 2)))
     y.append(i % 3)"""
 WHOLE = """
@@ -89,7 +89,7 @@ def whole(samples: int, steps: int, *, kind: str = "", mean: str = "1 / N", call
 
 @pytest.mark.parametrize(
     "text",
-    [EACH.format(data=LISTS), whole(500, 40), whole(100, 40, kind=".astype(np.float32)")],
+    [EACH.format(data=LISTS), whole(200, 30), whole(100, 30, kind=".astype(np.float32)")],
     ids=["lists of several lengths", "called", "single precision"],
 )
 def test_what_is_right_is_called_right(tmp_path: Path, text: str) -> None:
@@ -101,7 +101,7 @@ def test_what_is_right_is_called_right(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "old", "new", "id"),
     [
-        (whole(200, 40), "dWhh += h[t].T", "dWhh += h[t + 1].T", "dwa-uses-current-state"),
+        (whole(100, 30), "dWhh += h[t].T", "dWhh += h[t + 1].T", "dwa-uses-current-state"),
         (whole(9, 6, kind=".astype(np.float32)"), "dh = dz @ Whh.T", "dh = dh @ Whh.T", "recurrence-skips-derivative"),
     ],
     ids=["samples and steps", "single precision"],

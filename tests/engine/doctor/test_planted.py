@@ -15,7 +15,6 @@ SAMPLE = (
     ("columns with caches", "wa-applied-twice"),
     ("vectorised, transposed weights", "dwy-wrong-state"),
     ("globals, characters", "delta-sign"),
-    ("cells with caches, da supplied", "future-gradient-dropped"),
     ("per-sample lists", "delta-without-target"),
 )
 
