@@ -11,6 +11,7 @@ from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.tables.optimizers import PARAMETER, named
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
+from rnn_tui.panes.shared.words import share_words
 from rnn_tui.render.canvas import Canvas, fitting
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
@@ -113,7 +114,7 @@ def _band(
         norm = "" if array is None else f"‖·‖ {number(length(array), 7, 2, trim=True)}"
         notes: list[str] = []
         if text == label and term is not None and total is not None and length(total):
-            share = f"{number(length(term) / length(total), 7, 1, trim=True)} of {shown(slope)}"
+            share = f"{share_words(term, total)} of {shown(slope)}"
             notes = [f"{norm} = {share}", share] if term.any() else ["all 0"]
         dims = shape(_lying(frame, name, value).shape) + " " if index == 0 else ""
         end = canvas.text(x, y, fitting(text, column - 2) + " ", style)

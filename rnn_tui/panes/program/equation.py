@@ -11,9 +11,9 @@ from engine.explain.length import length
 from engine.explain.line_parts import Part
 from rnn_tui.panes.program.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note, tens_in
 from rnn_tui.panes.shared.legend import padding_key
+from rnn_tui.panes.shared.words import share_words
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.numbered import with_numbers
-from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import Palette
 from rnn_tui.render.pooling import block_of
 from rnn_tui.shown.frame import Frame
@@ -102,7 +102,7 @@ def _share(frame: Frame, part: Part) -> str:
     total = next((one.values for one in frame.parts if one.role == "total" and one.name == part.name), None)
     if part.role != "term" or part.values is None or total is None or not length(total):
         return ""
-    return f" {number(length(part.values) / length(total), 7, 1, trim=True)} of {frame.writer.spelling.name(part.name or '')}"
+    return f" {share_words(part.values, total)} of {frame.writer.spelling.name(part.name or '')}"
 
 
 def codes_of(frame: Frame, part: Part, rows: int, columns: int) -> NDArray[np.uint8]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from engine.explain.flow import norm_of
+from engine.explain.length import length
 from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXES, gradient, whole
+from engine.language.functions import Array
 from engine.model.program import carries_losses
 from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
@@ -62,6 +66,11 @@ def since_before(now: float, before: float | None) -> str:
     if now == before:
         return "unchanged"
     return f"{'fell' if now < before else 'rose'} {number(abs(now - before), 8, 3, trim=True)}"
+
+
+def share_words(term: Array, total: Array) -> str:
+    """How much a term is of a sum that is not 0, by norm: `all`, or a factor of one digit."""
+    return "all" if np.array_equal(term, total) else number(length(term) / length(total), 7, 1, trim=True)
 
 
 def other_layers(frame: Frame) -> str:
