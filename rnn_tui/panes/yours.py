@@ -6,6 +6,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 
 from rnn_tui.panes.program.equation import draw_parts
@@ -135,13 +136,13 @@ def draw_told(frame: Frame, width: int, height: int) -> Canvas:
         canvas.frame(0, 0, width, height, "yours", look.border, look.bold)
     if lockstep is None:
         return canvas
-    lines = [_number(frame), _operands(frame), *_verdict(frame, width - 2 * left)]
+    lines = [_number(frame, width - 2 * left), _operands(frame), *_verdict(frame, width - 2 * left)]
     draw_lines(canvas, [line for line in lines if line], (left, top), look.dim)
     return canvas
 
 
-def _number(frame: Frame) -> StyledText:
-    """The cell at the cursor: yours, the reference's, by how much they differ."""
+def _number(frame: Frame, room: int) -> StyledText:
+    """The cell at the cursor: yours, the reference's (with its name where there is room), by how much they differ."""
     look, lockstep, made, beside = frame.look, frame.lockstep, frame.made, frame.beside
     if lockstep is None or made is None or beside is None or beside.cell is None:
         return [("This line makes no array.", look.dim)]
@@ -155,12 +156,12 @@ def _number(frame: Frame) -> StyledText:
     name = frame.times_reference + name_of(frame, cell) if cell is not None else frame.meant
     style = look.error if others[1] else look.forward
     same = f"   differs by {number(others[1], 9, 4, trim=True)}" if others[1] else "   the same"
-    return [
-        *line,
-        (f"   {'reference ' + name if name else 'it should be'} = ", look.dim),
-        (number(others[0], 12, 6, trim=True), look.bold),
-        (same, style),
-    ]
+    theirs = number(others[0], 12, 6, trim=True)
+    called = "reference" if name else "should be"
+    whole = sum(cell_len(text) for text, _ in line) + cell_len(f"   {called} {name} = {theirs}{same}")
+    times = frame.times_reference.removesuffix(" × ")
+    said = f"{called} {name} = " if name and whole <= room else f"{called} {f'(× {times}) ' if times else ''}"
+    return [*line, (f"   {said}", look.dim), (theirs, look.bold), (same, style)]
 
 
 def _operands(frame: Frame) -> StyledText:

@@ -166,12 +166,13 @@ def draw_lines(canvas: Canvas, lines: Sequence[StyledText], corner: tuple[int, i
     """Lines of text from a corner on, with as much room at the other sides; `…` at the end where not all of them fit."""
     left, top = corner
     shown = lines[: canvas.height - 2 * top]
-    x = end = canvas.width - left
+    x, end, said = left, canvas.width - left, ""
     for y, line in enumerate(shown, top):
         x = left
         for text, style in line:
-            x = canvas.text(x, y, shortened(text, end - x), style)
-    if len(shown) < len(lines):
+            said = shortened(text, end - x)
+            x = canvas.text(x, y, said, style)
+    if len(shown) < len(lines) and not said.endswith("…"):
         canvas.text(min(x + 1, end - 1), top + len(shown) - 1, "…", cut)
 
 
