@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
@@ -15,6 +16,9 @@ from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
 NOT_SEEN = "the loss was made from what line {} made before: arrays were stepped by it in a way that was not seen"
 HANDED_IN = "line {} adds to the error what was handed in from outside: of which loss that is a part is not seen"
+OF_ANOTHER_PASS = (
+    "the loss of line {} was computed in another forward pass than the gradients came from, and from other numbers"
+)
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
 
@@ -145,3 +149,20 @@ def handed_in(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]
         if len(given) == 1 and not record.is_earlier(given[0].first):
             return HANDED_IN.format(record.lines[operation.line].number)
     return ""
+
+
+def of_another_pass(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where gradients that are not right came from no product of the loss's forward pass, and that pass is not one that ran
+    twice: after the last update, say, and with other data. "" where it is not so."""
+    wrong = [RecordedArray(row.gradient.shape, kept=row.gradient) for row in rows if row.status == "wrong"]
+    if not wrong or loss.is_given:
+        return ""
+    marked, forward = reached(record, wrong), forward_of(record, loss)
+    products = list(record.operations.at(record.operations.named(PRODUCTS)))
+    own = [o for o in products if o.size > 1 and forward[o.start]]
+    others = [o for o in products if o.size > 1 and not forward[o.start]]
+    if not own or any(marked[o.start] for o in own):
+        return ""
+    made = {record.pool[o.start : o.stop].tobytes() for o in others}
+    is_twice = all(record.pool[o.start : o.stop].tobytes() in made for o in own)
+    return "" if is_twice else OF_ANOTHER_PASS.format(loss.line)

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
-from engine.doctor.lineage.gradients.later_steps import by_a_number, by_zero, dropped, handed_in, not_seen, reused
+from engine.doctor.lineage.gradients.later_steps import (
+    by_a_number,
+    by_zero,
+    dropped,
+    handed_in,
+    not_seen,
+    of_another_pass,
+    reused,
+)
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.reading import Ids, Record
@@ -36,9 +44,9 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         known.update(_versions(part, verdict, known))
         if steps:
             begin = max(o.stop for o in steps)
-        if verdict.loss is not None:
+        if verdict.loss is not None and not (agreed and of_another_pass(part, verdict.loss, verdict.compared)):
             made.append(replace(verdict, record=part, round=len(made)))
-        if verdict.verdict == "wrong":
+        if made and made[-1].verdict == "wrong":
             break
     if not made:
         return RunVerdict("undecided", None, reason=why_undecided(record))
@@ -64,7 +72,8 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
 
 def _not_seen(record: Record, chosen: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
     """Why gradients that are not right may be those of another loss, or of other weights; "" where nothing says so."""
-    return not_seen(record, chosen, rows) or handed_in(record, chosen, rows)
+    reasons = (not_seen, handed_in, of_another_pass)
+    return next((said for reason in reasons if (said := reason(record, chosen, rows))), "")
 
 
 def _of_others(record: Record, known: Mapping[int, str], verdict: RunVerdict, cut: bool) -> RunVerdict:

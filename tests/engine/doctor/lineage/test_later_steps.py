@@ -80,3 +80,30 @@ def test_what_an_imported_module_trains_by_itself_is_not_what_the_program_trains
     assert {verdict.record.lines[row.update.line].file for row in verdict.compared if row.update} == {"program.py"}
     only = verdict_on(tmp_path, "import other\n", rounds=1)
     assert only.verdict == "right"
+
+
+LOOP = """
+xs, labels = rng.randn(T, D), rng.randint(0, K, T)
+loss = forward(xs, labels)[2]
+for step in range(3):
+    grads = backward(xs, labels, *forward(xs, labels, 0)[:2])
+    for weight, grad in zip((U, W, V, b, c), grads):
+        weight -= 0.1 * grad
+    loss = forward(xs, labels)[2]
+    xs, labels = rng.randn(T, D), rng.randint(0, K, T)
+"""
+APART = changed(
+    TAGGER[: TAGGER.index("for step in range")] + LOOP,
+    ("def forward(xs, labels):", "def forward(xs, labels, counted=1):"),
+    ("        loss -= np.log(ps[-1][label])", "        if counted:\n            loss -= np.log(ps[-1][label])"),
+)
+
+
+def test_a_loss_that_is_computed_after_the_update_is_not_that_of_the_next_gradients(tmp_path: Path) -> None:
+    """Once more from the same data it is that of the same pass: what is wrong by it is wrong."""
+    assert verdict_on(tmp_path, APART, rounds=3).verdict == "right"
+    assert verdict_on(tmp_path, changed(APART, ("later = W.T @ dz", "later = W @ dz")), rounds=3).verdict == "wrong"
+    other = changed(APART, ("loss = forward(xs, labels)[2]\nfor", "loss = forward(2 * xs, labels)[2]\nfor"))
+    verdict = verdict_on(tmp_path, other, rounds=1)
+    assert verdict.verdict == "undecided"
+    assert "was computed in another forward pass" in verdict.reason
