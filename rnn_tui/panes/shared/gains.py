@@ -32,7 +32,8 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, y: int, end: int, bottom: i
     look = frame.look
     bottom -= _weights(frame, canvas, end - GAINS, y, bottom)
     counted = (t for t in _walked(frame) if not _ended_at(frame, t))
-    steps = list(islice(counted, max(0, bottom - y - 1)))
+    lines = max(0, bottom - y - 1)
+    steps = list(islice(counted, lines))
     if not steps:
         canvas.text(end - GAINS, y, "gain per step,", look.dim)
         canvas.text(end - GAINS, y + 1, "once the error flows back", look.dim)
@@ -48,6 +49,8 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, y: int, end: int, bottom: i
                 left, line, cell, look.bold if column.title == GAIN and cell != NONE and not frame.ghost else look.dim
             )
         left += column.width
+    if next(counted, None) is not None:  # older steps have no room
+        canvas.text(end - 1, y + lines, "↓", look.dim)
 
 
 def last_gain(frame: Frame, room: int) -> str:
