@@ -310,7 +310,9 @@ def clip(a, a_min=None, a_max=None, out=None, **options):
 
 
 @row("var")
-def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **others):
+    if _set(others):
+        return into(lost_function(np.var, (a, axis, dtype), {"ddof": ddof, "keepdims": keepdims, **others}), out)
     a, axis = as_traced(a), axis if not isinstance(axis, list) else tuple(axis)
     centred = a - reduce("mean", a, axis, True)
     count = a.size / max(1, centred.size // max(1, a.size) * np.size(np.sum(plain(a), axis=axis)))
@@ -318,12 +320,12 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
 
 
 @row("std")
-def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
-    return into(np.sqrt(var(a, axis, ddof=ddof, keepdims=keepdims)), out)
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **others):
+    return into(np.sqrt(var(a, axis, ddof=ddof, keepdims=keepdims, **others)), out)
 
 
 @row("average")
-def _average(a, axis=None, weights=None, **options):
+def _average(a, axis=None, weights=None):  # with further options it is called on plain arrays
     if weights is None:
         return reduce("mean", a, axis)
     return (
@@ -334,8 +336,8 @@ def _average(a, axis=None, weights=None, **options):
 
 
 @row("ptp")
-def _ptp(a, axis=None, **options):
-    return chosen("max", a, axis) - chosen("min", a, axis)
+def _ptp(a, axis=None, out=None, keepdims=False):
+    return into(chosen("max", a, axis, _given(keepdims)) - chosen("min", a, axis, _given(keepdims)), out)
 
 
 @row("linalg.norm")
@@ -352,7 +354,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
 
 
 @row("diff")
-def _diff(a, n=1, axis=-1, **options):
+def _diff(a, n=1, axis=-1):
     for _ in range(n):
         a = np.moveaxis(np.moveaxis(a, axis, 0)[1:] - np.moveaxis(a, axis, 0)[:-1], 0, axis)
     return a

@@ -246,8 +246,9 @@ def reduce(name, x, axis=None, keepdims=False, dtype=None, out=None, where=None,
         axis = int(axis)
     if where is not None and where is not True:
         if name != "sum":
-            return lost_function(getattr(np, name), (x,), {"axis": axis, "keepdims": keepdims, "where": where})
-        x = x * np.asarray(plain(where), x.dtype)
+            given = {"axis": axis, "keepdims": keepdims, "dtype": dtype, "initial": initial, "where": where}
+            return into(lost_function(getattr(np, name), (x,), _those_given(given)), out)
+        x = np.where(plain(where), x, 0.0)
     options = {"axis": axis, "keepdims": bool(keepdims)}
     if dtype is not None:
         options["dtype"] = dtype
@@ -258,6 +259,10 @@ def reduce(name, x, axis=None, keepdims=False, dtype=None, out=None, where=None,
     if initial is not None:
         made = made + initial if name == "sum" else made * initial
     return into(made, out)
+
+
+def _those_given(options):
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def into(value, out):
@@ -276,7 +281,8 @@ def chosen(name, x, axis=None, keepdims=False, out=None, initial=None, where=Non
         if initial is None and where is None and len(axis) == x.ndim:
             axis = None
         else:
-            return lost_function(getattr(np, name), (x,), {"axis": axis, "keepdims": keepdims})
+            given = {"axis": axis, "keepdims": keepdims, "initial": initial, "where": where}
+            return into(lost_function(getattr(np, name), (x,), _those_given(given)), out)
     data, index = plain(x), getattr(np, "arg" + name)(plain(x), axis=axis)
     if axis is None:
         at = np.unravel_index(int(index), x.shape) if x.ndim else ()
@@ -307,7 +313,7 @@ def matmul(a, b, out=None):
     a, b = [x if isinstance(x, np.ndarray) else traced.as_traced(x) for x in (a, b)]
     value = np.matmul(plain(a), plain(b))
     if value.dtype.kind != _float or not store().on:
-        return value
+        return into(value, out)
     return into(result(CODES["matmul"], value, [reference(a), reference(b)]), out)
 
 
@@ -317,7 +323,7 @@ def dot(a, b, out=None):
         return into(_call(np.multiply, (a, b), {}), out)
     value = np.dot(plain(a), plain(b))
     if value.dtype.kind != _float or not store().on:
-        return value
+        return into(value, out)
     name = "matmul" if a.ndim <= 2 and b.ndim <= 2 else "dot"
     return into(result(CODES[name], value, [reference(a), reference(b)]), out)
 
@@ -327,7 +333,7 @@ def einsum(spec, *operands, **options):
     operands = [x if isinstance(x, np.ndarray) else traced.as_traced(x) for x in operands]
     value = np.einsum(spec, *[plain(x) for x in operands])
     if value.dtype.kind != _float or not store().on:
-        return value
+        return into(value, options.get("out"))
     made = result(CODES["einsum"], value, [reference(x) for x in operands], [ord(c) for c in explicit(spec, operands)])
     return into(made, options.get("out"))
 

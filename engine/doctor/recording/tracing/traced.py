@@ -457,11 +457,17 @@ for _name in (
     "clip",
     "trace",
     "round",
-    "compress",
     "ptp",
 ):
-    if hasattr(np, _name):
+    if hasattr(PLAIN, _name):
         setattr(Traced, _name, _by_function(_name))
+
+
+def _compress(self, condition, axis=None, out=None):
+    return HOOKS["function"](np.compress, (condition, self), {"axis": axis, "out": out})
+
+
+Traced.compress = _compress
 
 
 def _without(name):
