@@ -129,7 +129,7 @@ def divided_whole_numbers(seen: SeenRun) -> Iterator[Slip]:
         statement = seen.statement(node)
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         goes_in = statement is failed or any(ast.unparse(target) in read for target in targets)
-        if goes_in and all(seen.number(part) is not None or _is_whole(part) for part in (node.left, node.right)):
+        if goes_in and all(_is_whole(seen, part) for part in (node.left, node.right)):
             found.append(node)
     for node in found[:1]:
         told = " and ".join(dict.fromkeys(ast.unparse(each) for each in found))
@@ -140,8 +140,10 @@ def divided_whole_numbers(seen: SeenRun) -> Iterator[Slip]:
         yield Slip("whole-division", title, node.lineno, changes, stops=True)
 
 
-def _is_whole(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and type(node.value) is int
+def _is_whole(seen: SeenRun, node: ast.expr) -> bool:
+    """Whether an expression was a whole number whenever it was evaluated."""
+    kinds = {value.type for value in seen.values(node)}
+    return kinds == {"int"} or (isinstance(node, ast.Constant) and type(node.value) is int)
 
 
 def whole_numbers(seen: SeenRun) -> Iterator[Slip]:

@@ -141,15 +141,16 @@ def _place(runs: Runs, source: SourceFile, slip: Slip) -> Place:
 
 
 def _with_its_gradients(report: Report, runs: Runs, source: SourceFile, followed: Followed) -> Report:
-    """The same, with what its gradients are once it runs; they are never called right, for the file does not run."""
-    if followed.last.failed is not None:
-        stopped = f"{REPAIRED} it still stops: {clean(followed.last.outcome.sentence(), 400)}"
-        return replace(report, notes=(*report.notes, stopped))
+    """The same, with what its gradients are once it comes so far; they are never called right, for the file does not run."""
     repaired = runs.with_texts(followed.texts)
     own = examine_own_run(repaired, replace(source, text=repaired.program.text))
     after = _place(runs, source, followed.after) if followed.after is not None else None
     more = tuple(replace(d, after=after) for d in own.report.diagnoses)
-    note = RIGHT if own.report.verdict == "correct" else own.reason and f"{REPAIRED}: {own.reason}"
+    stops = (
+        followed.last.failed is not None
+        and f"{REPAIRED} it still stops: {clean(followed.last.outcome.sentence(), 400)}"
+    )
+    shows = RIGHT if own.report.verdict == "correct" else own.reason and not stops and f"{REPAIRED}: {own.reason}"
     return replace(
         report,
         loss=own.report.loss,
@@ -159,5 +160,5 @@ def _with_its_gradients(report: Report, runs: Runs, source: SourceFile, followed
         not_compared=own.report.not_compared,
         candidates=own.report.candidates,
         diagnoses=(*report.diagnoses, *more),
-        notes=(*report.notes, *([note] if note else [])),
+        notes=(*report.notes, *own.report.notes, *(note for note in (stops, shows) if note)),
     )

@@ -12,8 +12,8 @@ from .stubs import Finder, found_by_others
 
 _WAITING = ("show", "pause", "ginput", "waitforbuttonpress")
 """What would wait for a window."""
-_IDLE = {"matplotlib": ("use",), "matplotlib.style": ("use",), "matplotlib.pyplot": _WAITING}
-"""What does nothing: a style may be one that no longer exists, and no number depends on it."""
+_IDLE = {"matplotlib": ("use",), "matplotlib.style": ("use",), "matplotlib.pyplot": (*_WAITING, "hold")}
+"""What does nothing: a style may be one that no longer exists, `hold` exists no more, and no number depends on them."""
 
 
 def _unchanged(given: Any) -> Any:
@@ -38,8 +38,7 @@ class Windowless:
         def exec_module(module: types.ModuleType) -> None:
             load(module)
             for name in _IDLE[fullname]:
-                if hasattr(module, name):
-                    setattr(module, name, nothing)
+                setattr(module, name, nothing)
             if fullname == "matplotlib.pyplot":
                 self._settle(module)
 
