@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from rnn_tui.panes.around.tabs import draw_tabs
-from rnn_tui.panes.shared.words import clipping_words, since_before
+from rnn_tui.panes.shared.words import clipping_words, prediction_words, since_before
 from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
@@ -46,13 +46,25 @@ def draw_header(frame: Frame, width: int, height: int) -> Canvas:
         _banner(frame, canvas, *((x, 0, room) if height == 1 else (after + 2, height - 1, width - after - 3)))
     if not frame.edits or height > 1:
         x = canvas.text(x, 0, shortened(frame.name, room), look.bold)
-        canvas.text(x, 0, fitting(f" · {frame.description}", room - (x - 10)), look.dim)
+        canvas.text(x, 0, fitting(f" · {_chosen(frame)}{frame.description}", room - (x - 10)), look.dim)
     x = width - length - 1
     for text, style in right:
         before, x = x, canvas.text(x, 0, text, style)
         if text.startswith(WRONG):
             canvas.hit(before, 0, x - before, 1, Press("page('findings')"))
     return canvas
+
+
+def _chosen(frame: Frame) -> str:
+    """The chosen sample, and what is predicted for it where that is computed, or nothing is: `sample 5: predicted mid 0.412 ✗ · `."""
+    view, row = frame.view, frame.sample
+    if row is None or frame.samples == 1:
+        return ""
+    prediction = view.tape.plan.network.head.prediction
+    told = (
+        frame.classes and not view.program.steps_of("y") and (view.position == 0 or view.value(prediction) is not None)
+    )
+    return f"sample {frame.number_of(row)}{f': {prediction_words(frame, row, None)}' if told else ''} · "
 
 
 def _wide(said: StyledText) -> int:

@@ -17,7 +17,15 @@ from engine.language.functions import Array, axis_word, from_unit_to_unit
 from rnn_tui.panes.program.arithmetic import arithmetic, index_text, lying, table
 from rnn_tui.panes.program.equation import palette_of
 from rnn_tui.panes.shared.subtotals import subtotals
-from rnn_tui.panes.shared.words import NORM, clipping_words, padding_words, since_before, truncation_words
+from rnn_tui.panes.shared.words import (
+    NORM,
+    class_words,
+    clipping_words,
+    padding_words,
+    prediction_words,
+    since_before,
+    truncation_words,
+)
 from rnn_tui.render.canvas import Canvas, StyledText, shortened
 from rnn_tui.render.colorbar import colorbar
 from rnn_tui.render.numbers import exact, number
@@ -138,19 +146,9 @@ def _judged(frame: Frame, part: Part, words: list[str], row: int) -> list[str]:
     tape, t = frame.view.tape, frame.view.point.t if part.t is None else part.t
     if (steps := frame.view.program.steps_of("y")) and t is not None and t not in steps:
         return words
-    head, target = tape.plan.network.head, int(tape.at("y", t)[row])
-    meant = f"target {_class(frame, target)}"
-    if part.name is None or part.name != head.prediction:
-        return [*words, meant]
-    given = tape.at(part.name, t)
-    predicted = int(head.predicted(given)[row])
-    chance = f" {number(float(given[row, predicted]), 7, 3)}" if given.shape[-1] == len(frame.classes) else ""
-    verdict = f"{words[0]}: predicted {_class(frame, predicted)}{chance} {'✓' if predicted == target else '✗'}"
-    return [verdict, *([] if predicted == target else [meant])]
-
-
-def _class(frame: Frame, number_of_class: int) -> str:
-    return frame.classes[number_of_class] if number_of_class < len(frame.classes) else str(number_of_class)
+    if part.name is None or part.name != tape.plan.network.head.prediction:
+        return [*words, f"target {class_words(frame, int(tape.at('y', t)[row]))}"]
+    return [f"{words[0]}: {prediction_words(frame, row, t)}"]
 
 
 def _sample(frame: Frame, row: int) -> str:

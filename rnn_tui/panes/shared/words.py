@@ -68,6 +68,22 @@ def since_before(now: float, before: float | None) -> str:
     return f"{'fell' if now < before else 'rose'} {number(abs(now - before), 8, 3, trim=True)}"
 
 
+def class_words(frame: Frame, number_of_class: int) -> str:
+    """A class by its name, where it has one."""
+    return frame.classes[number_of_class] if number_of_class < len(frame.classes) else str(number_of_class)
+
+
+def prediction_words(frame: Frame, row: int, t: int | None) -> str:
+    """What is predicted for a sample, with which probability, and whether it is right: `predicted mid 0.412 ✗, target low`."""
+    tape = frame.view.tape
+    head, target = tape.plan.network.head, int(tape.at("y", t)[row])
+    given = tape.at(head.prediction, t)
+    predicted = int(head.predicted(given)[row])
+    chance = f" {number(float(given[row, predicted]), 7, 3)}" if given.shape[-1] == len(frame.classes) else ""
+    said = f"predicted {class_words(frame, predicted)}{chance}"
+    return f"{said} ✓" if predicted == target else f"{said} ✗, target {class_words(frame, target)}"
+
+
 def share_words(term: Array, total: Array) -> str:
     """How much a term is of a sum that is not 0, by norm: `all`, or a factor of one digit."""
     return "all" if np.array_equal(term, total) else number(length(term) / length(total), 7, 1, trim=True)
