@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -80,6 +80,8 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     that came to its end; without `mend` the line that is wrong is not looked for. Raises InputError where the interpreter asked for
     cannot be used."""
     outcome, record = runs.followed()
+    if outcome.note and Path(outcome.folder).is_dir():  # where its data lie: the runs that follow begin there
+        runs = replace(runs, wishes=replace(runs.wishes, stand=Path(outcome.folder)))
     left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left if not whole)
     base = Report("undecided", clean(source.path.name), run=outcome.to_json(), notes=left)
     if isinstance(record, str) or (whole and not outcome.is_whole):

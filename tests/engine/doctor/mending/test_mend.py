@@ -11,6 +11,7 @@ from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
 from engine.doctor.report.report import text
+from engine.doctor.run.launch import Wishes
 from tests.engine.doctor.lineage.programs import NO_READ_OUT, TAGGER, changed, line_of, runs_of
 
 
@@ -543,3 +544,14 @@ def test_no_correction_makes_all_gradients_an_odd_multiple(tmp_path: Path, monke
     report = diagnose(path)
     assert report.verdict == "wrong"
     assert not any("r + r" in found.fix or "2 *" in found.fix for found in report.diagnoses)
+
+
+def test_the_correction_is_looked_for_where_the_program_s_data_lie(tmp_path: Path) -> None:
+    """It is started from the folder above, as an editor does."""
+    path = tmp_path / "code" / "mine.py"
+    path.parent.mkdir()
+    (path.parent / "size.txt").write_text("4")
+    read = ("D, H, K, T = 3, 4, 3, 5", "D, K, T = 3, 3, 5\nH = int(open('size.txt').read())")
+    path.write_text(changed(TAGGER, read, ("later = W.T @ dz", "later = W @ dz")))
+    (found,) = diagnose(path, wishes=Wishes(stand=tmp_path)).diagnoses
+    assert found.fix == "later = W.T @ dz"
