@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
@@ -137,7 +137,10 @@ def column_minus_row(seen: RemarkedRun) -> Iterator[Remark]:
 def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
     """The gradients agree with a known loss of the outputs and targets, and the program computes another."""
     own = [] if seen.loss.assumed or not NAMED.search(seen.loss.name) else [seen.loss]
-    verdict, stated = seen.verdict, next(iter(own or named_losses(seen)), None)
+    gradients = [RecordedArray(row.gradient.shape, kept=row.gradient) for row in seen.compared]
+    back = reached(seen.record, gradients)  # `errors[t][y] -= 1`, from which they are made, is no loss
+    computed = (each for each in own or named_losses(seen) if not back[each.ids].all())
+    verdict, stated = seen.verdict, next(computed, None)
     if stated is None:
         return
     place = UserLine(stated.file, stated.line)

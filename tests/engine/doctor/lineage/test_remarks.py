@@ -98,6 +98,21 @@ def test_a_measure_beside_the_loss_is_no_verdict(examined: Examined) -> None:
     assert [remark.id for remark in seen] == ["gradient-of-another-loss"]
 
 
+ERRORS = changed(
+    TAGGER,
+    ("        loss -= np.log(ps[-1][label])\n", ""),
+    ("        dy = ps[t].copy()\n        dy[labels[t]] -= 1\n", "        dy = -ps[t]\n        dy[labels[t]] += 1\n"),
+    ("weight -= 0.1", "weight += 0.1"),
+    ("dy", "errors"),
+)
+
+
+def test_entries_of_what_the_way_back_begins_with_are_no_loss(examined: Examined) -> None:
+    """No loss is computed at all."""
+    verdict, seen = examined(ERRORS)
+    assert (verdict.verdict, seen) == ("right", [])
+
+
 def test_gradients_of_another_loss_than_the_one_computed_are_wrong(examined: Examined) -> None:
     example = CATALOGUE["gradient-of-another-loss"].example
     assert example is not None
