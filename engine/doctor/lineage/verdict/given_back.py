@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.optimizers import unlimited
 from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.gradients.stepped import ONE
+from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import DOUBLE, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
 from engine.doctor.lineage.record.updates import ArrayNames
@@ -77,19 +81,35 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
 def _without_gradients(
     record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient], back: Mapping[int, Ids], adjoint: Floats
 ) -> Iterator[str]:
-    """Weights that move the loss, and of which no gradient came back, while those of others did: what is multiplied by these is data."""
+    """Weights and biases that move the loss, and of which no gradient came back, while those of others did: what is multiplied by these is
+    data."""
     known = {int(number) for row in rows if row.status != "not compared" for number in row.own}
     handed = {int(ids[0]): ids for ids in inputs(record)}
-    names = ArrayNames(record)
-    for weight in Roles(record, loss, list(handed.values())).weights:
-        ids = next((ids for first, ids in handed.items() if first in weight.own), None)
-        if ids is None or int(ids[0]) in known or not adjoint[ids].any():
-            continue
+    names, roles = ArrayNames(record), Roles(record, loss, list(handed.values()))
+    asked = list[Ids]()
+    for weight in roles.weights:
         others = [r.first for use in weight.uses for r in use.operands if r.first not in weight.own]
-        if all(first in known for first in others):
-            continue
-        if not any(_is_right(record, own, adjoint[ids]) for own in back.values()):
+        if not all(first in known for first in others):
+            asked += [ids for first, ids in handed.items() if first in weight.own][:1]
+    for ids in (*asked, *(handed[first] for first in _biases(record, roles, handed))):
+        is_without = int(ids[0]) not in known and adjoint[ids].any()
+        if is_without and not any(_is_right(record, own, adjoint[ids]) for own in back.values()):
             yield f"{names.of(ids)}: {NONE_CAME}"
+
+
+def _biases(record: Record, roles: Roles, handed: Mapping[int, Ids]) -> list[int]:
+    """Which of these arrays, by their first numbers, are added as they are to what weights make, and to more than one thing as large: a
+    state or data are added once."""
+    added, count = np.zeros(len(record.pool), bool), Counter[int]()
+    for use in (use for weight in roles.weights for use in weight.uses):
+        added[use.start : use.stop] = True
+    for operation in record.operations.at(record.operations.named(("add",))):
+        if roles.forward[operation.start] and any(touched(added, r) for r in operation.operands):
+            added[operation.start : operation.stop] = True
+            whole = [r for r in operation.operands if r.first in handed and r.size == len(handed[r.first])]
+            for own in whole:
+                count[own.first] += operation.size // own.size
+    return [first for first, times in count.items() if times > 1]
 
 
 def _given_back(

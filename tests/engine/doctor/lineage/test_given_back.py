@@ -267,6 +267,7 @@ def test_a_weight_that_moves_the_loss_and_of_which_nothing_came_back_is_named(mo
     uses = [SimpleNamespace(operands=[RecordedArray((4,), first[name], (1,)) for name in ("W", "x")])]
     weights = [SimpleNamespace(own={first["W"]}, uses=uses)]
     monkeypatch.setattr(given_back, "Roles", lambda *given: SimpleNamespace(weights=weights))
+    monkeypatch.setattr(given_back, "_biases", lambda *given: [])
     monkeypatch.setattr(given_back, "inputs", lambda record: [ids["W"], ids["x"]])
 
     def named(*known: Any, back: str = "dx", adjoint: Floats = adjoint) -> list[str]:
