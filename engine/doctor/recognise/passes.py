@@ -21,6 +21,10 @@ _USE = re.compile(r"predict|^run", re.I)
 """What only uses a trained network may call its forward pass."""
 _LOSS = re.compile(r"^(?:compute_|calc(?:ulate)?_|total_)?(?:loss|cost)(?:_?fun\w*)?$", re.I)
 _OF_WEIGHTS = re.compile(r"^(?:d_?|grad_?)[WUVwuvb]\w*$")
+_EMPTY = re.compile(
+    r"(?:zeros|ones|full|empty)(?:_like)?$|fill$|clear$|copy$|items$|keys$|values$|range$|len$|enumerate$|zip$"
+)
+"""What is called to look something up, or to make what is not calculated."""
 _PAIRS = (
     ("backward", "forward"),
     ("Backward", "Forward"),
@@ -55,11 +59,16 @@ class Pass:
 
 def passes(found: UserProgram, function: UserFunction | None = None) -> list[Pass]:
     """The passes of a file that no other one calls, in its order, where there is none what makes gradients and trains with them; or that of
-    one function."""
+    one function. What computes nothing is none: a property that hands gradients out, a method that clears them or leaves them to other
+    classes; nor is what calls such a one of its class."""
     if function is not None:
         return [_paired(found, function)]
-    all_of = [f for f in found.functions if is_backward(f)] or [f for f in found.functions if _makes_gradients(f)]
-    return [_paired(found, f) for f in all_of if not any(_calls(other, f) for other in all_of)]
+    computing = [f for f in found.functions if _computes(f)]
+    all_of = [f for f in computing if is_backward(f)] or [f for f in computing if _makes_gradients(f)]
+    outer = [f for f in all_of if not any(_calls(other, f) for other in all_of)]
+    return [
+        _paired(found, f) for f in outer if not any(m.name in f.called and _is_left_out(m) for m in _methods(f.owner))
+    ]
 
 
 def caller(found: UserProgram, examined: Pass) -> Pass | None:
@@ -82,9 +91,7 @@ def _calls(other: UserFunction, function: UserFunction) -> bool:
         return name not in function.called
     own = [n for n in ast.walk(other.node) if isinstance(n, ast.Attribute) and n.attr == name]
     by_self = [n for n in own if isinstance(n.value, ast.Name) and n.value.id == "self"]
-    is_own = other.owner is not None and any(
-        isinstance(m, ast.FunctionDef) and m.name == name for m in other.owner.body
-    )
+    is_own = any(m.name == name and not _is_left_out(m) for m in _methods(other.owner))
     return other.owner is function.owner or not own or len(by_self) < len(own) or not is_own
 
 
@@ -96,6 +103,30 @@ def is_backward(function: UserFunction) -> bool:
     if _LOSS.match(name):  # a loss alone, or one that returns its gradients, too
         return any(_OF_WEIGHTS.match(n) for n in _stored(function))
     return bool(_BACKWARD.search(name)) or _makes_gradients(function)
+
+
+def _methods(owner: ast.ClassDef | None) -> list[ast.FunctionDef]:
+    return [node for node in owner.body if isinstance(node, ast.FunctionDef)] if owner is not None else []
+
+
+def _is_left_out(function: ast.FunctionDef) -> bool:
+    """Whether a function does nothing, but that other classes are to have one of its name."""
+    raised = (n for s in function.body if isinstance(s, ast.Raise) for n in ast.walk(s) if isinstance(n, ast.Name))
+    return any(n.id == "NotImplementedError" for n in raised) or all(
+        isinstance(s, ast.Pass) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+        for s in function.body
+    )
+
+
+def _computes(function: UserFunction) -> bool:
+    """Whether a function calculates, or calls what may, more than what looks something up or makes zeros; or gives back what it takes."""
+    nodes = list(ast.walk(function.node))
+    if _is_left_out(function.node):
+        return False
+    if function.parameters and any(isinstance(n, ast.Return) and n.value is not None for n in nodes):
+        return True
+    is_arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign) for n in nodes)
+    return is_arithmetic or any(_EMPTY.match(name) is None for name in function.called)
 
 
 def _makes_gradients(function: UserFunction) -> bool:
