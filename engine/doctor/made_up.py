@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.doctor.called_again import called_again
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import program
 from engine.doctor.recognise.calls import FoundCall, calls
@@ -14,9 +15,10 @@ from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
-from engine.doctor.run.program import ProgramFile, program_of
+from engine.doctor.run.program import program_of
 from engine.text import clean
 
+IGNORED = CATALOGUE["initial-state-ignored"]
 MADE_UP = "its functions were called with arguments that were made up"
 
 
@@ -55,30 +57,51 @@ def _examined(source: SourceFile, function: str | None, wishes: Wishes) -> Itera
 
 def _followed(source: SourceFile, call: FoundCall, wishes: Wishes) -> OwnRun:
     """What one pass shows. Of several ways to call it that fit equally well one by which it is right counts, else the one by which a
-    correction is found, else the one that agrees best."""
-    made = [program_of(source, text) for text in call.texts]
+    correction is found, else the one that agrees best, or with which it is right from first states of zeros."""
 
-    def examined(file: ProgramFile, *, mend: bool) -> OwnRun:
-        return examine_own_run(Runs(file, replace(wishes, arguments=())), source, whole=True, mend=mend)
+    def examined(text: str, *, mend: bool) -> OwnRun:
+        runs = Runs(program_of(source, text), replace(wishes, arguments=()))
+        return examine_own_run(runs, source, whole=True, mend=mend)
 
     best: OwnRun | None = None
-    for mend in (False, True) if len(made) > 1 else (True,):
-        for file in made:
-            own = examined(file, mend=mend)
+    for mend in (False, True) if len(call.texts) > 1 else (True,):
+        for text in call.texts:
+            own = examined(text, mend=mend)
             if best is None or _rank(own) > _rank(best):
                 best = own
             if own.report.verdict == "correct" or own.report.diagnoses:
-                return _named(called_again(source, file.text, own, wishes), call)
+                return _named(called_again(source, text, own, wishes), call)
+    for text in call.at_rest if best is not None and best.report.verdict == "wrong" else ():
+        own = examined(text, mend=False)
+        if best is not None and own.report.verdict == "correct" and _is_as_full(own, best):
+            own = examined(text, mend=True)  # which asks more of what is right, too
+            best = _from_rest(source, own, best) if own.report.verdict == "correct" else best
     if best is not None:
         return _named(best, call)
     reason = f"it could not be called: {call.reason} (--call calls it as you say)"
     return OwnRun(Report("cannot-run", clean(source.path.name), call.examined.backward.name, reason=reason), reason)
 
 
+def _is_as_full(own: OwnRun, before: OwnRun) -> bool:
+    """Whether no number of a gradient became zero: of one step from zeros, nothing that is multiplied by the state shows what it is."""
+    rows, old = ({r.name: r.right for r in each.verdict.compared} if each.verdict else {} for each in (own, before))
+    return bool(rows) and rows.keys() == old.keys() and not any(((rows[n] == 0) & (old[n] != 0)).any() for n in rows)
+
+
+def _from_rest(source: SourceFile, own: OwnRun, before: OwnRun) -> OwnRun:
+    """Right from first states of zeros, with a remark on what is not from others."""
+    wrong = {name: row for name, row in before.report.parameters.items() if not row.ok}
+    line = min((row.line for row in wrong.values() if row.line is not None), default=0)
+    says = f"line {line}: right where the first state is zeros; with another one what is made for {', '.join(wrong)} is not"
+    remarks = (*own.report.remarks, (IGNORED.id, source.in_cells(says)))
+    return replace(own, report=replace(own.report, remarks=remarks))
+
+
 def _named(own: OwnRun, call: FoundCall) -> OwnRun:
     """The report as one on that function."""
     report = replace(own.report, function=call.examined.backward.name, run=None, loss=None)
-    report = replace(report, notes=(MADE_UP, *own.report.notes))
+    with_flags = f"{MADE_UP}, and with {', '.join(call.flags)}" if call.flags else MADE_UP
+    report = replace(report, notes=(with_flags, *own.report.notes))
     if report.verdict not in ("correct", "wrong"):
         report = replace(report, verdict="undecided" if own.compared else "cannot-run", reason=own.reason)
     return replace(own, report=report)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.doctor.recognise.passes import Pass
-from engine.doctor.recording.calls.driven import HELPERS
+from engine.doctor.recording.calls.driven import HELPERS, at_rest
 from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.program import ProgramFile
 from engine.text import clean
@@ -18,11 +18,15 @@ from engine.text import clean
 
 @dataclass(frozen=True, eq=False)
 class FoundCall:
-    """A pass and the program's text with what calls it below, in every way that fits equally well; `reason` says why there is none."""
+    """A pass and the program's text with what calls it below, in every way that fits equally well; `reason` says why there is none.
+    `at_rest` are the same with first states of zeros, where it is handed any; `flags` are arguments that are given otherwise than by
+    default, as `name=True`."""
 
     examined: Pass
     texts: tuple[str, ...] = ()
     reason: str = ""
+    at_rest: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 def calls(
@@ -39,7 +43,13 @@ def calls(
             return [FoundCall(each, reason=outcome.sentence()) for each in examined]
     text = _without(program.text, told["replaced"])
     return [
-        FoundCall(each, tuple(f"{text}\n{HELPERS}{below}" for below in answer["texts"]), clean(answer["reason"], 300))
+        FoundCall(
+            each,
+            tuple(f"{text}\n{HELPERS}{below}" for below in answer["texts"]),
+            clean(answer["reason"], 300),
+            tuple(f"{text}\n{HELPERS}{below}" for below in map(at_rest, answer["texts"]) if below),
+            tuple(clean(flag, 60) for flag in answer.get("flags", ())),
+        )
         for each, answer in zip(examined, told["calls"], strict=True)
     ]
 

@@ -18,6 +18,7 @@ from engine.doctor.read.syntax import program
 from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.recording.calls.guesses import Uses, kinds
+from engine.doctor.report import own_run_report
 from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
@@ -26,14 +27,15 @@ from engine.errors import InputError
 from rnn_tui.cli import main
 
 SPECIMENS = Path(__file__).parent / "specimens"
-CELL = """
+CELL = """from __future__ import annotations
+
 import numpy as np
 
 def cell_forward(x, prev_h, Wx, Wh, b):
     new = np.tanh(x @ Wx + prev_h @ Wh + b)
     return new, (x, prev_h, Wx, Wh, new)
 
-def cell_backward(dnew, cache):
+def cell_backward(dnew, cache) -> Gradients:
     x, prev_h, Wx, Wh, new = cache
     dz = dnew * (1 - new**2)
     return dz @ Wx.T, dz @ Wh.T, x.T @ dz, prev_h.T @ dz, dz.sum(axis=0)
@@ -94,6 +96,13 @@ def column_gradients(x, y, W, V, b):
 STOPS = """
 def other_backward(n_steps):
     raise ValueError("no")
+
+@cached
+def of_a_cache(x):
+    return x
+
+def cached_backward(x):
+    return of_a_cache(x)
 """
 
 
@@ -132,6 +141,7 @@ def test_each_pass_is_judged_by_its_own_lineage(reports: dict[str, Report]) -> N
 def test_arguments_that_do_not_fit_are_no_mistake(reports: dict[str, Report]) -> None:
     assert _told(reports["other_backward"]) == ("cannot-run", [])
     assert "it could not be called: " in reports["other_backward"].reason
+    assert "line 67 fails with NameError: name 'cached' is not defined" in reports["cached_backward"].reason
 
 
 def test_targets_are_made_as_a_loss_needs_them() -> None:
@@ -150,7 +160,7 @@ def test_what_arguments_are_is_told_by_what_is_done_with_them(name: str) -> None
 def test_a_wrong_pass_decides_then_one_that_is_open(reports: dict[str, Report]) -> None:
     whole = joined(list(reports.values()))
     assert (whole.verdict, whole.function, len(whole.diagnoses)) == ("wrong", "layer_backward", 2)
-    assert [name for name, _ in whole.not_compared] == ["other_backward"]
+    assert [name for name, _ in whole.not_compared] == ["other_backward", "cached_backward"]
     left = joined([reports["cell_backward"], reports["other_backward"]])
     assert left.verdict == "undecided"
     assert left.reason.startswith("cell_backward is right; other_backward: ")
@@ -293,7 +303,7 @@ def test_a_method_that_trains_stands_for_the_passes_that_it_calls(tmp_path: Path
     path = tmp_path / "net.py"
     methods = (
         "def forward(self, x): ...",
-        "def backward(self, d): ...",
+        "def backward(self, d): self.dW = d * 2",
         "def train(self, X): self.backward(self.forward(X))",
     )
     path.write_text("class Net:\n" + "".join(f"    {each}\n" for each in methods), encoding="utf-8")
@@ -315,8 +325,26 @@ def _found(text: str) -> list[tuple[str, str]]:
 PASSES = """
 class Layer:
     def forward(self, x): ...
-    def backward(self, d, h): ...
+    def backward(self, d, h): return d * h
     def backprop_through_time(self, d): self.backward(d, 1)
+    def gradient_of_loss(self, d): raise NotImplementedError()
+
+    @property
+    def gradient_weights(self): return self.gradients["W"]
+
+    @gradient_weights.setter
+    def gradient_weights(self, given): self.gradients["W"] = given
+
+    def clear_gradients(self):
+        for name in self.gradients.keys():
+            self.gradients[name] = np.zeros_like(self.gradients[name])
+
+class Loss:
+    def backward(self): return 2 * self.gradient_of_input()
+    def gradient_of_input(self): raise NotImplementedError()
+
+class Squared(Loss):
+    def gradient_of_input(self): return self.p - self.y
 
 class Network:
     def evaluate(self, X): ...
@@ -330,7 +358,8 @@ class Network:
 
 
 def test_what_is_handed_to_a_backward_pass_tells_its_forward_pass() -> None:
-    """An object's own method of a name is not a part's; a loss alone and a numerical check are no backward passes."""
+    """An object's own method of a name is not a part's; a loss alone and a numerical check are no backward passes, nor is what computes
+    nothing."""
     assert _found(PASSES) == [("Network.backward", "Network.evaluate")]
 
 
@@ -821,12 +850,13 @@ UNFINISHED = """import numpy as np
 class Net:
     def __init__(self, n, m, h=8):
         self.U, self.W, self.V = np.random.randn(h, n), np.random.randn(h, h), np.random.randn(m, h)
+        self.b = np.zeros((h, 1))
 
     def forward(self, xs):
         s = np.zeros((self.W.shape[0], 1))
         self.xs, self.ss = xs, {0: s}
         for t, x in enumerate(xs):
-            s = np.tanh(self.U @ x + self.W @ s)
+            s = np.tanh(self.U @ x + self.W @ s + self.b)
             self.ss[t + 1] = s
         return self.V @ s
 
@@ -840,7 +870,7 @@ def test_a_pass_that_makes_one_gradient_of_several_is_not_right(tmp_path: Path) 
     file.write_text(UNFINISHED)
     report = diagnose(file)
     assert report.verdict == "undecided"
-    assert "self.W" in dict(report.not_compared)
+    assert {"self.U", "self.W", "self.b"} <= {name for name, _ in report.not_compared}
 
 
 BY_SENTENCES = """
@@ -854,3 +884,99 @@ def test_a_loss_of_several_sequences_is_not_called_with_one(tmp_path: Path) -> N
     file = tmp_path / "held.py"
     file.write_text(HELD.replace("inputs", "x") + BY_SENTENCES)
     assert diagnose(file).verdict == "correct"
+
+
+PARTS_OF_A_CLASS = """
+import numpy as np
+
+
+class Activation:
+    def forward(self, z):
+        raise NotImplementedError
+
+
+class Tanh(Activation):
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, z):
+        return self.factor * np.tanh(z)
+
+    def slope(self, h):
+        return self.factor - h**2 / self.factor
+
+
+class Linear:
+    def __init__(self, n, m):
+        self.w, self.dw = np.random.randn(m, n), np.zeros((m, n))
+
+    def __call__(self, x):
+        return self.w @ x
+
+    def backward(self, d, x):
+        self.dw += d @ x.T
+        return self.w.T @ d
+
+
+class Net:
+    def __init__(self, n_in, n_hidden, activation):
+        self.U, self.V = Linear(n_in, n_hidden), Linear(n_hidden, n_hidden)
+        self.n_hidden, self.activation = n_hidden, activation
+
+    def forward(self, x):
+        self.x, self.h = x, [np.zeros((self.n_hidden, 1))]
+        for step in x:
+            self.h.append(self.activation.forward(self.U(step.reshape(-1, 1)) + self.V(self.h[-1])))
+        return np.array(self.h[1:])
+
+    def backward(self, dh, do_grad=False):
+        later = np.zeros((self.n_hidden, 1))
+        for t in reversed(range(len(self.x))):
+            if do_grad:
+                d = (dh[t] + later) * self.activation.slope(self.h[t + 1])
+                self.U.backward(d, self.x[t].reshape(-1, 1))
+                later = self.V.backward(d, self.h[t])
+"""
+
+
+def test_an_object_that_is_handed_over_and_a_flag_that_turns_gradients_on(tmp_path: Path) -> None:
+    """The object is made of a class of the file that has the methods which are called of it."""
+    file = tmp_path / "parts.py"
+    file.write_text(PARTS_OF_A_CLASS)
+    report = diagnose(file, "Net.backward")
+    assert (report.verdict, list(report.parameters)[:2]) == ("correct", ["self.w", "self.w (2)"])
+    assert any(note.endswith("made up, and with do_grad=True") for note in report.notes)
+
+
+FROM_ZEROS = """import numpy as np
+
+
+def forward(x, h0, W, U):
+    h = np.zeros((len(x), *h0.shape))
+    for t in range(len(x)):
+        h[t] = np.tanh(x[t] @ W + (h[t - 1] if t else h0) @ U)
+    return h
+
+
+def backward(dh, x, h, W, U):
+    dW, dU, later = np.zeros_like(W), np.zeros_like(U), np.zeros_like(h[0])
+    for t in reversed(range(len(x))):
+        d = (dh[t] + later) * (1 - h[t] ** 2)
+        dW += x[t].T @ d
+        dU += (h[t - 1] if t else np.zeros_like(d)).T @ d
+        later = d @ U.T
+    return dW, dU
+"""
+
+
+def test_what_takes_the_first_state_to_be_zeros_is_right_with_zeros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one step nothing shows what is multiplied by zeros."""
+    path = tmp_path / "net.py"
+    monkeypatch.setattr(own_run_report, "blamed", lambda *_: [])  # no correction is looked for
+    path.write_text(FROM_ZEROS)
+    report = diagnose(path)
+    assert (report.verdict, [id for id, _ in report.remarks]) == ("correct", ["initial-state-ignored"])
+    path.write_text(CELL.replace("prev_h.T @ dz", "np.sin(3 * prev_h).T @ dz"))
+    assert diagnose(path).verdict == "wrong"

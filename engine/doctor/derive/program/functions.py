@@ -49,7 +49,8 @@ def called_functions(runs: Runs, source: SourceFile, function: str, asked: str) 
 def _single(text: str) -> Iterator[str]:
     """The call with one column in place of a length that no other argument has: an array of several fits, too, where a column is meant."""
     shapes = [
-        [int(n) for n in one.split(",") if n.strip()] for one in re.findall(r"_driver_normal\(\d+, \(([\d, ]+)\)", text)
+        [int(n) for n in one.split(",") if n.strip()]
+        for one in re.findall(r"_driver_(?:normal|state)\(\d+, \(([\d, ]+)\)", text)
     ]
     lengths = [n for shape in shapes for n in shape]
     for shape in shapes:

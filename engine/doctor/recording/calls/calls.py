@@ -7,12 +7,15 @@ none; and the statements that failed when the file was loaded. Where a backward 
 L = sum(upstream * outputs). Shapes come from how arguments are used and from NumPy's exceptions (see `sizes`): each attempt is run.
 """
 
+import __future__
+
 import ast
 import copy
 import heapq
 import itertools
 import json
 import os
+import re
 import types
 
 import numpy as np
@@ -31,13 +34,15 @@ _WHOLE = ("i0", "i1", "i2")
 
 def run(job):
     module = plain.main_module(job)
-    replaced, tree = loaded(str(job["text"]), str(job["file"]), module.__dict__, job["python_2"])
+    replaced, failed, tree = loaded(str(job["text"]), str(job["file"]), module.__dict__, job["python_2"])
     answers = []
     for asked in job["options"]["passes"]:
         try:
-            answers.append(_answer(tree, module.__dict__, asked))
+            answer = _answer(tree, module.__dict__, asked)
         except Exception as error:  # of one pass; the others are looked at
-            answers.append({"texts": [], "reason": "%s: %s" % (type(error).__name__, error)})
+            answer = {"texts": [], "reason": "%s: %s" % (type(error).__name__, error)}
+        missing = re.search(r"name '(\w+)' is not defined", answer["reason"])
+        answers.append({**answer, "reason": failed.get(missing.group(1) if missing else "", answer["reason"])})
     progress.over()
     with open(os.path.join(job["record"], "calls.json"), "w", encoding="utf-8") as file:
         json.dump({"calls": answers, "replaced": replaced}, file)
@@ -45,23 +50,35 @@ def run(job):
 
 
 def loaded(text, file, space, python_2=False):
-    """Loads the statements one by one: lines of those that failed, and what stands there instead."""
+    """Loads the statements one by one: lines of those that failed and what stands there instead, why what they would make is not there, and
+    the tree."""
     tree = ast.parse(text, file)
     meant = floored(copy.deepcopy(tree)) if python_2 else copy.deepcopy(tree)
     space["_driver_asserted"] = asserted
-    replaced = []
+    replaced, failed, flags = [], {}, 0
     for statement, run in zip(tree.body, meant.body):
         code = ast.fix_missing_locations(ast.Module([_Telling().visit(run)], []))
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":  # holds for the whole text
+            flags |= sum(getattr(__future__, name.name).compiler_flag for name in statement.names)
         try:
-            exec(compile(code, file, "exec"), space)
-        except Exception:
+            exec(compile(code, file, "exec", flags, True), space)
+        except Exception as error:
+            why = "line %d fails with %s: %s" % (statement.lineno, type(error).__name__, error)
+            failed.update((name, why) for name in _made_by(statement))
             instead = "pass"
             reads = any(isinstance(n, ast.Name) and n.id == "open" for n in ast.walk(statement))
             if reads and isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 instead = "%s = %r" % (statement.targets[0].id, "the sea was calm and the sky was blue\n" * 4)
                 exec(instead, space)
             replaced.append([statement.lineno, statement.end_lineno, instead])
-    return replaced, tree
+    return replaced, failed, tree
+
+
+def _made_by(statement):
+    """The names that a statement defines or assigns."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return [statement.name]
+    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
 class _Telling(ast.NodeTransformer):
@@ -84,12 +101,19 @@ def asserted(one, two):
 
 
 def _answer(tree, space, asked):
-    """How a pass is called; where None is no value for what is None by default, with something in its place."""
-    answer = CallSearch(tree, space, asked).answer()
+    """How a pass is called; where None is no value for what is None by default, with something in its place, and where nothing comes back,
+    with what is False by default True and the other way round."""
+    search = CallSearch(tree, space, asked)
+    answer, other = search.answer(), {}
     if not answer["texts"] and "NoneType" in answer["reason"]:
-        instead = CallSearch(tree, space, asked, instead_of_none=True).answer()
-        return instead if instead["texts"] else answer
-    return answer
+        other = {"instead_of_none": True}
+    elif answer["texts"] and search.wanted.flags() and not search.makes_something(answer["texts"][0]):
+        other = {"other_way": True}
+    if not other:
+        return answer
+    instead = CallSearch(tree, space, asked, **other)
+    found = instead.answer()
+    return {**found, "flags": instead.wanted.turned()} if found["texts"] else answer
 
 
 class _Kept:
@@ -111,13 +135,13 @@ class _Kept:
 class CallSearch:
     """The search for one pass."""
 
-    def __init__(self, tree, space, asked, instead_of_none=False):
+    def __init__(self, tree, space, asked, **other):
         self.space, self.asked = space, asked
         exec(driven.HELPERS, space)
         space.update(_driver_dict=driven.FoundDict, _driver_object=driven.FoundObject)
         for name in ("_driver_normal", "_driver_whole", "_driver_hot"):
             space[name] = _Kept(space[name])
-        self.wanted = WantedArguments(tree, asked, instead_of_none)
+        self.wanted = WantedArguments(tree, asked, **other)
         self.text = driven.CallText(self.wanted)
         self.attempts = 0
         self.reason = ""
@@ -141,6 +165,18 @@ class CallSearch:
             "score": -best[0][0][0],
             "reason": "",
         }
+
+    def makes_something(self, text):
+        """Whether a call's backward pass gives back, or its object holds after it, any array other than zeros that was not there before."""
+        space, listed = self.space, self.space["_driver_listed"]
+        at = text.index("_driver_1 = ")
+        with np.errstate(all="ignore"):
+            exec(text[:at], space)
+        held = [a.copy() for a in listed(space.get("_driver_self")) + listed(space.get("_driver_0"))]
+        with np.errstate(all="ignore"):
+            exec(text[at:], space)
+        made = listed(space["_driver_1"]) + listed(space.get("_driver_self"))
+        return any(a.any() and not any(np.array_equal(a, one) for one in held) for a in made)
 
     def _tried(self):
         """Choices of what the arguments are that run, with how well what comes back fits the arguments."""

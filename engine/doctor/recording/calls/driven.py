@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from . import guesses
+from .wanted import object_argument
 
 LARGEST = 3000000
 LOSS = "_driver_made_loss"
@@ -38,6 +39,14 @@ def _driver_object(name, values):
 def _driver_normal(seed, shape):
     # so small that products with it keep their size: an output that is sure of one class has no gradient to compare
     return _driver_np.random.RandomState(seed).standard_normal(shape) / max([1, *shape[-1:]]) ** 0.5
+
+
+def _driver_state(seed, shape):
+    return _driver_normal(seed, shape)
+
+
+def _driver_rest(seed, shape):
+    return _driver_np.zeros(shape)
 
 
 def _driver_whole(seed, shape):
@@ -104,6 +113,11 @@ def back(name: str) -> str:
     return "%s = _driver_listed(%s)[:64]" % (BACK, name)
 
 
+def at_rest(text: str) -> str:
+    """The same calls with first states of zeros; "" where they are handed none."""
+    return text.replace("_driver_state(", "_driver_rest(") if "_driver_state(" in text else ""
+
+
 def again(text: str) -> str:
     """The lines of a text by which functions are called, for a second call."""
     return "\n".join(
@@ -152,6 +166,8 @@ class CallText:
         for slot in self.wanted.slots:
             if slot.owner is None and how[slot.name][0] == "made" and how[slot.name][1] in ("dict", "seq", "object"):
                 values[slot.name] = self._group(slot.name, how[slot.name][1], values)
+            elif how[slot.name][0] == "new":
+                values[slot.name] = self._object(how[slot.name][1], values)
         lines, given = [], set()
         for called in ("forward", "loss", "backward"):
             name = self.wanted.asked[called]
@@ -193,7 +209,7 @@ class CallText:
 
     def _value(self, k, slot, choice, axes, sizes):
         how, kind = choice
-        if how == "given":
+        if how in ("given", "new"):
             return kind
         if how in ("up", "like"):
             return "_driver_%s(%d, %s)" % ("like" if how == "up" else "target", 1000 + 10 * k, kind)
@@ -206,7 +222,12 @@ class CallText:
             raise ValueError("%s would be too large" % slot.name)
         if kind in guesses.HOT:
             return "_driver_hot(%d, %r, %d)" % (k + 1, shape, guesses.HOT[kind])
-        return "_driver_%s(%d, %r)" % ("whole" if kind in ("i0", "i1", "i2") else "normal", k + 1, shape)
+        made = "whole" if kind in ("i0", "i1", "i2") else "state" if slot.is_state else "normal"
+        return "_driver_%s(%d, %r)" % (made, k + 1, shape)
+
+    def _object(self, kind, values):
+        given = [(name, values[object_argument(kind, name)]) for name in self.wanted.made_with(kind)]
+        return "%s(%s)" % (kind, ", ".join("%s=%s" % each for each in given))
 
     def _group(self, name, kind, values):
         items = [(key, values["%s[%r]" % (owner, key)]) for owner, key in self.wanted.items if owner == name]

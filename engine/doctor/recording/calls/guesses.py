@@ -79,6 +79,7 @@ class Uses:
 
     def __init__(self):
         self.keys, self.attributes, self.unpacked = set(), set(), ()
+        self.methods = set()  # what of its attributes is called
         self.rank, self.subscripts, self.index, self.range, self.called = 0, 0, False, False, False
         self.factor, self.addend, self.array = (
             False,
@@ -179,6 +180,9 @@ def _call(node, name, functions, depth, found):
     called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     if _is(node.func, name):
         found.called = True
+        found.methods.add("__call__")
+    if isinstance(node.func, ast.Attribute) and _is(node.func.value, name):
+        found.methods.add(node.func.attr)
     if called.endswith("_like") and any(_is(a, name) for a in node.args):
         found.array = True
     if called == "range" and any(_is(a, name) for a in node.args):
@@ -200,6 +204,8 @@ def _call(node, name, functions, depth, found):
 def kept_as(maker, name):
     """Under which attributes an object keeps an argument of the function that makes it, as it is."""
     pairs = [(n.targets[0], n.value) for n in ast.walk(maker) if isinstance(n, ast.Assign) and len(n.targets) == 1]
+    several = [(t, v) for t, v in pairs if isinstance(t, ast.Tuple) and isinstance(v, ast.Tuple)]
+    pairs += [pair for t, v in several for pair in zip(t.elts, v.elts)]
     return [_name_of(target) for target, value in pairs if _is(value, name) and isinstance(target, ast.Attribute)]
 
 
@@ -211,6 +217,11 @@ def _base(node):
     while isinstance(node, ast.Subscript):
         node = node.value
     return node
+
+
+def own_methods(used):
+    """The methods of an argument that no array has."""
+    return used.methods - _OF_ARRAYS
 
 
 def kinds(name, used, text="", maker=False):

@@ -24,15 +24,17 @@ class MadeArgument:
 
 class WantedArguments:
     """The arguments of the functions of one pass. `asked` names them, `functions` are the file's, `methods` those of its class. With
-    `instead_of_none` those of a class's own call are asked for, too, whose default is None and is not asked about there."""
+    `instead_of_none` those of a class's own call are asked for, too, whose default is None and is not asked about there; with `other_way`
+    those of the backward pass that are True or False by default, as the other one."""
 
-    def __init__(self, tree, asked, instead_of_none=False):
-        self.asked, self.instead_of_none = asked, instead_of_none
+    def __init__(self, tree, asked, instead_of_none=False, other_way=False):
+        self.asked, self.instead_of_none, self.other_way = asked, instead_of_none, other_way
         self.functions = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 self.functions.setdefault(node.name, node)
         self.functions.update((n.name, n) for n in tree.body if isinstance(n, ast.FunctionDef))  # of one name the last
+        self.classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
         own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == asked["owner"]]
         self.methods = {n.name: n for n in own[-1].body if isinstance(n, ast.FunctionDef)} if own else {}
         self.methods.update(_given_later(tree, asked["owner"], self.functions))
@@ -47,15 +49,27 @@ class WantedArguments:
     def node(self, name):
         return self.methods.get(name) if self.asked["owner"] else self.functions.get(name)
 
-    def arguments(self, node):
-        """The names without defaults, without `self`."""
+    def arguments(self, node, bound=False):
+        """The names without defaults, without `self` where it is a method's (`bound`, or one of the pass's own)."""
         names = [a.arg for a in node.args.posonlyargs + node.args.args]
         count = len(names) - len(node.args.defaults)
         static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
-        first = 1 if self.asked["owner"] and not static else 0
+        first = 1 if (bound or self.asked["owner"]) and not static else 0
         keyword = [a.arg for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults) if d is None]
-        nothing = _nothing(node) if self.instead_of_none and node is self.methods.get("__init__") else ()
-        return [n for n in names[first:] if names.index(n) < count or n in nothing] + keyword
+        besides = _nothing(node) if self.instead_of_none and node is self.methods.get("__init__") else set()
+        besides |= set(self.flags()) if self.other_way and node is self.node(self.asked["backward"]) else set()
+        return [n for n in names[first:] if names.index(n) < count or n in besides] + keyword
+
+    def flags(self):
+        """The arguments of the backward pass that are True or False by default, with the other one, as text."""
+        constants = [
+            (n, v.value) for n, v in _defaults(self.node(self.asked["backward"])) if isinstance(v, ast.Constant)
+        ]
+        return {name: repr(not value) for name, value in constants if isinstance(value, bool)}
+
+    def turned(self):
+        """Those of them that are asked for, as they are given."""
+        return ["%s=%s" % flag for flag in self.flags().items()] if self.other_way else []
 
     def _gather(self):
         seen = set()
@@ -72,8 +86,11 @@ class WantedArguments:
                     self._slot(name, name, node)
                 seen.add(name)
         backward = self.node(self.asked["backward"])
+        flags = self.flags() if self.other_way else {}
         for name in self.arguments(backward):
-            if name not in seen:
+            if name in flags:
+                self.slots.append(MadeArgument(name, [("given", flags[name])]))
+            elif name not in seen:
                 self.slots.append(MadeArgument(name, self._after(name, backward)))
 
     def _slot(self, key, name, node, maker=False):
@@ -81,12 +98,37 @@ class WantedArguments:
         for kept in guesses.kept_as(node, name) if maker else ():
             for method in self.methods.values():
                 guesses.uses(method, kept, self.functions, found=used)
-        text = ast.get_docstring(node) or ""
-        choices = [("made", k) for k in guesses.kinds(name, used, text, maker)]
+        choices = self._kinds(name, used, node, maker)
         if not choices and used.called:
             raise ValueError("%s is a function or an object that is called" % name)
         self._entries(key, used, node)
         self.slots.append(MadeArgument(key, choices))
+
+    def _kinds(self, name, used, node, maker=False):
+        """What may be made up for an argument: where methods of it are called that are a class's of the file, an object of each such class,
+        else an array or a number."""
+        wanted = guesses.own_methods(used)
+        found = [n for n in self.classes if n != self.asked["owner"] and wanted <= set(self._methods_of(n))]
+        for each in found if wanted else ():
+            for argument in self.made_with(each):
+                if all(s.name != object_argument(each, argument) for s in self.slots):
+                    self._slot(
+                        object_argument(each, argument), argument, self._methods_of(each)["__init__"], maker=True
+                    )
+        made = guesses.kinds(name, used, ast.get_docstring(node) or "", maker)
+        return [("new", each) for each in found] if wanted and found else [("made", k) for k in made]
+
+    def made_with(self, name):
+        """What a class of the file is called with to make an object."""
+        maker = self._methods_of(name).get("__init__")
+        return self.arguments(maker, bound=True) if maker else []
+
+    def _methods_of(self, name, seen=()):
+        """The methods of a class of the file by their names, also those that it has from others of the file."""
+        node = self.classes.get(name) if name not in seen else None
+        bases = [self._methods_of(_name(base), (*seen, name)) for base in reversed(node.bases)] if node else []
+        bases += [{n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}] if node else []
+        return {key: method for methods in bases for key, method in methods.items()}
 
     def _entries(self, key, used, node):
         for name in sorted(used.keys):
@@ -116,9 +158,11 @@ class WantedArguments:
         up."""
         used = guesses.uses(node, name, {**self.functions, **self.methods})
         named = [e for n, e in self.outputs if n == name]
-        kinds = [("made", k) for k in guesses.kinds(name, used, ast.get_docstring(node) or "")]
         if named:
             return [("given", named[0])]
+        kinds = self._kinds(name, used, node)
+        if kinds and kinds[0][0] == "new":
+            return kinds
         caches = re.compile(r"cache|tape|state|memor|saved|store|steps|ctx|context|trace|record|back")
         if guesses.is_gradient(name) and self.outputs:
             bare = re.sub(r"^(?:d_?|grads?_?|delta_?|up_?|top_?|err(?:or)?_?)|_(?:grad|delta)$", "", name)
@@ -147,11 +191,20 @@ class WantedArguments:
         return list(dict.fromkeys([*found, *kinds]))
 
 
+def object_argument(name, argument):
+    """What the value is called with which an object of a class is made."""
+    return "%s(%s)" % (name, argument)
+
+
+def _defaults(node):
+    """The arguments of a function that have a default, each with that."""
+    names = [a.arg for a in node.args.posonlyargs + node.args.args]
+    return list(zip(names[len(names) - len(node.args.defaults) :], node.args.defaults))
+
+
 def _nothing(node):
     """The arguments whose default is None, and of which a function does not ask whether they are."""
-    names = [a.arg for a in node.args.posonlyargs + node.args.args]
-    defaults = zip(names[len(names) - len(node.args.defaults) :], node.args.defaults)
-    empty = {name for name, value in defaults if isinstance(value, ast.Constant) and value.value is None}
+    empty = {name for name, value in _defaults(node) if isinstance(value, ast.Constant) and value.value is None}
     tests = [n.test for n in ast.walk(node) if isinstance(n, (ast.If, ast.IfExp))]
     tests += [n for n in ast.walk(node) if isinstance(n, (ast.Compare, ast.BoolOp))]
     return empty - {n.id for test in tests for n in ast.walk(test) if isinstance(n, ast.Name)}
