@@ -20,7 +20,7 @@ from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.own_failure import OwnFailures
-from engine.doctor.report.own_run_report import OwnRun, examine_own_run
+from engine.doctor.report.own_run_report import OF_SEVERAL, OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import (
     examine_overwritten,
     examine_repaired,
@@ -139,6 +139,9 @@ def _joined(own: OwnRun, functions: Report) -> Report:
     said = f"its own run: {own.reason}"
     run = {"run": own.report.run, "loss": own.report.loss}
     unexamined = [n for n, why in own.report.not_compared if why == NOTHING_CAME and n != functions.function]
+    if functions.verdict == "correct" and OF_SEVERAL in own.reason:
+        reason = f"{said}; {functions.function} is right where the loss is one number"
+        return replace(own.report, verdict="undecided", reason=reason, notes=(*own.report.notes, *functions.notes))
     if (
         functions.verdict == "wrong"
         or (functions.verdict == "correct" and not unexamined)

@@ -21,7 +21,7 @@ from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
-from engine.doctor.lineage.the_loss.loss import given
+from engine.doctor.lineage.the_loss.loss import given, of_several_numbers
 from engine.doctor.lineage.verdict.differences import disagreement
 from engine.doctor.lineage.verdict.given_back import as_returned, unless_scaled
 from engine.doctor.lineage.verdict.made_up_shapes import as_narrow
@@ -197,11 +197,18 @@ def _without_guesses(verdict: RunVerdict) -> RunVerdict:
         return verdict
     loss = verdict.loss.assumed or verdict.loss.name
     reason = f"no gradient is that of {loss}, but that it is the loss is a guess: --loss says what it is"
+    own, gradients = [row.own for row in wrong], [row.gradient for row in wrong]
+    array = of_several_numbers(verdict.record, own, gradients) if verdict.record is not None else None
+    if array is not None:
+        reason = (
+            f"line {array.site.line}: {array.name} {OF_SEVERAL} ({array.value.size}), and no gradient is that of {loss}"
+        )
     left = tuple(f"{as_written(row.name)}: {NOT_OF_THE_GUESS}" for row in wrong)
     kept = tuple(row for row in verdict.compared if row not in wrong)
     return replace(verdict, compared=kept, not_compared=(*verdict.not_compared, *left), reason=reason)
 
 
+OF_SEVERAL = "is several numbers that are not added up to one loss"
 NOT_OF_THE_GUESS = "it is not that of the loss which was guessed"
 FEW, SEVERAL = 3, 2
 """By so many right gradients, of more numbers than that, a loss that is assumed is known to be meant."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.doctor.by_call import ExampleCalls
-from engine.doctor.diagnose import diagnose
+from engine.doctor.diagnose import _joined, diagnose
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.mending.trials import trying
@@ -19,7 +19,7 @@ from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.recording.calls.guesses import Uses, kinds
 from engine.doctor.report import own_run_report
-from engine.doctor.report.own_run_report import examine_own_run
+from engine.doctor.report.own_run_report import OF_SEVERAL, examine_own_run
 from engine.doctor.report.report import Report
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
@@ -980,3 +980,34 @@ def test_what_takes_the_first_state_to_be_zeros_is_right_with_zeros(
     assert (report.verdict, [id for id, _ in report.remarks]) == ("correct", ["initial-state-ignored"])
     path.write_text(CELL.replace("prev_h.T @ dz", "np.sin(3 * prev_h).T @ dz"))
     assert diagnose(path).verdict == "wrong"
+
+
+SEVERAL_LOSSES = """import numpy as np
+
+rng = np.random.default_rng(0)
+U, V = rng.normal(size=(5, 4)), rng.normal(size=(4, 5))
+
+
+def gradients(x, targets):
+    s = np.tanh(U @ x)
+    p = np.exp(V @ s) / np.sum(np.exp(V @ s))
+    loss = -np.log(p[targets])
+    e = np.copy(p)
+    e[targets] -= 1
+    return loss, np.outer((V.T @ e) * (1 - s**2), x), np.outer(e, s)
+
+
+for _ in range(2):
+    loss, dU, dV = gradients(rng.uniform(size=4), np.array([0, 1, 1, 3, 0]))
+    U -= 0.1 * dU
+    V -= 0.1 * dV
+"""
+
+
+def test_a_call_of_one_target_does_not_stand_for_a_run_with_several(tmp_path: Path) -> None:
+    """By which the loss of the run is no number; called with one target, the function is right."""
+    path = tmp_path / "net.py"
+    path.write_text(SEVERAL_LOSSES)
+    own = examine_own_run(Runs(ProgramFile(path, SEVERAL_LOSSES), Wishes(stand=tmp_path)), read_source(path))
+    assert (own.report.verdict, own.reason.partition(" and ")[0]) == ("undecided", f"line 10: loss {OF_SEVERAL} (5),")
+    assert _joined(own, Report("correct", "net.py", "gradients")).verdict == "undecided"

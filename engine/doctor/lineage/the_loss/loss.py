@@ -105,6 +105,20 @@ def given(record: Record, file: str, last_line: int) -> ChosenLoss | None:
     return max((_chosen(record, [e]) for e in seen), key=_rank, default=None)  # by the name that `candidates` gives it
 
 
+def of_several_numbers(
+    record: Record, made_from: Sequence[NDArray[np.int32]], gradients: Sequence[NDArray[np.int32]]
+) -> RecordedEvent | None:
+    """What is called a loss and is several numbers, where no single number is called so; none that gradients are made of."""
+    if any(NAMED.search(each.name) for each in candidates(record, made_from)):
+        return None
+    depends = depending(record, made_from)
+    back = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in gradients])
+    called = record.events.where(lambda kind: bool(CALLED.search(kind.name))) & (record.events.sizes > 1)
+    seen = [e for e in record.events.at(np.flatnonzero(called)) if depends[e.value.ids()].any()]
+    last = next((e.value.first for e in reversed(seen) if not back[e.value.ids()].any()), None)
+    return next((e for e in seen if e.value.first == last), None)
+
+
 APART = 4
 """So many values of one place may each be the loss of other data."""
 

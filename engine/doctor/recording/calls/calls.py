@@ -93,7 +93,8 @@ class _Telling(ast.NodeTransformer):
 
 
 def asserted(one, two):
-    """What an assertion that failed says of two shapes; "" of anything else."""
+    """What an assertion that failed says of two shapes, or lengths; "" of anything else."""
+    one, two = ((n,) if type(n) is int else n for n in (one, two))
     if not all(isinstance(each, tuple) and all(isinstance(n, (int, np.integer)) for n in each) for each in (one, two)):
         return ""
     one, two = (tuple(int(n) for n in each) for each in (one, two))
