@@ -1011,3 +1011,46 @@ def test_a_call_of_one_target_does_not_stand_for_a_run_with_several(tmp_path: Pa
     own = examine_own_run(Runs(ProgramFile(path, SEVERAL_LOSSES), Wishes(stand=tmp_path)), read_source(path))
     assert (own.report.verdict, own.reason.partition(" and ")[0]) == ("undecided", f"line 10: loss {OF_SEVERAL} (5),")
     assert _joined(own, Report("correct", "net.py", "gradients")).verdict == "undecided"
+
+
+FORWARD_TWICE = """import numpy as np
+
+
+class Net:
+    def __init__(self, words, units=5):
+        self.units = units
+        self.U, self.W, self.V = np.random.randn(units, words), np.random.randn(units, units), np.random.randn(words, units)
+
+    def forward(self, x):
+        s, o = np.zeros((len(x) + 1, self.units)), np.zeros((len(x), len(self.V)))
+        for t in range(len(x)):
+            s[t] = np.tanh(self.U[:, x[t]] + self.W @ s[t - 1])
+            o[t] = np.exp(self.V @ s[t]) / np.exp(self.V @ s[t]).sum()
+        return o, s
+
+    def loss(self, x, y):
+        assert len(x) == len(y)
+        o, s = self.forward(x)
+        return -np.sum(np.log(o[np.arange(len(y)), y]))
+
+    def bptt(self, x, y):
+        assert len(x) == len(y)
+        o, s = self.forward(x)
+        dU, dW, dV, later = np.zeros_like(self.U), np.zeros_like(self.W), np.zeros_like(self.V), 0
+        o[np.arange(len(y)), y] -= 1
+        for t in reversed(range(len(y))):
+            dV += np.outer(o[t], s[t])
+            d = (o[t] @ self.V + later) * (1 - s[t] ** 2)
+            dW += np.outer(d, s[t - 1])
+            dU[:, x[t]] += d
+            later = d @ self.W
+        return dU, dW, dV
+"""
+
+
+def test_a_forward_pass_that_runs_for_the_loss_and_once_more_gives_no_gradients(tmp_path: Path) -> None:
+    """Its states are as large as W here. Lengths that are asserted say which sizes are the same."""
+    path = tmp_path / "net.py"
+    path.write_text(FORWARD_TWICE)
+    report = diagnose(path)
+    assert (report.verdict, list(report.parameters)) == ("correct", ["self.U", "self.W", "self.V"])

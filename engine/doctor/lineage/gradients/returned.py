@@ -128,7 +128,8 @@ def rows(
         taken = {int(r.gradient[0]) for r in made}
         rest = [i for i in moving if not any(r.own is i for r in made)]
         sure = made or trusted or (called and not chosen.assumed and NAMED.search(chosen.name))
-        found = _left(record, known, rest, made, later, adjoint, names, taken) if sure else []
+        returned = _returned(record, later, forward) if sure else []
+        found = _left(record, known, rest, made, returned, adjoint, names, taken)
         again = read_again(record, forward) if rest else set[tuple[int, int]]()
         open_ = [i for i in rest if not any(r.own is i for r in found) and (int(i[0]), len(i)) in again]
         left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
@@ -395,12 +396,20 @@ def _called(event: RecordedEvent) -> tuple[str, str]:
     return event.site.function, event.name
 
 
+def _returned(record: Record, later: list[RecordedEvent], forward: NDArray[np.bool_]) -> list[RecordedEvent]:
+    """What is returned on the way back, without what a forward pass returns that runs once more."""
+    kinds = record.events.where(lambda kind: kind.site.kind == "return")
+    seen = record.events.at(np.flatnonzero(kinds & (record.events.sizes > 1)))
+    places = {(id(e.site), e.part) for e in seen if forward[e.value.ids()].any()}
+    return [e for e in later if e.site.kind == "return" and (id(e.site), e.part) not in places]
+
+
 def _left(
     record: Record,
     known: _Rights,
     inputs_left: list[Ids],
     made: list[ComparedGradient],
-    later: list[RecordedEvent],
+    returned: list[RecordedEvent],
     adjoint: Floats,
     names: ArrayNames,
     taken: set[int],
@@ -408,11 +417,7 @@ def _left(
     """What is returned and is the gradient of nothing, where exactly one input of its size has no gradient: that one's,
     and wrong."""
     found: list[ComparedGradient] = []
-    given = [
-        e
-        for e in later
-        if e.site.kind == "return" and int(e.value.first) not in taken and not _is_right(record, e, made)
-    ]
+    given = [e for e in returned if int(e.value.first) not in taken and not _is_right(record, e, made)]
     for ids in inputs_left:
         fitting = {int(e.value.first): e for e in given if e.value.size == len(ids)}
         rivals = [other for other in inputs_left if len(other) == len(ids)]
