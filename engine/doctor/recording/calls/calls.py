@@ -63,14 +63,15 @@ def loaded(text, file, space, python_2=False):
         try:
             exec(compile(code, file, "exec", flags, True), space)
         except Exception as error:
-            why = "line %d fails with %s: %s" % (statement.lineno, type(error).__name__, error)
+            first = min([statement.lineno] + [d.lineno for d in getattr(statement, "decorator_list", ())])
+            why = "line %d fails with %s: %s" % (first, type(error).__name__, error)
             failed.update((name, why) for name in _made_by(statement))
             instead = "pass"
             reads = any(isinstance(n, ast.Name) and n.id == "open" for n in ast.walk(statement))
             if reads and isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 instead = "%s = %r" % (statement.targets[0].id, "the sea was calm and the sky was blue\n" * 4)
                 exec(instead, space)
-            replaced.append([statement.lineno, statement.end_lineno, instead])
+            replaced.append([first, statement.end_lineno, instead])
     return replaced, failed, tree
 
 
