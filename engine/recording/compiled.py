@@ -47,20 +47,20 @@ class Carrier:
         """Whether they begin at the first step."""
         return self.blocks[0].loop is Loop.UP
 
-    @property
-    def reads(self) -> set[str]:
+    @cached_property
+    def reads(self) -> frozenset[str]:
         """What they read."""
-        return {name.name for block in self.blocks for line in block.lines for name in line.equation.reads}
+        return frozenset(name.name for block in self.blocks for line in block.lines for name in line.equation.reads)
 
-    @property
-    def written(self) -> set[str]:
+    @cached_property
+    def written(self) -> frozenset[str]:
         """What they write step by step, and the flows that they read."""
-        return {name for block in self.blocks for name in adjoints(block)}
+        return frozenset(name for block in self.blocks for name in adjoints(block))
 
-    @property
-    def handed_on(self) -> set[str]:
+    @cached_property
+    def handed_on(self) -> frozenset[str]:
         """What a step hands to the one that runs after it."""
-        return {name for block in self.blocks for name in carried(block)}
+        return frozenset(name for block in self.blocks for name in carried(block))
 
 
 @dataclass(frozen=True, eq=False)
