@@ -126,11 +126,9 @@ class AskScreen(Dialog[Result]):
             yield Static(Content(keys), classes="note")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Says what Enter does with what is typed by now."""
-        if self._means is None:
-            return
-        typed, note = event.value.strip(), self.query(".note").last(Static)
-        told = self._means(typed) or self._means(completed(typed, self._proposals))
+        """Says what Enter does with what is typed by now; what was said of another text is gone."""
+        typed, note, means = event.value.strip(), self.query(".note").last(Static), self._means
+        told = "" if means is None else means(typed) or means(completed(typed, self._proposals))
         note.update(Content(told or with_keys(self._texts[2], self.commands).rpartition("\n")[2]))
         note.remove_class("wrong")
 
