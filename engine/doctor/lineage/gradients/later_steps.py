@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
@@ -145,10 +147,17 @@ def handed_in(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]
         if operation.size < 2 or not marked[operation.start] or forward[operation.start]:
             continue
         given = [r for r in operation.operands if r.size == operation.size and record.maker(r.first) < 0]
-        given = [r for r in given if not touched(forward, r) and r.of(record.pool).all()]
+        given = [r for r in given if not touched(forward, r) and _is_handed_in(record, loss, r)]
         if len(given) == 1 and not record.is_earlier(given[0].first):
             return HANDED_IN.format(record.lines[operation.line].number)
     return ""
+
+
+def _is_handed_in(record: Record, loss: ChosenLoss, array: RecordedArray) -> bool:
+    """Whether an array is not zero, and was there before the loss or is one number throughout: others may have been computed in a way that
+    was not followed."""
+    values = array.of(record.pool)
+    return bool(values.all()) and (array.first < loss.ids.min() or float(np.ptp(values)) == 0.0)
 
 
 def of_another_pass(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:

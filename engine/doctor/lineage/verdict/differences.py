@@ -135,7 +135,8 @@ def _not_followed(record: Record, again: Record, adjoint: Floats, shifts: Sequen
         one, two = record.pool[start : start + size], again.pool[start : start + size]
         if start in moved or np.array_equal(one, two, equal_nan=True):
             continue
-        if not np.allclose(one, two, rtol=0, atol=NEAR * float(np.abs(one).max(initial=0)), equal_nan=True):
+        largest = float(np.abs(one[np.isfinite(one)]).max(initial=0))
+        if not np.allclose(one, two, rtol=0, atol=NEAR * largest, equal_nan=True):
             return None
         if adjoint[start : start + size].any() and not said and 0 < line < len(record.lines):
             said = (
