@@ -15,6 +15,7 @@ from engine.doctor.by_call import ExampleCalls, examine_calls
 from engine.doctor.lineage.gradients.never_stepped import NO_GRADIENT
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.verdict.meant import STEPPED
 from engine.doctor.lineage.verdict.of_round import NO_STEPS
 from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
@@ -138,7 +139,8 @@ def _joined(own: OwnRun, functions: Report) -> Report:
     """What the functions show where the run leaves it open; both reasons where neither decides."""
     said = f"its own run: {own.reason}"
     run = {"run": own.report.run, "loss": own.report.loss}
-    unexamined = [n for n, why in own.report.not_compared if why == NOTHING_CAME and n != functions.function]
+    left = [(n, why) for n, why in own.report.not_compared if n != functions.function]
+    unexamined = [n for n, why in left if why == NOTHING_CAME or why.startswith(STEPPED)]
     if functions.verdict == "correct" and OF_SEVERAL in own.reason:
         reason = f"{said}; {functions.function} is right where the loss is one number"
         return replace(own.report, verdict="undecided", reason=reason, notes=(*own.report.notes, *functions.notes))

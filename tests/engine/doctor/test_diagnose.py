@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine.codegen import program_text
 from engine.doctor.diagnose import NOTHING_RUNS, TOO, _joined, diagnose, of_functions
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.verdict.meant import GROWS
 from engine.doctor.mending.trials import trying
 from engine.doctor.read.source import read_source
 from engine.doctor.report import own_run_report, repaired_report
@@ -201,6 +203,8 @@ def test_what_the_functions_say_of_one_does_not_settle_another_that_the_run_left
         name: _joined(own, Report("correct", "mine.py", function=name)).verdict for name in ("Net.backward", "other")
     }
     assert told == {"Net.backward": "correct", "other": "undecided"}
+    grows = replace(own, report=replace(own.report, not_compared=(("U", GROWS.format(9)),)))
+    assert _joined(grows, Report("correct", "mine.py", function="Net.backward")).verdict == "undecided"
 
 
 def test_a_script_that_computes_no_loss_is_not_called_wrong_for_one_that_was_guessed(tmp_path: Path) -> None:

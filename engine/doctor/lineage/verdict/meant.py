@@ -17,10 +17,12 @@ from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.verdict.factors import ADDED, PENALTY
 from engine.doctor.lineage.verdict.run_verdict import GradientRows, RunVerdict, with_loss
 
+STEPPED = "it is stepped"
+"""So begins what is said of a weight of another network whose step is not by its gradient."""
 OF_ANOTHER = (
-    "it is stepped, the loss of line {} does not depend on it, and its gradient is not that of the loss of line {}"
+    STEPPED + ", the loss of line {} does not depend on it, and its gradient is not that of the loss of line {}"
 )
-GROWS = "it is stepped so that the loss of line {} grows: right where that is meant, as in adversarial training"
+GROWS = STEPPED + " so that the loss of line {} grows: right where that is meant, as in adversarial training"
 ANOTHER_PENALTY = "it is right but for the penalty, which is not the derivative of the one in the loss"
 
 
