@@ -505,6 +505,7 @@ async def test_while_a_place_is_typed_it_is_said_where_enter_goes() -> None:
             ("t == 3", "where t == 3 holds next"),
             ("max|d", "where max|da| < 0.001 holds next"),
             ("nor", "where norm("),
+            ("norm(da", "where norm(da) < 0.1 holds next"),
             ("da@", "enter goes, → completes"),
             ("|dz|<1", "enter goes, → completes"),
         ):

@@ -132,11 +132,17 @@ def sizes_of(debugger: Debugger, spelling: Spelling) -> list[str]:
     return [form.format(name) for form in ("max|{}|", "norm({})", "||{}||") for name in names]
 
 
+def small_sizes(debugger: Debugger, spelling: Spelling) -> list[str]:
+    """Conditions that such a size is small, with the bounds of the examples: a thousandth for one number, a tenth for a norm."""
+    sizes = sizes_of(debugger, spelling)
+    return [f"{size} < {0.001 if size.startswith('max') else 0.1}" for size in sizes]
+
+
 class GotoScreen(AskScreen[Destination]):
     """Asks for a place."""
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
-        proposals = [f"{size} < 0.001" for size in sizes_of(debugger, spelling)]
+        proposals = small_sizes(debugger, spelling)
 
         def take(text: str) -> Destination:
             return place_in(text, debugger, spelling)
@@ -171,7 +177,7 @@ class BreakpointsScreen(ListScreen):
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         self._debugger, self._spelling = debugger, spelling
         example = "dz if norm(dz) < 1e-3"
-        proposals = [f"{size} < 0.001" for size in sizes_of(debugger, spelling)]
+        proposals = small_sizes(debugger, spelling)
         super().__init__("breakpoints", example, BREAKPOINT_HELP, self._listed, self._add, self._delete, proposals)
 
     def _stops(self) -> list[Breakpoint]:
