@@ -1,12 +1,12 @@
 # pyright: basic
 """What `/` means in Python 2: between whole numbers it drops the remainder."""
 
+from __future__ import annotations
+
 import ast
 import builtins
 import copy
 import operator
-
-import numpy as np
 
 OVER, STEP = "__rt_over__", "__rt_over_in_place__"
 
@@ -29,7 +29,7 @@ def _meaning(of_whole_numbers, of_others):
 
 
 def _is_whole(value):
-    return isinstance(value, (int, np.integer)) or (isinstance(value, np.ndarray) and value.dtype.kind in "iu")
+    return isinstance(value, int) or getattr(getattr(value, "dtype", None), "kind", "") in ("i", "u")  # without NumPy
 
 
 class _Divisions(ast.NodeTransformer):
