@@ -117,7 +117,7 @@ def text(report: Report) -> str:
     if report.beside:
         lines += [
             "",
-            "  the first time that it is not right",
+            "  where it is first not right, and what goes into it",
             *(line for one in report.beside for line in _wrapped(one, "    ")),
         ]
     if report.candidates:

@@ -20,7 +20,7 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_base_",
     "_rt_key_",
 )
-LISTED, SHAPED, FILLED = "__rt_listed__", "__rt_shaped__", "__rt_filled__"
+LISTED, SHAPED, FILLED, DOTTED = "__rt_listed__", "__rt_shaped__", "__rt_filled__", "__rt_dotted__"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -315,6 +315,8 @@ class Rewriter(ast.NodeTransformer):
         of = function.value if isinstance(function, ast.Attribute) else None
         if isinstance(of, ast.Attribute) and of.attr == "ndarray" and node.args:
             function.value = node.args.pop(0)  # `np.ndarray.copy(h)` passes by what a recorded array does itself
+        if name == "dot" and of is not None and len(node.args) == 1 and not node.keywords:
+            return self.call(LEAF, [self.call(DOTTED, [of, node.args[0]], node)], node)
         root = _root(function) if name in _OF_ARRAYS else None
         if root is not None and node.args and isinstance(node.args[0], _MAY_BE_LISTS):
             node.args[0] = self.call(LISTED, [ast.copy_location(root, node), node.args[0]], node)

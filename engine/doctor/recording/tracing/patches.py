@@ -102,6 +102,11 @@ def listed(root, value):
     return traced.as_traced(value) if of_numpy else value
 
 
+def dotted(x, y):
+    """`x.dot(y)`, of which NumPy asks nobody where x is an array of whole numbers, as a sample of bits is."""
+    return np.dot(x, y) if type(x) is PLAIN and store().on and has_lineage(y) else x.dot(y)
+
+
 def shaped(x, shape):
     """`x.shape = shape`, for which NumPy asks nobody."""
     x.shape = shape

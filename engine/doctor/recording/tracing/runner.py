@@ -184,6 +184,7 @@ def run(job):
             (instrument.CAST, patches.cast),
             (instrument.LISTED, patches.listed),
             (instrument.SHAPED, patches.shaped),
+            (instrument.DOTTED, patches.dotted),
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)

@@ -8,7 +8,16 @@ import pytest
 
 from engine.codegen import program_text
 from engine.session import open_session
-from tests.engine.doctor.lineage.programs import ADDING, NO_READ_OUT, TAGGER, changed, statuses, verdict_on
+from tests.engine.doctor.lineage.programs import (
+    ADDING,
+    NO_READ_OUT,
+    TAGGER,
+    changed,
+    line_of,
+    runs_of,
+    statuses,
+    verdict_on,
+)
 
 ADAM = (
     "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n",
@@ -378,6 +387,16 @@ def test_a_copy_by_the_name_of_the_type_is_followed(tmp_path: Path) -> None:
         "hs.append(np.ndarray.copy(np.tanh(U @ x + W @ hs[-1] + b)))",
     )
     assert verdict_on(tmp_path, changed(TAGGER, copied)).verdict == "right"
+
+
+def test_the_method_of_an_array_of_whole_numbers_is_followed(tmp_path: Path) -> None:
+    """NumPy asks nobody for `x.dot(d)`, where x is one."""
+    bits = ("xs, labels = rng.randn(T, D), rng", "xs, labels = rng.randint(0, 2, (T, D)), rng")
+    text = changed(TAGGER, bits, ("dU += np.outer(dz, xs[t])", "dU += xs[t][:, None].dot(dz[None]).T"))
+    _, record = runs_of(tmp_path, text, rounds=1).followed()
+    assert not isinstance(record, str)
+    lines = {record.lines[o.line].number for o in record.operations if o.name in ("dot", "matmul")}
+    assert line_of(text, "dU += xs[t]") in lines
 
 
 def test_an_error_that_is_handed_in_leaves_it_open(tmp_path: Path) -> None:
