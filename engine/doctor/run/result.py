@@ -47,6 +47,7 @@ def read(
         ending = _without_a_word(crashed or _line(watch.told()[2]), seen or watch.asked, code)
     where, text = _where(ending, program)
     recorded = _mapping(told.get("recorded"))
+    left = [pair for one in _list(recorded.get("left")) if len(pair := _list(one)) == 2]
     called = [(_text(name, 40), _line(line)) for name, line in list(_mapping(told.get("called")).items())[:40]]
     return {
         "ending": ending,
@@ -54,9 +55,7 @@ def read(
         "text": text,
         "stubs": (*(_text(name, 40) for name in _list(told.get("stubs"))[:40]), *(name for name, _ in called)),
         "absent": tuple(_text(name, 40) for name in _list(told.get("absent"))[:40]),
-        "left": tuple(
-            (_line(_list(one)[0]) or 0, _text(_list(one)[1], 80)) for one in _list(recorded.get("left"))[:40]
-        ),
+        "left": tuple((_line(line) or 0, _text(name, 80)) for line, name in left[:40]),
         "implicit": tuple(_text(name, 40) for name in _list(told.get("implicit"))[:40]),
         "called": tuple(
             (name, f"{program.place(line)} ({program.line(line)})" if line else "") for name, line in called

@@ -99,7 +99,8 @@ def _visit(
         walk.seen.append(ids)
     match = compared(record.pool[ids], right)
     if match is not None and match.right and (len(ids) > 2 or depth == 0):
-        walk.found += [(ids, places)] if not even else []
+        if not even:
+            walk.found.append((ids, places))
         return
     if match is not None and match.right and len(places) == len(target.right) and not even:
         walk.small.append((ids, match))

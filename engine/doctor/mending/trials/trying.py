@@ -176,9 +176,9 @@ class Trial:
             return False  # a multiple in the place of what is right
         if not any(row.status == "right" and len(row.own) > 2 for row in verdict.compared) and is_odd(again):
             return False  # a multiple that nothing explains
-        # in the round in which they were not right: in the one before nothing need be changed
-        rows = again.rounds[verdict.round].compared if verdict.round < len(again.rounds) else ()
-        rows = rows if verdict.round else again.compared
+        if verdict.round and verdict.round >= len(again.rounds):
+            return False  # the round in which they were not right was not reached
+        rows = again.rounds[verdict.round].compared if verdict.round else again.compared
         self.repaired = _repaired(rows, verdict)
         return again.verdict != "wrong" and _settles(rows, verdict)
 

@@ -20,7 +20,8 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_base_",
     "_rt_key_",
 )
-LISTED, SHAPED, FILLED, DOTTED = "__rt_listed__", "__rt_shaped__", "__rt_filled__", "__rt_dotted__"
+LISTED, SHAPED, FILLED = "__rt_listed__", "__rt_shaped__", "__rt_filled__"
+DOTTED, BY_TYPE = "__rt_dotted__", "__rt_by_type__"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -313,8 +314,9 @@ class Rewriter(ast.NodeTransformer):
             else ""
         )
         of = function.value if isinstance(function, ast.Attribute) else None
-        if isinstance(of, ast.Attribute) and of.attr == "ndarray" and node.args:
-            function.value = node.args.pop(0)  # `np.ndarray.copy(h)` passes by what a recorded array does itself
+        if isinstance(of, ast.Attribute) and of.attr == "ndarray":
+            node.func, node.args = ast.copy_location(ast.Name(BY_TYPE, ast.Load()), function), [function, *node.args]
+            return self.call(LEAF, [node], node)
         if name == "dot" and of is not None and len(node.args) == 1 and not node.keywords:
             return self.call(LEAF, [self.call(DOTTED, [of, node.args[0]], node)], node)
         root = _root(function) if name in _OF_ARRAYS else None

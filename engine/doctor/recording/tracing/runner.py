@@ -185,6 +185,7 @@ def run(job):
             (instrument.LISTED, patches.listed),
             (instrument.SHAPED, patches.shaped),
             (instrument.DOTTED, patches.dotted),
+            (instrument.BY_TYPE, patches.by_type),
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)

@@ -34,11 +34,17 @@ def compiled(text):
         if isinstance(node, ast.Call):
             function = node.func
             name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-            if name not in SAFE:
+            if name not in SAFE or _changes_what_it_reads(node):
                 return None
         elif isinstance(node, (ast.Yield, ast.Await, ast.NamedExpr)):
             return None
     return compile(tree, "<edit>", "eval")
+
+
+def _changes_what_it_reads(call):
+    """Whether a call writes into one of its arguments, as `np.subtract(W, step, out=W)` does."""
+    read = {ast.dump(argument) for argument in call.args}
+    return any(given.arg == "out" and ast.dump(given.value) in read for given in call.keywords)
 
 
 def evaluated(code, spaces, variables):

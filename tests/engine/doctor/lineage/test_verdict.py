@@ -382,11 +382,14 @@ def test_the_gradient_s_size_alone_is_no_step(tmp_path: Path, step: str, word: s
 
 
 def test_a_copy_by_the_name_of_the_type_is_followed(tmp_path: Path) -> None:
+    """And an attribute that has the type's name is what it is."""
     copied = (
         "hs.append(np.tanh(U @ x + W @ hs[-1] + b))",
-        "hs.append(np.ndarray.copy(np.tanh(U @ x + W @ hs[-1] + b)))",
+        "hs.append(np.ndarray.copy(*[np.tanh(U @ x + W @ hs[-1] + b)]))",
     )
-    assert verdict_on(tmp_path, changed(TAGGER, copied)).verdict == "right"
+    box = "box = type('Box', (), {'ndarray': rng.randn(T * D)})\n    xs, labels = box.ndarray.reshape((T, D)), rng.randint"
+    text = changed(TAGGER, copied, ("xs, labels = rng.randn(T, D), rng.randint", box))
+    assert verdict_on(tmp_path, text).verdict == "right"
 
 
 def test_the_method_of_an_array_of_whole_numbers_is_followed(tmp_path: Path) -> None:

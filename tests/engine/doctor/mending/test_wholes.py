@@ -10,7 +10,7 @@ from engine.doctor.mending.edits.edits import of_statement, slots
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming.slopes import slopes
 from engine.doctor.mending.trials.pure import safe_functions
-from engine.doctor.recording.trials.expressions import SAFE
+from engine.doctor.recording.trials.expressions import SAFE, compiled
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,8 @@ def test_what_is_unpacked_into_a_call_is_no_expression() -> None:
         "d",
     ]
     assert list(of_statement(statement, ["x"]))
+
+
+def test_what_changes_what_it_reads_is_not_evaluated_once_more() -> None:
+    assert compiled("np.subtract(W, rate * dW, out=W)") is None
+    assert compiled("np.subtract(W, rate * dW, out=made)") is not None
