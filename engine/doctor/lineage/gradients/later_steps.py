@@ -12,7 +12,7 @@ from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of, moved_ahead
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
@@ -21,6 +21,7 @@ HANDED_IN = "line {} adds to the error what was handed in from outside: of which
 OF_ANOTHER_PASS = (
     "the loss of line {} was computed in another forward pass than the gradients came from, and from other numbers"
 )
+AHEAD = "line {} moves weights by another array before their gradient is taken, as Nesterov's momentum does: that is not followed"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
 
@@ -151,6 +152,14 @@ def handed_in(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]
         if len(given) == 1 and not record.is_earlier(given[0].first):
             return HANDED_IN.format(record.lines[operation.line].number)
     return ""
+
+
+def stepped_ahead(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where weights were moved by what an earlier round left, and the loss was made from both. "" where they were not."""
+    if not any(row.status == "wrong" and row.update is not None for row in rows):
+        return ""
+    line = next((o.line for o in moved_ahead(record, forward_of(record, loss))), 0)
+    return AHEAD.format(record.lines[line].number) if line else ""
 
 
 def _is_handed_in(record: Record, loss: ChosenLoss, array: RecordedArray) -> bool:

@@ -36,6 +36,8 @@ LAST = 4
 
 CHANGED = "it is right in line {}; what line {} makes of it before the step is not judged"
 """Of a gradient that is right and is not what the step was made of."""
+ADDED = "it is right in line {}; what line {} adds to it is not judged"
+"""Of one of several steps."""
 
 MayWin = Callable[[int, int, int], bool]
 """Whether a loss with at most so many right gradients, at least so many that are not, and at most so many rows may still agree better
@@ -70,7 +72,13 @@ class SteppedRows:
         carried = adjoint()
         largest = max(float(carried.max()), -float(carried.min()))
         made_on = Counter(self._step_line(update) for update, _ in updates)
-        tried = (self._at_once(u, level, carried, largest, forward, made_on) for u, level in updates)
+
+        def at_once(update: Update, level: Ids) -> ComparedGradient | None:
+            if update.further:
+                return self._of_several(update, forward, lambda own: at_once(own, level))
+            return self._at_once(update, level, carried, largest, forward, made_on)
+
+        tried = (at_once(update, level) for update, level in updates)
         rows = [row for row in tried if row is not None]
         for k, row in enumerate(rows):
             if row.status == OPEN:
@@ -187,6 +195,39 @@ class SteppedRows:
             made, changed = (self.record.lines[line].number for line in lines)
             return replace(row, status="not compared", reason=CHANGED.format(made, changed))
         return replace(row, status="wrong", walk=walk, bare=compared(self.record.pool[row.gradient], row.right))
+
+    def _of_several(
+        self, update: Update, forward: NDArray[np.bool_], at_once: Callable[[Update], ComparedGradient | None]
+    ) -> ComparedGradient | None:
+        """Of several steps that one after the other makes of an array the one that is right, if the others only add what optimizers add;
+        else all that they add."""
+        rows = list[ComparedGradient]()
+        for own, whole in update.one_by_one():
+            row = at_once(own)
+            if row is None:
+                return None
+            rows.append(replace(self._walked(row, forward) if row.status == OPEN else row, update=whole))
+        right = [row for row in rows if row.status == "right"]
+        if not right:
+            return self._in_all(next((row for row in rows if row.status == "wrong"), rows[0]), update, forward)
+        others = [row for row in rows if row.status not in ("right", "zero")]
+        walks = [row.walk for row in others if row.walk is not None and not (row.walk.other or row.walk.foreign)]
+        if len(walks) == len(others):
+            if any(walk.penalty for walk in walks):
+                return replace(right[0], walk=replace(right[0].walk or Walk(), penalty=True))
+            return right[0]
+        added = self.record.lines[others[0].update.line].number if others[0].update is not None else 0
+        return replace(right[0], status="not compared", reason=ADDED.format(right[0].line, added))
+
+    def _in_all(self, row: ComparedGradient, update: Update, forward: NDArray[np.bool_]) -> ComparedGradient:
+        """The sum of several steps, of which none is right alone."""
+        match = compared(update.step(self.record), row.right)
+        if match is None or not match.right:
+            return row
+        steps = [own for own, _ in update.one_by_one()]
+        bare = (own.signs * self.record.pool[optimizers.bare(self.record, own.by, own.line, forward)] for own in steps)
+        alone = compared(float(update.signs[0]) * np.sum([*bare], axis=0), row.right)
+        return replace(row, status="right", reason="", match=match, walk=None, bare=alone)
 
     def _beside_a_penalty(self, row: ComparedGradient, ids: Ids) -> Agreement | None:
         """A gradient to which a multiple of the weights was added, however often, in the direction that makes them smaller: it without

@@ -286,6 +286,18 @@ class Operations(Sequence[RecordedOperation]):
         return read
 
     @cached_property
+    def sums(self) -> dict[int, RecordedOperation]:
+        """By the first number of arrays of several numbers: what adds another of their shape to them, or subtracts it, if nothing was made
+        of them before."""
+        sums: dict[int, RecordedOperation] = {}
+        for operation in self.on_arrays():
+            if operation.name in ("add", "subtract") and len(operation.operands) == 2 and operation.size > 1:
+                one, two = operation.operands
+                if one.shape == two.shape == operation.shape and self.read[one.first, one.size] == operation.start:
+                    sums[one.first] = operation
+        return sums
+
+    @cached_property
     def sizes(self) -> Ids:
         """How many numbers each made."""
         made = np.ones(len(self), np.int32)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.derivatives import PRODUCTS, UNARY
-from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import Spot, whole_numbers
 from engine.doctor.recording.tracing.codes import ADD, CODES, GATHER, MULTIPLY, SUBTRACT
 from engine.remembered import remembered
@@ -34,7 +34,7 @@ class Step:
     """By operation `made` an array was stepped by the numbers `by`, added (`sign` 1) or subtracted (-1).
 
     `levels` are the ids of the array: as it was stepped, and what it was before weight decay, a gather or the scaling
-    of its first values.
+    of its first values. `further` are steps of what it made, as where two parts of a gradient are subtracted one after the other.
     """
 
     levels: tuple[Ids, ...]
@@ -42,12 +42,22 @@ class Step:
     sign: float
     made: RecordedOperation
     sure: bool
+    further: tuple[FurtherStep, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FurtherStep:
+    """By operation `made` what a step had made was stepped again, by the numbers `by`: added (`sign` 1) or subtracted (-1)."""
+
+    by: Ids
+    sign: float
+    made: RecordedOperation
 
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the operations,
-    `line` of the first."""
+    """All steps of one array. `by` and `signs` go with each level's ids; `made` are the operations, `line` of the first. `further` are
+    steps of what one operation had made of the whole array, or of which it made that; their operations are the last of `made`."""
 
     line: int
     levels: tuple[Ids, ...]
@@ -55,6 +65,20 @@ class Update:
     signs: NDArray[np.float64]
     made: tuple[RecordedOperation, ...]
     sure: bool
+    further: tuple[FurtherStep, ...] = ()
+
+    def step(self, record: Record) -> Floats:
+        """What was added to each number in all."""
+        return sum((f.sign * record.pool[f.by] for f in self.further), record.pool[self.by] * self.signs)
+
+    def one_by_one(self) -> Iterator[tuple[Update, Update]]:
+        """Each of the steps as an update of its own, and the whole beginning with it."""
+        first = replace(self, made=self.made[: len(self.made) - len(self.further)], further=())
+        yield first, self
+        for f in self.further:
+            own = replace(first, line=f.made.line, by=f.by, signs=np.full(len(f.by), f.sign), made=(f.made,))
+            others = FurtherStep(self.by, float(self.signs[0]), self.made[0]), *(o for o in self.further if o is not f)
+            yield own, replace(own, made=(f.made, *(o.made for o in others)), further=others)
 
 
 def found(record: Record, names: ArrayNames) -> list[list[Step]]:
@@ -67,7 +91,39 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
         if len(operation.operands) == 2:
             for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
                 steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
-    return list(steps.values())
+    return _with_further(record, names, list(steps.values()), lines)
+
+
+def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[RecordedOperation]:
+    """What adds another array, perhaps scaled, to one in place before the loss is made from it: a velocity, by which Nesterov's momentum
+    moves the weights to where their gradient is taken."""
+    for operation in record.operations.sums.values():
+        moved, by = operation.operands
+        is_before = operation.parameters == IN_PLACE and bool(forward[operation.start])
+        if is_before and levels_of(record, by) and levels_of(record, moved):
+            yield operation
+
+
+def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: set[int]) -> list[list[Step]]:
+    """The steps, with those of what they made themselves, as long as nothing else was made from that. What nothing was made from before
+    its first step is no weight, but what a gradient is summed up in."""
+    operations = record.operations
+
+    def of(step: Step) -> Step:
+        first = int(step.levels[0][0])
+        is_sum = operations.read.get((first, len(step.by)), step.made.start) >= step.made.start
+        if not step.sure or len(step.by) != step.made.size or (is_sum and not np.ptp(record.pool[step.levels[0]])):
+            return step
+        further, last = list[FurtherStep](), step.made
+        while (made := operations.sums.get(last.start)) is not None:
+            known = made.parameters == IN_PLACE or made.line in lines or names.bound_again([*step.levels], made)
+            if not known or not np.array_equal(made.operands[0].ids().ravel(), np.arange(last.start, last.stop)):
+                break
+            further.append(FurtherStep(made.operands[1].ids().ravel(), 1.0 if made.name == "add" else -1.0, made))
+            last = made
+        return replace(step, further=tuple(further)) if further else step
+
+    return [[of(step) for step in group] for group in groups]
 
 
 def _may_step(record: Record, lines: set[int], confirmed: set[int]) -> list[int]:
@@ -259,9 +315,10 @@ def joined(steps: Sequence[Step]) -> Update:
     """The steps of one array as one update."""
     signs = np.concatenate([np.full(len(s.by), s.sign) for s in steps])
     levels = tuple(np.concatenate(same) for same in zip(*(s.levels for s in steps), strict=True))
-    made = tuple(dict.fromkeys(s.made for s in steps))
     by = np.concatenate([s.by for s in steps])
-    return Update(made[0].line, levels, by, signs, made, any(s.sure for s in steps))
+    further = steps[0].further if len(steps) == 1 else ()
+    made = *dict.fromkeys(s.made for s in steps), *(f.made for f in further)
+    return Update(made[0].line, levels, by, signs, made, any(s.sure for s in steps), further)
 
 
 class ArrayNames:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.doctor.lineage.gradients.gradients import Target, walked
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import RecordedOperation, UserLine
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, found
@@ -51,7 +52,8 @@ def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
 def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
     """A weight that is stepped by its gradient, and once more by the same before anything else reads it."""
     whole = seen.whole
-    made = [(row, row.update.made[-1]) for row in seen.compared if row.update is not None and row.status == "right"]
+    steps = [(row, row.update) for row in seen.compared if row.update is not None and row.status == "right"]
+    made = [(row, update.made[0 if update.further else -1]) for row, update in steps]
     waiting = {operation.start: (row, operation) for row, operation in made}
     fresh = np.zeros(len(whole.pool), bool)
     for _, operation in waiting.values():
@@ -65,7 +67,8 @@ def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
                 continue
             row, before = found
             steps = [r for r in operation.operands if r is not reference and r.shape == operation.shape]
-            if not steps or not reached(whole, steps)[row.gradient].any():
+            target = Target(row.right, (row.own, reference.ids().ravel()), seen.forward)
+            if not steps or not walked(whole, steps[0].ids().ravel(), target).found:
                 continue
             if operation.parameters == IN_PLACE or ArrayNames(whole).bound_again([reference.ids().ravel()], operation):
                 says = f"{row.name} is stepped by its gradient a second time, after line {seen.place(before).number}"

@@ -14,6 +14,7 @@ from engine.doctor.lineage.gradients.later_steps import (
     not_seen,
     of_another_pass,
     reused,
+    stepped_ahead,
 )
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
@@ -72,7 +73,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
 
 def _not_seen(record: Record, chosen: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
     """Why gradients that are not right may be those of another loss, or of other weights; "" where nothing says so."""
-    reasons = (not_seen, handed_in, of_another_pass)
+    reasons = (not_seen, handed_in, stepped_ahead, of_another_pass)
     return next((said for reason in reasons if (said := reason(record, chosen, rows))), "")
 
 
@@ -165,6 +166,5 @@ def _versions(record: Record, verdict: RunVerdict, known: Mapping[int, str]) -> 
     others = {int(row.own[0]): row.name for row in verdict.compared if row.update is None and row.status == "right"}
     for step in (s for group in found(record, ArrayNames(record, known)) for s in group if s.sure) if others else ():
         name = next((others[first] for ids in step.levels if (first := int(ids[0])) in others), "")
-        if name:
-            made[step.made.start] = name
+        made.update({each.made.start: name for each in (step, *step.further) if name})
     return made

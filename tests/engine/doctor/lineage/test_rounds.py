@@ -435,3 +435,20 @@ def test_a_second_network_may_be_meant_to_make_its_loss_grow(tmp_path: Path) -> 
     found = verdict_on(tmp_path, program)
     assert found.verdict == "undecided"
     assert [row.status for row in found.compared] == ["right"] * 3 + ["not compared"] * 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("w -= 0.1 * (d - d * even)", "w -= 0.1 * (d * even)", "right"),
+        ("w -= 0.1 * (d - d * even)", "w -= 0.2 * (d * even)", "wrong"),
+        ("w -= 0.001 * w", "w -= 0.1 * d", "right"),
+        ("w -= 0.1 * d", "w -= 0.001 * w", "right"),
+        ("w -= 0.1 * d", "w -= 0.1 * d[::-1]", "undecided"),
+    ],
+)
+def test_two_steps_of_one_weight_are_compared_in_all(tmp_path: Path, first: str, second: str, told: str) -> None:
+    even = "even = np.arange(d.size).reshape(d.shape) % 2"
+    steps = f"        {even}\n        {first}\n        {second}\n"
+    verdict = verdict_on(tmp_path, network(("        w -= 0.1 * d\n", steps)))
+    assert verdict.verdict == told
