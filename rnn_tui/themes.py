@@ -6,7 +6,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.errors import InputError
 from engine.text import clean
-from rnn_tui.render.palette import RGB, luminance, rgb
+from rnn_tui.render.palette import RGB, code_of, luminance, mixed, rgb
 from rnn_tui.shown.look import CONTRAST, DARK, LIGHT, Colors
 
 TEXT, READ, SEEN = 7.0, 4.5, 1.6
@@ -54,24 +54,24 @@ def colors_of(theme: Theme) -> Colors:
     ground = rgb(theme.background or ("#121212" if theme.dark else "#e0e0e0"))
     text = readable(rgb(theme.foreground or plain.text), ground, TEXT)
     accent = readable(rgb(theme.accent or theme.primary), ground, READ)
-    bands = (_mixed(ground, accent, share / 50) for share in range(10, 51))
+    bands = (mixed(ground, accent, share / 50) for share in range(10, 51))
     band = next(one for one in bands if contrast(one, ground) >= SEEN)
     text = readable(text, band, 1.3 * READ)
 
     def read(color: RGB) -> str:
-        return _code(readable(readable(color, ground, READ), band, READ))
+        return code_of(readable(readable(color, ground, READ), band, READ))
 
     return Colors(
-        background=_code(ground),
-        text=_code(text),
-        dim=read(_mixed(text, ground, 0.4)),
-        border=_code(readable(_mixed(text, ground, 0.7), ground, SEEN)),
+        background=code_of(ground),
+        text=code_of(text),
+        dim=read(mixed(text, ground, 0.4)),
+        border=code_of(readable(mixed(text, ground, 0.7), ground, SEEN)),
         forward=read(rgb(plain.forward)),
         backward=read(rgb(plain.backward)),
         accent=read(accent),
         error=read(rgb(theme.error or plain.error)),
-        band=_code(band),
-        chosen=_code(_mixed(ground, text, 0.14)),
+        band=code_of(band),
+        chosen=code_of(mixed(ground, text, 0.14)),
     )
 
 
@@ -85,13 +85,4 @@ def readable(color: RGB, ground: RGB, least: float) -> RGB:
     """The colour, moved towards white or black until its contrast to the ground is enough."""
     end = (255, 255, 255) if luminance(ground) < 0.18 else (0, 0, 0)
     shares = (share / 20 for share in range(21))
-    return next((c for share in shares if contrast(c := _mixed(color, end, share), ground) >= least), end)
-
-
-def _mixed(one: RGB, other: RGB, share: float) -> RGB:
-    red, green, blue = (round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
-    return red, green, blue
-
-
-def _code(color: RGB) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)
+    return next((c for share in shares if contrast(c := mixed(color, end, share), ground) >= least), end)

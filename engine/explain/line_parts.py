@@ -21,6 +21,7 @@ from engine.language.expression import Expression, Name, Transpose
 from engine.language.functions import Array, Axes
 from engine.notation import NOTATIONS, Spelling, Writer, assignment
 from engine.recording.plan import Plan
+from engine.remembered import last_remembered
 
 NO_MEANINGS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
@@ -64,6 +65,7 @@ class Part:
         return (column, row) if self.transposed else (row, column)
 
 
+@last_remembered(2)
 def anatomy(view: View, writer: Writer, sample: int | None = None) -> list[Part]:
     """The parts of the line that ran last, at its time step; empty at the start."""
     return [] if view.line is None else _Anatomist(view, writer, sample).parts()

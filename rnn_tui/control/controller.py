@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from engine.debug.moves import time_step
-from engine.debug.view import View
 from engine.debug.whatif import Branch
 from engine.notation import NOTATIONS
 from engine.session import Session
@@ -184,14 +183,19 @@ class Controller(Desk):
         """On while it is running; no further where it shall stop."""
         self.running = self.page.tick()
 
-    def on_the_way(self, before: int) -> list[View]:
-        """What time steps between a position and the present one show, at most `SWEPT` of them; nothing where something is edited."""
+    def on_the_way(self, before: int) -> list[Frame]:
+        """The pictures of a sweep from a position to the present one: of at most `SWEPT` time steps; none where something is edited."""
         program, position = self.debugger.program, self.debugger.position
         passed, at = list[int](), before
         while not isinstance(self.debugger, Branch) and (at := time_step(program, at, 1)) < position:
             passed.append(at)
         count = min(len(passed), SWEPT)
-        return [self.debugger.view_at(passed[i * len(passed) // count]) for i in range(count)]
+        views = [self.debugger.view_at(passed[i * len(passed) // count]) for i in range(count)]
+        if not views:
+            return []
+        from rnn_tui.control.sweep import sweep  # with the first one
+
+        return sweep(self.frame, [*views, self.debugger.view])
 
     # What is looked at
 

@@ -84,7 +84,7 @@ def draw_flow(frame: Frame, width: int, height: int) -> Canvas:
     if gains:
         draw_gains(frame, canvas, axis.end + RIGHT, 2, width - 1, height - 1)
     elif len(names) > 1 and gradient(frame.output) in names and height - 1 - curved - end > 2:
-        draw_gains(frame, canvas, LEFT, end, width - 1, height - 1 - curved)
+        draw_gains(frame, canvas, RIGHT, end, width - 1, height - 1 - curved)
     if _ended(frame, axis).any():
         padding_key(frame, canvas, 2, height - 1)
     return canvas

@@ -151,7 +151,8 @@ def _number(frame: Frame, room: int) -> StyledText:
     yours, *others = (float(picture[row, column]) for picture in made.pictures)
     line: StyledText = [(place, look.accent), (f" = {number(yours, 12, 6, trim=True)}", look.bold)]
     if not others:
-        return [*line, ("   the reference has no such array", look.dim)]
+        told = f"is {made.meaning}" if made.meaning else "the reference has no such array"
+        return [*line, (f"   {told}", look.dim)]
     cell = lockstep.asked(frame.selection.execution, row, column)
     name = frame.times_reference + name_of(frame, cell) if cell is not None else frame.meant
     style = look.error if others[1] else look.forward

@@ -15,7 +15,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from rnn_tui.render.compact import CompactStrip
+from rnn_tui.render.blended import toward
+from rnn_tui.render.compact import CompactStrip, cropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,6 +70,13 @@ class Canvas:
         blank = [Segment(" " * max(width, 0), self.style + style)]
         for line in range(y, y + height):
             self._place(x, line, width, blank)
+
+    def tint(self, x: int, y: int, width: int, height: int, style: Style, share: float) -> None:
+        """Give the text in a rectangle a colour at `share` (0 to 1) of the way to `style`'s."""
+        for line in range(y, y + height):
+            drawn = self._strip(self._lines[line]).crop(x, x + width)
+            lit = [Segment(text, toward(own or self.style, style, share)) for text, own, _ in drawn]
+            self._place(x, line, width, lit)
 
     def frame(
         self,
@@ -130,7 +138,7 @@ class Canvas:
             return
         if x < 0 or x + width > self.width:
             start, end = max(-x, 0), min(width, self.width - x)
-            segments = _crop(segments, width, start, end)
+            segments = cropped(segments, start, end)
             x, width = x + start, end - start
         line = self._lines[y]
         line.append((x, len(line), width, segments))
@@ -222,24 +230,7 @@ def _outside(piece: Fragment, begin: int, end: int) -> list[Fragment]:
         return [piece]
     parts: list[Fragment] = []
     if x < begin:
-        parts.append((x, number, begin - x, _crop(segments, width, 0, begin - x)))
+        parts.append((x, number, begin - x, cropped(segments, 0, begin - x)))
     if end < x + width:
-        parts.append((end, number, x + width - end, _crop(segments, width, end - x, width)))
+        parts.append((end, number, x + width - end, cropped(segments, end - x, width)))
     return parts
-
-
-def _crop(segments: list[Segment], width: int, start: int, end: int) -> list[Segment]:
-    """Cells start..end of Segments that are `width` wide; half a wide character becomes a blank."""
-    result: list[Segment] = []
-    at = 0
-    for segment in segments:
-        after = at + segment.cell_length
-        if after > start and at < end:
-            part = segment
-            if at < start:
-                _, part = part.split_cells(start - at)
-            if after > end:
-                part, _ = part.split_cells(end - max(at, start))
-            result.append(part)
-        at = after
-    return result

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from rich.color import Color, ColorSystem
 from rich.console import Console
+from rich.segment import Segment
 from rich.style import Style
+from textual.cache import FIFOCache
 from textual.strip import Strip
 
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT}
 
 
+class _Nothing(FIFOCache[Any, Any]):
+    """A cache that keeps nothing."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+_NOTHING = _Nothing(1)
+
+
 class CompactStrip(Strip):
-    """A strip that is written with as few control sequences as its colours need."""
+    """A strip that is written with as few control sequences as its colours need. It is cropped, if at all, once, and has none of the
+    seven caches that Textual makes for each of its own."""
+
+    def __init__(self, segments: list[Segment], cell_length: int | None = None) -> None:
+        self._segments, self._cell_length, self._render_cache = segments, cell_length, None
+        self._divide_cache = self._crop_cache = self._style_cache = self._filter_cache = _NOTHING
+        self._line_length_cache = self._crop_extend_cache = self._offsets_cache = _NOTHING
+        self._link_ids = self._cell_count = None
 
     def crop(self, start: int, end: int | None = None) -> Strip:
         """The cells from start to end."""
-        strip = super().crop(start, end)
-        return strip if isinstance(strip, CompactStrip) else CompactStrip(list(strip), strip.cell_length)
+        start, end = max(0, start), self.cell_length if end is None else min(self.cell_length, end)
+        if (start, end) == (0, self.cell_length):
+            return self
+        return CompactStrip(cropped(self._segments, start, end), max(0, end - start))
 
     def render(self, console: Console) -> str:
         """The row as text with control sequences; ends with all of them taken back."""
@@ -32,6 +54,25 @@ class CompactStrip(Strip):
                     before = after
             self._render_cache = "".join(pieces) + _change(before, _PLAIN)
         return self._render_cache
+
+
+def cropped(segments: list[Segment], start: int, end: int) -> list[Segment]:
+    """Cells start..end of Segments; half a wide character becomes a blank."""
+    result: list[Segment] = []
+    at = 0
+    for segment in segments:
+        if at >= end:
+            break
+        after = at + segment.cell_length
+        if after > start:
+            part = segment
+            if at < start:
+                _, part = part.split_cells(start - at)
+            if after > end:
+                part, _ = part.split_cells(end - max(at, start))
+            result.append(part)
+        at = after
+    return result
 
 
 Codes = tuple[str, str, str]

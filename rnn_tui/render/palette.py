@@ -117,6 +117,17 @@ def rgb(code: str) -> RGB:
     return int(code[0:2], 16), int(code[2:4], 16), int(code[4:6], 16)
 
 
+def mixed(one: RGB, other: RGB, share: float) -> RGB:
+    """The colour at `share` (0 to 1) of the way from one to the other."""
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def code_of(color: RGB) -> str:
+    """'#4ea8ff' of numbers."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
 def _between(anchors: str, count: int) -> tuple[RGB, ...]:
     """`count` colours on the straight lines between evenly spaced anchors."""
     points = np.array([rgb(anchor) for anchor in anchors.split()], dtype=float)
@@ -251,9 +262,5 @@ def palettes(light: bool = False, background: RGB | None = None, dim: RGB | None
 
 def _faint(palette: Palette) -> Palette:
     """The same colours at `GHOST` of their strength on the background."""
-    table = tuple(
-        (round(b[0] + GHOST * (c[0] - b[0])), round(b[1] + GHOST * (c[1] - b[1])), round(b[2] + GHOST * (c[2] - b[2])))
-        for c in palette.table
-        for b in [palette.background]
-    )
+    table = tuple(mixed(palette.background, color, GHOST) for color in palette.table)
     return replace(palette, name=f"{palette.name}-ghost", table=table, ramp_256=_GHOST_256[palette.light])

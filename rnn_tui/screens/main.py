@@ -6,14 +6,12 @@ A dialog is loaded when it is asked for: the first picture waits for what it sho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.debug.debugger import Debugger
-from engine.debug.view import View
 from engine.session import Session
 from rnn_tui.control.controller import Controller
 from rnn_tui.control.memory import recall
@@ -22,6 +20,7 @@ from rnn_tui.screens.layout import ABOVE, BELOW, LEFT, RIGHT, ScreenLayout, layo
 from rnn_tui.screens.paned import keys_of
 from rnn_tui.screens.search_actions import SearchActions
 from rnn_tui.screens.ticker import Ticker
+from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import Look
 from rnn_tui.shown.selection import PAGES, PageName
 from rnn_tui.widgets.pane import Pane
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 
 PICTURES_OF_TRAINING = 20
 """A second."""
-SWEEP = 0.6
-"""Seconds that a sweep over the time steps takes."""
+SWEEP = 0.8
+"""Seconds that a sweep over the time steps takes; in the last quarter what it leaves behind it fades."""
 
 
 class MainScreen(SearchActions):
@@ -60,7 +59,7 @@ class MainScreen(SearchActions):
         self.controller = self._controller(session, lockstep)
         self._train = Ticker(self, self._train_on)
         self._layout: ScreenLayout | None = None
-        self._swept: list[View] = []
+        self._swept: list[Frame] = []
         self._sweep = Ticker(self, self._sweep_on)
 
     @property
@@ -141,9 +140,13 @@ class MainScreen(SearchActions):
             self._sweep_on()
 
     def _sweep_on(self) -> None:
-        """The next picture of a sweep; the last one is the frame itself. What is pressed ends it: nothing but pictures moves."""
+        """The next picture of a sweep; the last one is the frame itself. What is pressed ends it: nothing but pictures moves.
+        On a slow terminal some are left out.
+        """
         if self._swept:
-            self.frame = replace(self.controller.frame, view=self._swept.pop(0))
+            picture = self._swept.pop(0)
+            if not self._behind():
+                self.frame = picture
         else:
             self._sweep.keep(None)
             self.frame = self.controller.frame

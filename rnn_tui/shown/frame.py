@@ -21,7 +21,6 @@ from engine.recording.history import History
 from engine.recording.tape import Tape
 from rnn_tui.keys.bindings import COMMANDS, with_keys
 from rnn_tui.keys.command import Command
-from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import ENDED, scale_of, signed_codes
 from rnn_tui.render.pooling import pool
@@ -88,6 +87,8 @@ class Frame:
     lockstep: Lockstep | None = None
     """The user's program, in step with the reference."""
     exhibit: Exhibit | None = None
+    trail: tuple[range, ...] = ()
+    """The time steps that each of the last pictures of a sweep has passed, the youngest first."""
     lesson: LessonCard | None = None
     """The step of a lesson."""
     commands: tuple[Command, ...] = COMMANDS
@@ -227,7 +228,7 @@ class Frame:
     @property
     def ghost(self) -> bool:
         """Whether the whole iteration stands there faintly, for nothing is computed yet: where there are colours for that."""
-        return self.view.position == 0 and self.look.mode in (ColorMode.TRUECOLOR, ColorMode.COLORS_256)
+        return self.view.position == 0 and self.look.shaded
 
     @cached_property
     def _in_line(self) -> frozenset[str]:

@@ -114,6 +114,11 @@ class Look:
     band: Style
     chosen: Style
 
+    @property
+    def shaded(self) -> bool:
+        """Whether there are shades between two colours."""
+        return self.mode in (ColorMode.TRUECOLOR, ColorMode.COLORS_256)
+
     def phase(self, phase: str) -> Style:
         """The colour of a phase: one for forward and the loss, one for backward, one for the update."""
         return {"backward": self.backward, "update": self.accent}.get(phase, self.forward)

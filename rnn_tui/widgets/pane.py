@@ -19,8 +19,8 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from rnn_tui.render.blended import dimmed
 from rnn_tui.render.canvas import Canvas
-from rnn_tui.render.dimmed import dimmed
 
 Draw: TypeAlias = Callable[[Any, int, int], Canvas]
 """Draws what a screen shows, its frame, in so many columns and lines."""

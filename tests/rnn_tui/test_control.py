@@ -11,9 +11,12 @@ from engine.debug.places import first_where, parse_place
 from engine.model.blocks import Point
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
+from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.program.inspector import draw_inspector
 from rnn_tui.panes.program.listing import draw_listing, mark_of
+from rnn_tui.render.inks import ColorMode
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
+from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import look
 from rnn_tui.shown.selection import PAGES, PageName
 from rnn_tui.shown.targets import ToCell, cell_at
@@ -65,6 +68,28 @@ def test_an_explanation_is_open_over_the_page_it_was_asked_from() -> None:
     control.why.back()
     control.why.back()
     assert control.here is control.page and control.refresh().asked is None
+
+
+def test_a_sweep_passes_every_step_once_and_its_trail_fades_in_the_strip() -> None:
+    control = Controller(open_session("vanishing", {}), look(), print)
+    control.go(Point(0, "loss", None, "loss"))
+    before = control.debugger.position
+    control.page.phase(1)
+    last = control.refresh()
+    pictures = control.on_the_way(before)
+    assert sorted(step for picture in pictures for step in picture.trail[0]) == list(range(41))
+    assert len(pictures) < 41 and pictures[-1].view.position == last.view.position and any(pictures[-1].trail)
+    accent = last.look.accent.color
+
+    def lit(frame: Frame) -> int:
+        return sum(
+            len(text) for text, style, _ in draw_strip(frame, 120, 5).strips()[3] if style and style.color == accent
+        )
+
+    assert [lit(frame) for frame in (pictures[5], last)] == [len(pictures[5].trail[0]), 0]
+    control.look = look(ColorMode.COLORS_16)
+    control.refresh()
+    assert not any(picture.trail for picture in control.on_the_way(before))
 
 
 @pytest.mark.parametrize("height", [18, 24, 36, 50])

@@ -55,6 +55,8 @@ class LineValue:
     cells: NDArray[np.int64] | None = None
     scale: float = 1.0
     """How many times the reference's number `ours` is: a division by the number of samples may come later in the user's code."""
+    meaning: str = ""
+    """What it is in the program's own names, where that is known and the reference has nothing of the kind."""
 
     @property
     def is_scaled(self) -> bool:
@@ -232,7 +234,7 @@ class Lockstep:
         target, theirs = event.name or "result", self._array(event)
         right, match = self.walk.should_be(execution.at, event), self._meant(execution, event)
         if match is None:
-            return LineValue(target, theirs, state, None, right)
+            return LineValue(target, theirs, state, None, right, meaning=next(iter(self.walk.meaning(event)), ""))
         layout = right if right is not None else theirs
         ours, cells = laid_out(self._tape, match.entry, layout, turned=None)
         scaled = None if ours is None else match.scale * ours

@@ -131,13 +131,13 @@ def _loss(frame: Frame, loss: float, before: float | None) -> StyledText:
 
 
 def _ahead(frame: Frame, loss: StyledText) -> StyledText:
-    """Where the loss is not computed yet: the keys that lead to it, and faintly what it will be."""
+    """Where the loss is not computed yet: the keys that lead to it, if there are any here, and faintly what it will be."""
     look, view = frame.look, frame.view
+    (first, _), *rest = loss
     key = next((keys.split()[0] for keys, _, action in frame.keys if action == "finish"), "")
     if not key or frame.selection.page in ("training", "yours"):
-        return [("   L ·", look.dim)]
+        return [(f"   → {first.lstrip()}", look.dim)]
     last = view.program.point(view.position + 1).phase == "loss"
-    (first, _), *rest = loss
     return [(f"   {key if last else f'{key} {key}'}", look.accent), (f" → {first.lstrip()}", look.dim), *rest]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ from rnn_tui.render.inks import ColorMode, inks
 from rnn_tui.render.numbers import number
 from rnn_tui.render.palette import ENDED, LEVELS, NOT_YET, PAD, ZERO, one_sided_codes, scale_of
 from rnn_tui.shown.frame import Frame
+from rnn_tui.shown.look import Look
 from rnn_tui.shown.targets import ToPosition
 
 NAME, NAMED, ENDS = 10, 6, 19
@@ -69,6 +71,7 @@ def draw_strip(frame: Frame, width: int, height: int) -> Canvas:
     if axis.pitch >= GAP_FROM:
         for line in range(2, 2 + tall):
             _mark(frame, canvas, cut, line, axis)
+    _trail(frame, canvas, axis, (1, 1) if view.point.phase == "forward" else (2, tall))
     _marker(frame, canvas, axis)
     _loss(frame, canvas, axis.end + 1)
     return canvas
@@ -139,20 +142,20 @@ def _cells(frame: Frame, canvas: Canvas, row: _BarRow, codes: Array, heights: Ar
     for start, end in pairwise(ends):
         x = axis.x(start)
         if levels[start]:
-            bars = _bars_of(
-                frame, canvas.style, row, codes[start:end].tolist(), heights[start:end].tolist(), pitch, wide
-            )
+            shown = tuple(codes[start:end].tolist()), tuple(heights[start:end].tolist())
+            bars = _bars_of(frame.look, row, *shown, pitch, wide, ghost=frame.view.position == 0)
             canvas.rows(x, row.line, bars)
         else:
             cells = heatmap(codes[None, start:end], palette, frame.look.mode, wide, 1, gap=pitch - wide)
             canvas.rows(x, row.line + row.tall - 1, cells)
 
 
+@lru_cache(maxsize=64)
 def _bars_of(
-    frame: Frame, under: Style, row: _BarRow, codes: list[int], heights: list[float], pitch: int, wide: int
+    look: Look, row: _BarRow, codes: tuple[int, ...], heights: tuple[float, ...], pitch: int, wide: int, *, ghost: bool
 ) -> list[list[Segment]]:
-    """Bars of so many eighths of a line, the uppermost line first; what is exactly zero is a dot."""
-    look, ghost = frame.look, frame.view.position == 0
+    """Bars of so many eighths of a line, the uppermost line first; what is exactly zero is a dot. The lines of a time step share them."""
+    under = look.canvas
     palette = look.palettes.backward if row.log else look.palettes.forward
     fill = None if look.mode is ColorMode.NONE or ghost else inks(palette, look.mode).fill
     plain = under + (look.border if ghost else look.text)
@@ -219,6 +222,15 @@ def _mark(frame: Frame, canvas: Canvas, places: list[Cut], line: int, axis: Time
 
 def _position(frame: Frame, offset: int) -> int:
     return 1 + frame.view.point.iteration * frame.view.program.length + offset
+
+
+def _trail(frame: Frame, canvas: Canvas, axis: TimeAxis, lines: tuple[int, int]) -> None:
+    """The bars that a sweep has just passed, in so many lines from one on: the younger, the nearer to the colour of the present point."""
+    top, height = lines
+    for age, steps in enumerate(frame.trail):
+        for column in {axis.column_of(step) for step in steps}:
+            share = 1 - age / len(frame.trail)
+            canvas.tint(axis.x(column), top, axis.pitch, height, frame.look.accent, share)
 
 
 def _marker(frame: Frame, canvas: Canvas, axis: TimeAxis) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -26,14 +25,16 @@ ROWS, GAIN, NONE = 4, "gain", "–"
 def draw_gains(frame: Frame, canvas: Canvas, x: int, y: int, end: int, bottom: int) -> None:
     """The last steps the error has taken, newest first, right of column `x` and left of `end`, from line `y` to above `bottom`: gain =
     activation × weights, and as many as fit of: the share of live units where a unit can be off, and the norm that is left after the step.
+    Before anything is run, the steps nearest the loss: there the error will start.
 
     Below, the spectra of the recurrent weights, between whose singular values the weights' part of a gain must lie.
     """
     look = frame.look
     bottom -= _weights(frame, canvas, end - GAINS, y, bottom)
-    counted = (t for t in _walked(frame) if not _ended_at(frame, t))
+    counted = [t for t in _walked(frame) if not _ended_at(frame, t)]
     lines = max(0, bottom - y - 1)
-    steps = list(islice(counted, lines))
+    begin = max(0, len(counted) - lines) if frame.ghost else 0
+    steps = counted[begin : begin + lines]
     if not steps:
         canvas.text(end - GAINS, y, "gain per step,", look.dim)
         canvas.text(end - GAINS, y + 1, "once the error flows back", look.dim)
@@ -49,8 +50,8 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, y: int, end: int, bottom: i
                 left, line, cell, look.bold if column.title == GAIN and cell != NONE and not frame.ghost else look.dim
             )
         left += column.width
-    if next(counted, None) is not None:  # older steps have no room
-        canvas.text(end - 1, y + lines, "↓", look.dim)
+    if len(steps) < len(counted):  # the others have no room
+        canvas.text(end - 1, *((y + 1, "↑") if frame.ghost else (y + lines, "↓")), look.dim)
 
 
 def last_gain(frame: Frame, room: int) -> str:

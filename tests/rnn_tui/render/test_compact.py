@@ -76,4 +76,6 @@ def test_what_is_not_sent_again_is_there_already(old: list[Segment], new: list[S
     if before.cell_length == width:
         assert list(before.crop(end, width)) == list(after.crop(end, width)) or end == width
     assert end or list(before) == list(after)
-    assert isinstance(CompactStrip(new).crop(1), CompactStrip)
+    cropped = CompactStrip(new).crop(1, width - 1)
+    assert isinstance(cropped, CompactStrip)
+    assert list(cropped) == [segment for segment in after.crop(1, width - 1) if segment.text]
