@@ -39,7 +39,9 @@ class EditActions(FileActions):
         if text is None:
             self.show()
         else:
-            self._open(EditScreen(text, self.controller.edits.edit))
+            self._open(
+                EditScreen(text, self.controller.edits.edit, self.controller.debugger, self.controller.writer.spelling)
+            )
 
     def action_undo_edit(self) -> None:
         """Takes the last edit back."""

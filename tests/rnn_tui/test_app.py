@@ -553,6 +553,15 @@ async def test_a_norm_may_be_written_as_it_stands_on_the_screen() -> None:
         assert driven.position > 0
 
 
+async def test_examples_in_dialogs_are_of_this_model_and_can_be_written_out() -> None:
+    async with running(open_session(None, {"cell": "lstm"})) as driven:
+        await driven.do("goto")
+        line = driven.app.screen.query_one(Input)
+        assert line.placeholder == "for example dh@3[2,4]" and "dzi@7  dh@3[2,4]   dWhi[2,3]" in driven.text()
+        await driven.pilot.press("right", "enter")
+        assert driven.app.screen is driven.main and driven.main.controller.frame.cell == (2, 4)
+
+
 async def test_typing_into_a_dialog_does_not_press_keys() -> None:
     async with running() as driven:
         await driven.do("goto")

@@ -61,13 +61,26 @@ class _Proposer(Suggester):
 
 
 class TypedLine(Input):
-    """A line to type into. Of `proposals` the first that begins with what is typed stands faintly behind it; → and tab write it out."""
+    """A line to type into. Of `proposals` the first that begins with what is typed stands faintly behind it, and where nothing is typed
+    an `example`, or what may be typed (`hint`); → and tab write a proposal or an example out.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "cursor_right", show=False)]
 
-    def __init__(self, typed: str, example: str, proposals: Sequence[str] = ()) -> None:
+    def __init__(self, typed: str, example: str = "", proposals: Sequence[str] = (), hint: str = "") -> None:
         suggester = _Proposer(proposals) if proposals else None
-        super().__init__(typed, example, suggester=suggester, restrict=VISIBLE, select_on_focus=False)
+        super().__init__(
+            typed, hint or f"for example {example}", suggester=suggester, restrict=VISIBLE, select_on_focus=False
+        )
+        self._example = example
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        """Writes out what stands faintly there, or moves on."""
+        if self.value or not self._example:
+            super().action_cursor_right(select)
+        else:
+            self.value = self._example
+            self.action_end()
 
 
 class Dialog(ModalScreen[Result]):
@@ -179,20 +192,20 @@ class ChooseScreen(OverListScreen[Result]):
     def __init__(
         self,
         title: str,
-        example: str,
+        hint: str,
         entries: Callable[[str], Iterable[Option]],
         take: Callable[[str, Option | None], Result | None],
         note: str = "",
     ) -> None:
         super().__init__()
-        self._texts, self._entries, self._take = (title, example, note), entries, take
+        self._texts, self._entries, self._take = (title, hint, note), entries, take
 
     def compose(self) -> ComposeResult:
         """An input line, and what matches."""
-        title, example, note = self._texts
+        title, hint, note = self._texts
         with Vertical(classes="dialog") as box:
             box.border_title = title
-            yield TypedLine("", example)
+            yield TypedLine("", hint=hint)
             yield OptionList()
             if note:
                 yield Static(Content(note), classes="note")

@@ -74,5 +74,5 @@ class OpenScreen(ChooseScreen[str]):
     nothing = "no example begins with {}: enter opens the file"
 
     def __init__(self) -> None:
-        example = "a file (CSV, NPZ, text, TOML; .py: your own), or an example below"
-        super().__init__("open", example, _examples, _file_or_example, "enter opens, esc closes")
+        hint = "a file (CSV, NPZ, text, TOML; .py: your own), or an example below"
+        super().__init__("open", hint, _examples, _file_or_example, "enter opens, esc closes")

@@ -65,8 +65,8 @@ class PaletteScreen(ChooseScreen[str]):
 
     def __init__(self, choices: Iterable[PaletteEntry], title: str = "what shall be done?") -> None:
         self._choices = tuple(choices)
-        example = "any word of it; enter does it, esc closes"
-        super().__init__(title, example, self._fitting, lambda _, option: option.id if option else None)
+        hint = "any word of it; enter does it, esc closes"
+        super().__init__(title, hint, self._fitting, lambda _, option: option.id if option else None)
 
     def _fitting(self, text: str) -> Iterator[Option]:
         group = ""

@@ -28,6 +28,7 @@ from engine.text import clean
 from rnn_tui.keys.bindings import with_keys
 from rnn_tui.panes.shared.words import flow_words
 from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
+from rnn_tui.screens.dialogs.of_model import number_of, of_model
 from rnn_tui.shown.frame import Frame
 
 CONCEPTS = """\
@@ -54,12 +55,12 @@ dz if norm(dz) < 1e-3    a condition; if any(isnan(z)): at any line
 dz sample 3   dz hit 5   for one sample, the fifth time only
 dz log t, norm(dz)       prints and goes on
 watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
-enter adds, also what stands faintly · delete or click removes one"""
+enter adds, → completes, nothing and enter closes · delete or click removes one"""
 
 WATCH_HELP = f"""\
 q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
 {", ".join(FUNCTIONS)}
-enter watches · → completes · delete (or click) removes · esc closes"""
+enter watches, → completes, nothing and enter closes · delete (or click) removes one"""
 
 TWO_COLUMNS, ONE_WIDE, TWO_WIDE = 110, 76, 156
 """The width of a screen from which on the help has two columns; how wide it is with one, and with two."""
@@ -150,7 +151,8 @@ class GotoScreen(AskScreen[Destination]):
         def means(text: str) -> str:
             return _going(text, debugger, spelling)
 
-        super().__init__("go to", "da@3[2,4]", GOTO_HELP, take, proposals=proposals, means=means)
+        example, note = number_of(debugger, spelling), of_model(GOTO_HELP, debugger, spelling)
+        super().__init__("go to", example, note, take, proposals=proposals, means=means)
 
 
 def _going(text: str, debugger: Debugger, spelling: Spelling) -> str:
@@ -176,9 +178,9 @@ class BreakpointsScreen(ListScreen):
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         self._debugger, self._spelling = debugger, spelling
-        example = "dz if norm(dz) < 1e-3"
+        example, note = (of_model(said, debugger, spelling) for said in ("dz if norm(dz) < 1e-3", BREAKPOINT_HELP))
         proposals = small_sizes(debugger, spelling)
-        super().__init__("breakpoints", example, BREAKPOINT_HELP, self._listed, self._add, self._delete, proposals)
+        super().__init__("breakpoints", example, note, self._listed, self._add, self._delete, proposals)
 
     def _stops(self) -> list[Breakpoint]:
         return sorted(self._debugger.breakpoints, key=lambda stop: stop.text(self._debugger.program))
@@ -220,7 +222,8 @@ class WatchScreen(ListScreen):
 
     def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
         self._debugger, self._spelling = debugger, spelling
-        proposals, example = sizes_of(debugger, spelling), "norm(da) / norm(da@(t+1))"
+        proposals = sizes_of(debugger, spelling)
+        example = of_model("norm(da) / norm(da@(t+1))", debugger, spelling)
         super().__init__("watch", example, WATCH_HELP, self._listed, self._add, self._delete, proposals)
 
     def _listed(self) -> list[str]:
@@ -252,8 +255,8 @@ class FindScreen(ChooseScreen[str | Destination]):
     nothing = "no quantity in time is called {}; `g` goes to any place"
 
     def __init__(self, debugger: Debugger, frame: Frame) -> None:
-        example = "name of a quantity, or a number: da@3[2,4]"
-        super().__init__("show the flow of", example, self._fitting, self._chosen)
+        hint = f"name of a quantity, or a number: {number_of(debugger, frame.writer.spelling)}"
+        super().__init__("show the flow of", hint, self._fitting, self._chosen)
         self._debugger = debugger
         self._spelling = frame.writer.spelling
         self._names = [("", "the state going forward, its gradient going back")]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.debug.debugger import Debugger
+from engine.notation import Spelling
 from rnn_tui.screens.dialogs.dialog import AskScreen
+from rnn_tui.screens.dialogs.of_model import of_model
 
 HELP = """\
 = a number, *= a factor, = flip
@@ -20,9 +23,10 @@ class EditScreen(AskScreen[None]):
     Behind `text`, the beginning of an edit, another whole edit may be typed.
     """
 
-    def __init__(self, text: str, apply: Callable[[str], None]) -> None:
+    def __init__(self, text: str, apply: Callable[[str], None], debugger: Debugger, spelling: Spelling) -> None:
         def taken(typed: str) -> None:
             further = typed.removeprefix(text)
             apply(further if "=" in further else typed)
 
-        super().__init__("what if", "da@3[0,5] = 0", HELP, taken, text)
+        example, note = (of_model(said, debugger, spelling) for said in ("da@3[0,5] = 0", HELP))
+        super().__init__("what if", example, note, taken, text)
