@@ -12,6 +12,7 @@ from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
+from engine.doctor.lineage.record.tables import whole_numbers
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of, moved_ahead
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
@@ -21,6 +22,7 @@ HANDED_IN = "line {} adds to the error what was handed in from outside: of which
 OF_ANOTHER_PASS = (
     "the loss of line {} was computed in another forward pass than the gradients came from, and from other numbers"
 )
+NOT_FOLLOWED = "line {} makes what weights are stepped by with NumPy's {}, which is not followed"
 AHEAD = "line {} moves weights by another array before their gradient is taken, as Nesterov's momentum does: that is not followed"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
@@ -167,6 +169,20 @@ def _is_handed_in(record: Record, loss: ChosenLoss, array: RecordedArray) -> boo
     was not followed."""
     values = array.of(record.pool)
     return bool(values.all()) and (array.first < loss.ids.min() or float(np.ptp(values)) == 0.0)
+
+
+def not_followed(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where what gradients that are not right were made from begins with what a function made that is not followed. "" where
+    there is none."""
+    wrong = [RecordedArray(row.gradient.shape, kept=row.gradient) for row in rows if row.status == "wrong"]
+    functions = {line: name for name, line, _ in record.lost if line}
+    if not wrong or not functions:
+        return ""
+    marked = reached(record, wrong) & ~forward_of(record, loss)
+    for start, size, line in (whole_numbers(leaf) for leaf in record.leaves):
+        if line in functions and marked[start : start + size].any():
+            return NOT_FOLLOWED.format(record.lines[line].number, functions[line])
+    return ""
 
 
 def of_another_pass(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:

@@ -109,6 +109,9 @@ class SteppedRows:
         """An update of what the loss was made from, and that array; None where it is none."""
         steps = [s for s in steps if not forward[s.made.start : s.made.stop].any()]
         steps = [s for s in steps if s.sure] or steps  # a weight is added to in the forward pass of a sample, too
+        if len(steps) > 1 and steps[0].sure and not forward[steps[0].made.start :].any():
+            last = {(int(s.levels[0][0]), len(s.by)): s for s in steps}  # of several rates tried from the same weights
+            steps = list(last.values())
         if not any(forward[level].any() for s in steps for level in s.levels):
             return None
         update = joined(steps)

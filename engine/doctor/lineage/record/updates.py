@@ -91,7 +91,34 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
         if len(operation.operands) == 2:
             for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
                 steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
-    return _with_further(record, names, list(steps.values()), lines)
+    return _with_further(record, names, _without_means(record, names, list(steps.values())), lines)
+
+
+def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) -> list[list[Step]]:
+    """Without a mean of weights over rounds: it begins as a copy of them, and what is added to it is a part of them after their step."""
+
+    def is_mean(step: Step, others: Sequence[Step]) -> bool:
+        made = _scaled_from(record, step.by)
+        of = next((s for s in others if s.made.start == made and s.levels[-1][0] == step.levels[-1][0]), None)
+        return of is not None and (of.made.parameters == IN_PLACE or names.bound_again([*of.levels], of.made))
+
+    firm = [s for group in groups for s in group if s.sure and s.made.operands[0].first == s.levels[0][0]]
+    left = ([s for s in group if not s.sure or not is_mean(s, firm)] for group in groups)
+    return [group for group in left if group]
+
+
+def _scaled_from(record: Record, ids: Ids) -> int:
+    """The first number of what an array is a multiple of."""
+    for _ in range(_DEEPEST):
+        makers = record.makers(ids)
+        if makers.min() < 0 or makers.min() != makers.max():
+            break
+        operation = record.operations[int(makers[0])]
+        kept = _scaled(operation)
+        if kept is None:
+            break
+        ids = operation.operands[kept].ids().ravel()[ids - operation.start]
+    return int(ids[0])
 
 
 def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[RecordedOperation]:

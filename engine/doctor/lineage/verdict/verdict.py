@@ -11,6 +11,7 @@ from engine.doctor.lineage.gradients.later_steps import (
     by_zero,
     dropped,
     handed_in,
+    not_followed,
     not_seen,
     of_another_pass,
     reused,
@@ -40,7 +41,8 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
             verdict = _of_others(part, known, verdict, cut)
         steps = [o for row in verdict.compared if row.update is not None for o in row.update.made]
         if not steps:  # a round that shows nothing ends with its updates, too
-            steps = [s.made for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
+            sure = [s for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
+            steps = [each.made for s in sure for each in (s, *s.further)]
         left = left or reused(part, known)
         known.update(_versions(part, verdict, known))
         if steps:
@@ -73,7 +75,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
 
 def _not_seen(record: Record, chosen: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
     """Why gradients that are not right may be those of another loss, or of other weights; "" where nothing says so."""
-    reasons = (not_seen, handed_in, stepped_ahead, of_another_pass)
+    reasons = (not_followed, not_seen, handed_in, stepped_ahead, of_another_pass)
     return next((said for reason in reasons if (said := reason(record, chosen, rows))), "")
 
 

@@ -452,3 +452,30 @@ def test_two_steps_of_one_weight_are_compared_in_all(tmp_path: Path, first: str,
     steps = f"        {even}\n        {first}\n        {second}\n"
     verdict = verdict_on(tmp_path, network(("        w -= 0.1 * d\n", steps)))
     assert verdict.verdict == told
+
+
+def test_what_is_made_of_weights_that_were_stepped_is_no_weight(tmp_path: Path) -> None:
+    mean = "        w -= 0.1 * d\n    for a, w in zip(means, (Wxh, Whh, Why, bh, by)):\n        a *= 0.9\n        a += 0.1 * w\n"
+    begin = "means = [w.copy() for w in (Wxh, Whh, Why, bh, by)]\nfor step in range(50):"
+    verdict = verdict_on(tmp_path, network(("for step in range(50):", begin), ("        w -= 0.1 * d\n", mean)))
+    assert verdict.verdict == "right"
+    assert len(verdict.compared) == 5
+
+
+def test_of_several_rates_that_are_tried_from_the_same_weights_the_last_is_the_step(tmp_path: Path) -> None:
+    tried = "        old = w.copy()\n        for rate in (1.0, 0.1):\n            w[...] = old - rate * d\n"
+    assert verdict_on(tmp_path, network(("        w -= 0.1 * d\n", tried))).verdict == "right"
+
+
+def test_a_step_by_what_a_function_makes_that_is_not_followed_leaves_it_open(tmp_path: Path) -> None:
+    solved = "        w -= 0.1 * np.linalg.solve(np.eye(len(d)) + d @ d.T, d)\n"
+    verdict = verdict_on(
+        tmp_path,
+        network(
+            ("        w -= 0.1 * d\n", solved),
+            ("return loss, dWxh", "return dWxh"),
+            ("loss, dWxh, dWhh, dWhy, dbh, dby = passes", "dWxh, dWhh, dWhy, dbh, dby = passes"),
+        ),
+    )
+    assert verdict.verdict == "undecided"
+    assert "solve" in verdict.reason
