@@ -17,7 +17,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -41,6 +43,8 @@ from rnn_tui.kept.settings import read_settings
 
 COUNTS = {"files": 100_000, "options": 10_000, "texts": 100_000}
 """Trials of each kind at scale 1."""
+PROCESSES = 2
+"""They share the trials, one after the other of each kind."""
 TABLE = "t1,t2,t3,label\n1,2,3,a\n4,5,6,b\n7,8,,a\n"
 DATED = "date,temp,wind\n2021-03-01,1.5,2\n2021-03-02,2.5,3\n2021-03-03,1,4\n2021-03-04,0.5,5\n"
 PROJECT = 'data = "data.csv"\ntitle = "x"\nbreakpoints = ["dz@2", "da if norm(da) < 1"]\n[options]\nhidden = 4\ncell = "rnn"\nlr = 0.5\n'
@@ -315,6 +319,37 @@ def attempt(kind: str, seed: str, ground: Ground) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one process tried: of each kind how many trials, in how many seconds of its processor time; numbers of failed trials by kind and
+    error; files that were written."""
+
+    tried: dict[str, tuple[int, float]]
+    failed: dict[str, list[int]]
+    written: list[str]
+
+
+def share(wanted: argparse.Namespace, own: int) -> Share:
+    """Every PROCESSES-th trial, from the own-th on."""
+    warnings.simplefilter("error")
+    tried, failed = dict[str, tuple[int, float]](), dict[str, list[int]]()
+    kinds = [wanted.only] if wanted.only else list(KINDS)
+    with tempfile.TemporaryDirectory() as name:
+        ground = ground_in(Path(name))
+        before = {file.name for file in Path(name).iterdir()}
+        for kind in kinds:
+            start, processor, count = time.perf_counter(), time.process_time(), 0
+            for number in range(wanted.first, wanted.first + max(1, int(COUNTS[kind] * wanted.scale)))[own::PROCESSES]:
+                if time.perf_counter() - start > wanted.seconds / len(kinds):
+                    break
+                count += 1
+                if error := attempt(kind, f"{wanted.seed} {kind} {number}", ground):
+                    failed.setdefault(f"{kind}: {error}", []).append(number)
+            tried[kind] = count, time.process_time() - processor
+        after = sorted({file.name for file in Path(name).iterdir()} - before)
+    return Share(tried, failed, [file for file in after if not file.startswith("mutant.")])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the trials (1)")
@@ -323,30 +358,24 @@ def main() -> int:
     parser.add_argument("--only", choices=tuple(KINDS))
     parser.add_argument("--first", type=int, default=0, help="the number of the first trial")
     wanted = parser.parse_args()
-    warnings.simplefilter("error")
-    found: dict[str, list[str]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        ground = ground_in(Path(name))
-        before = sorted(file.name for file in Path(name).iterdir())
-        kinds = [wanted.only] if wanted.only else list(KINDS)
-        for kind in kinds:
-            start, tried = time.perf_counter(), 0
-            for number in range(wanted.first, wanted.first + max(1, int(COUNTS[kind] * wanted.scale))):
-                if time.perf_counter() - start > wanted.seconds / len(kinds):
-                    break
-                tried += 1
-                if error := attempt(kind, f"{wanted.seed} {kind} {number}", ground):
-                    found.setdefault(f"{kind}: {error}", []).append(str(number))
-            print(f"{kind:<8} {tried:>7} tried, {time.perf_counter() - start:.0f} s", flush=True)
-        written = [
-            file
-            for file in sorted(file.name for file in Path(name).iterdir())
-            if file not in before and not file.startswith("mutant.")
-        ]
-    for error, numbers in sorted(found.items(), key=lambda item: -len(item[1])):
+    start, failed = time.perf_counter(), dict[str, list[int]]()
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        shares = list(pool.map(partial(share, wanted), range(PROCESSES)))
+    for kind in shares[0].tried:
+        counts, seconds = zip(*(one.tried[kind] for one in shares), strict=True)
+        print(f"{kind:<8} {sum(counts):>7} tried, {sum(seconds):.0f} s of processor time")
+    for one in shares:
+        for error, numbers in one.failed.items():
+            failed[error] = sorted(failed.get(error, []) + numbers)
+    for error, numbers in sorted(failed.items(), key=lambda item: -len(item[1])):
         print(f"{len(numbers):>5} × {error}; trial {numbers[0]}")
-    print(json.dumps({"failures": sum(map(len, found.values())), "files written": written}))
-    return 1 if found or written else 0
+    figures = {
+        "failures": sum(map(len, failed.values())),
+        "files written": sorted({file for one in shares for file in one.written}),
+        "seconds": round(time.perf_counter() - start),
+    }
+    print(json.dumps(figures))
+    return 1 if figures["failures"] or figures["files written"] else 0
 
 
 if __name__ == "__main__":
