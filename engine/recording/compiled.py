@@ -17,6 +17,9 @@ from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
 from engine.tables.heads import LOGITS
 
+MANY = 1 << 12
+"""Values of a quantity at one step from which fetching them from memory costs more than a call."""
+
 
 @dataclass(frozen=True, eq=False)
 class CompiledBlock:
@@ -67,13 +70,15 @@ class Carrier:
 class CompiledProgram:
     """The parts of a program as functions of arrays by name and of rows [low, high) of them; each is made when it is first run.
 
-    `axes` are those of every name, `sizes` every dimension's, `block_steps` the most rows that a function is given at once.
+    `axes` are those of every name, `sizes` every dimension's, `step_values` how many numbers the widest quantity has at a step,
+    `block_steps` the most rows that a function is given at once.
     """
 
     network: Network
     program: Program
     axes: Mapping[str, Axes]
     sizes: Mapping[str, int]
+    step_values: int
     block_steps: int
 
     @cached_property
@@ -110,7 +115,7 @@ class CompiledProgram:
 
     def _compile(self, block: Block) -> CompiledBlock:
         if block.in_time:
-            parts = take_apart(block)
+            parts = take_apart(block, factors_first=self.step_values < MANY)
         elif block.phase == "loss" and self.network.predict == "every":
             parts = Parts(after=[step_by_step(line.equation) for line in block.lines])
         else:

@@ -72,9 +72,13 @@ class Plan:
     def block_steps(self) -> int:
         """How many steps a block holds."""
         most = math.isqrt(self.steps - 1) + 1 if self.checkpoints else self.steps
+        return max(1, min(most, BLOCK_VALUES // self.step_values))
+
+    @cached_property
+    def step_values(self) -> int:
+        """How many values the widest quantity has at one step."""
         # What stands side by side is two quantities: two directions have the blocks of one.
-        widest = max(size for axis, size in self.network.sizes.items() if not is_joined(axis))
-        return max(1, min(most, BLOCK_VALUES // (self.batch * widest)))
+        return self.batch * max(size for axis, size in self.network.sizes.items() if not is_joined(axis))
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
@@ -285,7 +289,7 @@ class Plan:
 
     @cached_property
     def _compiled(self) -> CompiledProgram:
-        return CompiledProgram(self.network, self.program, self.axes, self.sizes, self.block_steps)
+        return CompiledProgram(self.network, self.program, self.axes, self.sizes, self.step_values, self.block_steps)
 
 
 def plan(network: Network, batch: int, steps: int, *, masked: bool = False, checkpoints: bool = False) -> Plan:

@@ -1,10 +1,11 @@
 """Splits the lines of a loop over time into what runs before the loop, inside it and after it.
 
-The expressions alone decide:
+The expressions decide, and of factors how many numbers a step has:
 
 * a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients);
 * of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many
-  steps at once, into the rows that the line writes (x_t·Wx + ba; the activation's derivative);
+  steps at once, into the rows that the line writes (x_t·Wx + ba; the activation's derivative). Not so factors without a product of
+  matrices where a step has many numbers: there it costs less to call something at every step than to fetch these once more from memory;
 * the rest runs step by step, written in place.
 """
 
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from engine.language.derive import NEXT
 from engine.language.equation import TIME, Equation
 from engine.language.expression import (
+    Binary,
     Call,
     Expression,
     Name,
@@ -42,8 +44,9 @@ class Parts:
     after: list[Equation] = field(default_factory=list[Equation])
 
 
-def take_apart(block: Block) -> Parts:
-    """Splits a looped block by which lines the carried values need, and moves what does not depend on them out of the loop."""
+def take_apart(block: Block, *, factors_first: bool) -> Parts:
+    """Splits a looped block by which lines the carried values need, and moves what does not depend on them out of the loop, factors without
+    a product of matrices only if `factors_first` says so."""
     handed_on = carried(block)
     depends = closure(handed_on, block.lines, forward=True)
     needed = closure(handed_on, block.lines, forward=False)
@@ -57,7 +60,7 @@ def take_apart(block: Block) -> Parts:
         elif line.name not in depends:
             parts.before.append(equation)
         else:
-            hoisted, rest, operator = _hoist(equation, depends)
+            hoisted, rest, operator = _hoist(equation, depends, factors_first)
             if hoisted is not None:
                 parts.before.append(hoisted)
             parts.inside.append((rest, operator))
@@ -93,13 +96,15 @@ def closure(carried: set[str], lines: Sequence[Line], *, forward: bool) -> set[s
         needed |= more
 
 
-def _hoist(equation: Equation, depends: set[str]) -> tuple[Equation | None, Equation, str]:
+def _hoist(equation: Equation, depends: set[str], factors_first: bool) -> tuple[Equation | None, Equation, str]:
     """Splits a line into what can be computed before the loop and what is then added or multiplied inside it."""
     for split, join, operator in ((addends, total, "+"), (factors, product, "*")):
         parts = split(equation.expression)
         if len(parts) < 2:
             continue
         free = [p for p in parts if not any(name.name in depends for name in names(p))]
+        if operator == "*" and not factors_first:
+            free = [p for p in free if any(isinstance(node, Binary) and node.operator == "@" for node in walk(p))]
         bound = [p for p in parts if p not in free]
         if free and bound and not all(isinstance(p, Name | Number) for p in free):
             return replace(equation, expression=join(free)), replace(equation, expression=join(bound)), operator

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import engine.recording.compiled
 import engine.recording.plan
 from engine import Network, Tape, record
+from engine.recording.compiled import MANY
 from tests.engine.reference import reference
 from tests.engine.strategies import ACTIVATION_NAMES, SMOOTH, Case, all_cases, case, cases
 from tests.examples import examples
@@ -54,11 +56,13 @@ def test_every_quantity_is_autograds(case: Case) -> None:
 
 
 @examples(150, derandomize=True)
-@given(all_cases(), st.sampled_from([1, 40, engine.recording.plan.BLOCK_VALUES]))
-def test_every_quantity_of_every_network_is_autograds(case: Case, block: int) -> None:
-    with mock.patch.object(
-        engine.recording.plan, "BLOCK_VALUES", block
-    ):  # steps one by one, a few at a time, all at once
+@given(all_cases(), st.sampled_from([1, 40, engine.recording.plan.BLOCK_VALUES]), st.sampled_from([0, MANY]))
+def test_every_quantity_of_every_network_is_autograds(case: Case, block: int, many: int) -> None:
+    """Steps one by one, a few at a time, all at once; what needs no loop over them before it or inside it."""
+    with (
+        mock.patch.object(engine.recording.plan, "BLOCK_VALUES", block),
+        mock.patch.object(engine.recording.compiled, "MANY", many),
+    ):
         check(case)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine.recording.compiled
 import engine.recording.plan
 import engine.recording.threads
 from engine import Debugger, Tape, View, record
@@ -66,8 +67,10 @@ def shown(view: View) -> dict[Any, bytes | None]:
 
 @pytest.fixture(params=[0, 1, 2, 3], ids=lambda steps: f"{steps} steps a block" if steps else "one block")
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Blocks of 1, 2 or 3 steps for a batch of 4 and at most 5 units; 0: one block for all."""
+    """Blocks of 1, 2 or 3 steps for a batch of 4 and at most 5 units, with factors inside the loop as in large networks; 0: one block for
+    all."""
     if request.param:
+        monkeypatch.setattr(engine.recording.compiled, "MANY", 0)
         monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", request.param * 20)
     return request.param
 
