@@ -45,7 +45,7 @@ def run(job):
         answers.append({**answer, "reason": failed.get(missing.group(1) if missing else "", answer["reason"])})
     progress.over()
     with open(os.path.join(job["record"], "calls.json"), "w", encoding="utf-8") as file:
-        json.dump({"calls": answers, "replaced": replaced}, file)
+        file.write(json.dumps({"calls": answers, "replaced": replaced}))
     return {}
 
 

@@ -147,6 +147,7 @@ class Rewriter(ast.NodeTransformer):
         self.text = text
         self.file = file
         self.sites = sites
+        self.numbers = []
         self.functions = []
         self.loops = 0
         self.temporary = 0
@@ -164,7 +165,9 @@ class Rewriter(ast.NodeTransformer):
         self.sites.append(
             WatchedSite(self.file, node.lineno, kind, target, ".".join(self.functions), line, list(names), text)
         )
-        return ast.Constant(len(self.sites) - 1, kind=None)
+        number = ast.Constant(len(self.sites) - 1, kind=None)
+        self.numbers.append(number)
+        return number
 
     def call(self, name, arguments, where):
         made = ast.Call(ast.Name(name, ast.Load()), arguments, [])
@@ -183,6 +186,22 @@ class Rewriter(ast.NodeTransformer):
             return None
         pattern = ast.Constant(self.segment(target.value).replace("%", "%%") + "[%r]", kind=None)
         return ast.copy_location(ast.BinOp(pattern, ast.Mod(), ast.Tuple([self.reading(key)], ast.Load())), target)
+
+    def place(self, node):
+        """What tells a statement of the module from others: where it stands, and its lines."""
+        begin = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        return (
+            self.file,
+            node.lineno,
+            node.col_offset,
+            node.end_col_offset,
+            tuple(self.lines[begin - 1 : node.end_lineno]),
+        )
+
+    def statement(self, node):
+        """The statements that stand in the place of one of the module."""
+        made = self.visit(node)
+        return [ast.fix_missing_locations(each) for each in (made if isinstance(made, list) else [made])]
 
     # Statements
 
@@ -380,9 +399,20 @@ def _root(function):
     return ast.Name(function.id, ast.Load()) if isinstance(function, ast.Name) else None
 
 
-def rewritten(text, file, sites, tree=None):
+_KNOWN = {}
+"""Statements of modules, as they were rewritten beforehand, with their sites and the numbers of these in the tree."""
+
+
+def know(text, file):
+    """Rewrites a module's statements beforehand: copies of this process, which run its text with some of it changed, rewrite the rest."""
+    for statement in ast.parse(text, file).body:
+        rewriter = Rewriter(text, file, [])
+        _KNOWN[rewriter.place(statement)] = rewriter.statement(statement), rewriter.sites, rewriter.numbers
+
+
+def rewritten(text, file, sites):
     """The rewritten tree of a module."""
-    tree = ast.parse(text, file) if tree is None else tree
+    rewriter, tree = Rewriter(text, file, sites), ast.parse(text, file)
     head, body = [], tree.body
     while body and (
         (isinstance(body[0], ast.ImportFrom) and body[0].module == "__future__")
@@ -390,7 +420,15 @@ def rewritten(text, file, sites, tree=None):
     ):
         head.append(body[0])
         body = body[1:]
-    tree.body = body
-    tree = Rewriter(text, file, sites).visit(tree)
-    tree.body = head + tree.body
-    return ast.fix_missing_locations(tree)
+    tree.body = head
+    for statement in body:
+        known = _KNOWN.get(rewriter.place(statement)) if _KNOWN else None
+        if known is None:
+            tree.body += rewriter.statement(statement)
+            continue
+        made, own, numbers = known
+        tree.body += made
+        for number in numbers:
+            number.value += len(sites)
+        sites += own
+    return tree

@@ -41,4 +41,4 @@ def save(folder, store, sites, lines, outcome, names):
         "outcome": outcome,
     }
     with open(os.path.join(folder, "record.json"), "w") as file:
-        json.dump(content, file)
+        file.write(json.dumps(content))  # much faster than `json.dump`, which is written in Python

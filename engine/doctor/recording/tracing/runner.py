@@ -228,7 +228,7 @@ def followed(job, sites, lines, store):
 
 
 def unrecorded(job, rewritten):
-    """Runs the program as `rewritten(text, name, sites, tree)` makes it of each file's text, with nothing recorded."""
+    """Runs the program as `rewritten(text, name, sites)` makes it of each file's text, with nothing recorded."""
     instrument.rewritten = rewritten
     told, _ = followed(job, [], LineNumbers(), types.SimpleNamespace(on=False))
     progress.over()

@@ -305,7 +305,7 @@ def run(job):
     for name, function in ((SEE, seen.see), (AT, seen.at), (KEY, seen.key)):
         setattr(builtins, name, function)
 
-    def rewritten(text, name, sites, tree=None):
+    def rewritten(text, name, sites):
         tree = ast.parse(text, name)
         if runner.shown_name(job, name) == job["options"]["see"]:
             own[0] = text
@@ -327,5 +327,5 @@ def run(job):
         "version": np.__version__,
     }
     with open(os.path.join(job["record"], "seen.json"), "w") as opened:
-        json.dump(answer, opened)
+        opened.write(json.dumps(answer))
     return told

@@ -17,7 +17,7 @@ import signal
 import types
 from typing import Any
 
-from ..tracing import patches, runner, traced  # pyright: ignore[reportUnknownVariableType]
+from ..tracing import instrument, patches, runner, traced  # pyright: ignore[reportUnknownVariableType]
 from . import probe  # pyright: ignore[reportUnknownVariableType]
 
 LOOK = 0.005
@@ -25,7 +25,8 @@ LOOK = 0.005
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Runs what is asked for; first loads what the program's own run has loaded from outside its files (`modules` of the options)."""
+    """Runs what is asked for; first loads what the program's own run has loaded from outside its files (`modules` of the options), and
+    rewrites what most changed texts have in common."""
     folder = job["record"]
     nothing: Any = types.SimpleNamespace(on=False)
     traced.STORE[0] = nothing
@@ -33,6 +34,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     for name in job["options"]["modules"]:
         with contextlib.suppress(BaseException):  # as the program's own import of it may be
             importlib.import_module(name)
+    instrument.know(job["text"], job["file"])  # pyright: ignore[reportUnknownMemberType]
     with open(os.path.join(folder, "ask")) as ask, open(os.path.join(folder, "told"), "w") as told:
         for line in ask:
             _in_a_copy(job, line.rstrip("\n"), ask)

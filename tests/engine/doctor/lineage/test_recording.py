@@ -3,6 +3,7 @@ did."""
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import subprocess
@@ -17,10 +18,10 @@ import pytest
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
 from engine.doctor.lineage.record.updates import ArrayNames
-from engine.doctor.recording.tracing import store, updates
+from engine.doctor.recording.tracing import instrument, store, updates
 from engine.doctor.run.limits import Limits
 from engine.errors import InputError
-from tests.engine.doctor.lineage.programs import TAGGER, run, runs_of
+from tests.engine.doctor.lineage.programs import TAGGER, changed, run, runs_of
 
 LOSSES = [
     "W.T[1:].sum() * 2",
@@ -473,3 +474,21 @@ def test_threads_are_recorded_one_after_the_other(tmp_path: Path) -> None:
     begins, ends = ([n for n, line in enumerate(THREADS.split("\n"), 1) if word in line] for word in ("W * k", "@ W"))
     lines = [record.lines[operation.line].number for operation in record.operations]
     assert [line for line in lines if line in (*begins, *ends)] == (begins + ends * 200) * 5
+
+
+def test_statements_that_were_rewritten_beforehand_are_what_they_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of a process know them; of a changed text only what was changed is rewritten."""
+    text = changed(TAGGER, ("later = W.T @ dz", "later = W @ dz"))
+
+    def made(text: str) -> tuple[str, list[list[Any]]]:
+        sites: list[Any] = []
+        tree = instrument.rewritten(text, "mine.py", sites)
+        return ast.dump(tree, include_attributes=True), [site.row() for site in sites]
+
+    expected = made(text)
+    monkeypatch.setattr(instrument, "_KNOWN", {})
+    instrument.know(TAGGER, "mine.py")
+    seen, visit = [], instrument.Rewriter.statement
+    monkeypatch.setattr(instrument.Rewriter, "statement", lambda self, node: seen.append(node) or visit(self, node))
+    assert made(text) == expected
+    assert [node.name for node in seen] == ["backward"]
