@@ -25,7 +25,6 @@ from engine.session import open_session
 from rnn_tui.cli import main
 from tests.engine.doctor.lineage.programs import ADDING, NO_READ_OUT, TAGGER, changed, line_of
 from tests.engine.doctor.lineage.trained import network
-from tests.engine.doctor.styles import sentences
 
 LAYER = """
 import numpy as np
@@ -55,6 +54,19 @@ def rnn_backward(dh, cache):
         dx[:, t] = dz @ Wx.T
         dprev = dz @ Wh.T
     return dx, dprev, dWx, dWh, db
+"""
+TRAINED = """
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 4, 5))
+Wx, Wh, b = rng.normal(size=(2, 5)), rng.normal(size=(5, 5)), np.zeros(5)
+for step in range(9):
+    h, cache = rnn_forward(x, np.zeros((3, 5)), Wx, Wh, b)
+    loss = 0.5 * np.sum((h - y) ** 2)
+    _, _, dWx, dWh, db = rnn_backward(h - y, cache)
+    Wx -= 0.1 * dWx
+    Wh -= 0.1 * dWh
+    b -= 0.1 * db
 """
 
 
@@ -224,7 +236,8 @@ def test_gradients_of_none_of_the_losses_that_were_guessed_are_not_called_wrong_
     assert own.reason.endswith("is a guess: --loss says what it is")
     assert {why for _, why in own.report.not_compared} == {NOT_OF_THE_GUESS}
     known = Wishes(stand=tmp_path, loss="cross-entropy")
-    assert examine_own_run(Runs(ProgramFile(path, source), known), read_source(path)).report.verdict == "wrong"
+    known_run = Runs(ProgramFile(path, source), known)
+    assert examine_own_run(known_run, read_source(path), mend=False).report.verdict == "wrong"
 
 
 def test_a_file_is_right_only_if_every_backward_pass_in_it_is(tmp_path: Path) -> None:
@@ -283,12 +296,11 @@ def test_a_correction_that_only_the_functions_show_is_told(tmp_path: Path, monke
 
     monkeypatch.setattr(trying, "WORK", 0)
     monkeypatch.setattr("engine.doctor.diagnose.of_functions", with_all_edits)
-    alone = sentences.SOURCE.replace('nltk.download("book")\n', "").replace("import nltk\n", "")
-    path.write_text(alone.replace("(1 - (s[t] ** 2))", "(1 - np.tanh(s[t]) ** 2)"))
+    path.write_text(changed(LAYER, ("(1 - new ** 2)", "(1 - np.tanh(new) ** 2)")) + TRAINED)
     report = diagnose(path)
     assert report.verdict == "wrong"
     assert [found.id for found in report.diagnoses] == ["tanh-derivative-of-activation"]
-    assert report.run is not None and report.run["ended"] == "end" and TOO in report.notes
+    assert report.run is not None and report.run["ended"] == "stopped" and TOO in report.notes
 
 
 def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -> None:

@@ -192,7 +192,10 @@ def test_what_a_first_call_left_shows_in_a_second_one(tmp_path: Path) -> None:
     assert (report.verdict, report.diagnoses) == ("correct", ())
 
 
-def test_the_other_sign_is_right_only_where_it_is_seen_to_be_added(tmp_path: Path) -> None:
+def test_the_other_sign_is_right_only_where_it_is_seen_to_be_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
     text = LEFT_FROM_BEFORE.replace("(a - Y) * (1", "(Y - a) * (1").replace("sums.setdefault", "dict().setdefault")
     path = tmp_path / "net.py"
     for below, verdict in (
@@ -391,12 +394,13 @@ class Network:
 """
 
 
-def test_a_loop_of_so_many_steps_as_the_program_says(tmp_path: Path) -> None:
+def test_a_loop_of_so_many_steps_as_the_program_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """X is made as long as the loop goes; zeros with a weight's key that are kept for an optimizer are no gradient."""
     mine = tmp_path / "mine.py"
     mine.write_text(STEPS_WRITTEN, encoding="utf-8")
     report = diagnose(mine)
     assert report.verdict == "correct", report
+    monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
     mine.write_text(STEPS_WRITTEN.replace("h[:, t - 1] if t else np.zeros(6)", "h[:, t]"), encoding="utf-8")
     rows = diagnose(mine).parameters
     assert [name for name, row in rows.items() if not row.ok] == ["self.params['w']"]
@@ -606,7 +610,8 @@ def backward(X, Y, A, B, W):
 """
 
 
-def test_targets_that_are_handed_over_are_no_weights(tmp_path: Path) -> None:
+def test_targets_that_are_handed_over_are_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
     path = tmp_path / "net.py"
     for wrong, verdict in (("", "correct"), (" * 2", "wrong")):
         path.write_text(ONE_HOT.replace("(1 - b**2)", f"(1 - b**2{wrong})"))
@@ -718,8 +723,9 @@ def test_of_a_class_that_is_defined_twice_the_last_counts(tmp_path: Path) -> Non
     assert diagnose(path).verdict == "correct"
 
 
-def test_what_a_class_asserts_of_shapes_says_how_it_is_called(tmp_path: Path) -> None:
+def test_what_a_class_asserts_of_shapes_says_how_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step of one sample whose delta is a row; one gradient is set twice, and the zeros that it began with are none."""
+    monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
     path = tmp_path / "cell.py"
     for text, verdict in ((ASSERTED, "correct"), (ASSERTED.replace("dz @ self.U", "dz @ self.U.T"), "wrong")):
         path.write_text(text)

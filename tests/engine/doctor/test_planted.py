@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.doctor.planted import STYLES, pairs
-from tests.engine.doctor.reports import STEPPED, examine, report_on
+from tests.engine.doctor.reports import STEPPED, report_on
 from tests.engine.doctor.score import Outcome
 from tests.engine.doctor.styles.style import Style, plant
 
@@ -45,9 +45,3 @@ def test_two_planted_mistakes_are_corrected_one_after_the_other(tmp_path: Path) 
     assert planted.ids == ("overwritten-not-accumulated", "last-step-skipped")
     outcome = Outcome(planted, report_on(written(tmp_path, planted.source)), 0)
     assert outcome.found and outcome.named and outcome.placed
-
-
-def test_a_planted_mistake_that_another_correction_tells_is_found(tmp_path: Path) -> None:
-    style = next(style for style in STYLES if style.name == "class, every loss back on its own")
-    id = "activation-derivative-some-steps"
-    assert examine(written(tmp_path, plant(style, id, style.plants[id][0]).source)).verdict == "wrong"

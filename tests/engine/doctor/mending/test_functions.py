@@ -68,16 +68,6 @@ def test_a_correction_is_found_and_named(tmp_path: Path, edits: list[tuple[str, 
     assert examined(tmp_path / "mine.py", text) == ("wrong", list(zip(named, lines, strict=True)))
 
 
-def test_softmax_is_missing_on_the_way_back(tmp_path: Path) -> None:
-    text = changed(FUNCTION, ("d = p.copy()", "d = np.zeros_like(p)"), ("d[np.arange(N), y] -= 1", LOSS_ALONE))
-    verdict, ((named, line),) = examined(tmp_path / "mine.py", text)
-    assert (verdict, named) == ("wrong", "delta-before-softmax")
-    assert line in (line_of(text, LOSS_ALONE), line_of(text, LOSS_ALONE) + 1)
-
-
-LOSS_ALONE = "d[np.arange(N), y] = -1 / p[np.arange(N), y]"
-
-
 def test_a_loss_divided_by_what_its_gradients_are_not(tmp_path: Path) -> None:
     text = changed(FUNCTION, ("d = d / N", "d = 1.0 * d"))
     assert examined(tmp_path / "mine.py", text) == ("wrong", [("batch-not-averaged", line_of(text, "d = 1.0 * d"))])
