@@ -3,6 +3,7 @@
 
 import ast
 import copy
+import re
 import types
 
 import numpy as np
@@ -22,11 +23,15 @@ SAFE = set(
     trace transpose tril triu true_divide tuple values var vdot vsplit vstack where zeros zeros_like zip""".split()  # noqa: SIM905
 )
 """What may be called twice, of libraries' functions; in a probing run those that do, with the program's own that change nothing."""
+_MAY_CALL = re.compile(r"[\w)\]]\s*\(|yield|await|:=")
+"""What stands in all expressions that must be looked at before they are evaluated twice: looking takes longer than compiling."""
 
 
 def compiled(text):
     """The code of an expression; None where it calls what must not be called twice."""
     try:
+        if _MAY_CALL.search(text) is None:
+            return compile(text, "<edit>", "eval")
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError):
         return None
