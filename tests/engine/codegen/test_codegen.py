@@ -155,7 +155,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("notation", list(NOTATIONS))
-@examples(40)
+@examples(24)
 @given(data_files(), models())
 def test_any_model_in_any_notation(notation: str, file: tuple[dict[str, Any], dict[str, Any]], model: dict[str, Any]):
     arrays, asked = file

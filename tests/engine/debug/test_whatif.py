@@ -274,7 +274,7 @@ def naively(tape: Tape, edit: Edit, row: int | None) -> Tape:
     return new
 
 
-@examples(120)
+@examples(60)
 @given(all_cases(activations=("tanh", "sigmoid", "identity"), scales=(0.3, 1.0)), st.data())
 def test_random_edits_against_every_line_run_again(c: Case, data: st.DataObject) -> None:
     assume(not carries_losses(c.network))

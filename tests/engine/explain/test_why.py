@@ -85,7 +85,7 @@ def check_factor(debugger: Debugger, factor: dict[str, Any]) -> None:
         check_factor(debugger, inner)
 
 
-@examples(500)
+@examples(240)
 @given(st.data(), debuggers())
 def test_terms_add_up_and_factors_are_the_tapes_numbers(data: st.DataObject, debugger: Debugger) -> None:
     cell = drawn_cell(data, debugger)

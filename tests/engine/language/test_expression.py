@@ -300,7 +300,7 @@ GRAMMAR = st.lists(
 ).map("".join)
 
 
-@examples(250)
+@examples(120)
 @given(st.text(max_size=30) | GRAMMAR)
 def test_any_text_is_an_expression_or_an_error_of_its_own_kind(text: str) -> None:
     try:

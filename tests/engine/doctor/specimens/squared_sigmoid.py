@@ -12,7 +12,7 @@ def backward(X, y, Wx, Wh, Wy, bh, by):
     for t in range(T):
         h[t + 1] = np.tanh(X[:, t] @ Wx + h[t] @ Wh + bh)
     out = sigmoid(h[T] @ Wy + by)
-    loss = np.mean((out - y) ** 2)
+    loss = np.sum((out - y) ** 2) / N
     d = 2 * (out - y) / N * out * (1 - out)
     dWy, dby = h[T].T @ d, d.sum(0)
     dWx, dWh, dbh = np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(bh)
