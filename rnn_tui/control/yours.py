@@ -57,16 +57,16 @@ class YoursPage(Page):
     def opened(self) -> None:
         """Follows the debugger."""
         lockstep, position = self.desk.lockstep, self.desk.debugger.position
-        if lockstep is not None and lockstep.position(self._at) != position:
+        if lockstep is not None and lockstep.reached(self._at) != position:
             self.desk.choose(execution=lockstep.at(position), source=None)
 
     # Moves
 
     def _go(self, lockstep: Lockstep, to: int | None) -> bool:
-        """Goes to an execution, and the debugger to the same place in the reference, if there is one."""
+        """Goes to an execution, and the debugger to where the reference is then, if that is known."""
         if to is None or not 0 <= to < len(lockstep) or to == self._at:
             return self.desk.moved(False)
-        position, value = lockstep.position(to), lockstep.value(to)
+        position, value = lockstep.reached(to), lockstep.value(to)
         if position is not None and self.desk.debugger.position != position:
             self.desk.debugger.go(position)
         own = value.entry.sample if value is not None and value.entry is not None else None

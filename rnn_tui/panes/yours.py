@@ -42,9 +42,9 @@ def draw_source(frame: Frame, width: int, height: int) -> Canvas:
         return Canvas(width, height, frame.look.canvas)
     function = f" · {lockstep.report.function}" if lockstep.report.function else ""
     listed = ListedSource(
-        f"{lockstep.report.file}{function}",
+        f"{lockstep.name}{function}",
         lockstep.source,
-        lockstep.report.diagnoses,
+        lockstep.mistakes,
         None if execution is None else range(execution.line, execution.end + 1),
         frame.selection.source,
         lockstep.blamed,

@@ -19,6 +19,7 @@ from engine.doctor.lineage.record.matching import SINGLE, tolerance
 from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.recognise.network import Recognised
 from engine.doctor.reference.layout_of_value import laid_out
+from engine.doctor.reference.results import NamedMistake
 from engine.doctor.reference.values import SINGLE as NEAR_SINGLE
 from engine.doctor.reference.values import TOLERANCE, Entry, Match, Reference
 from engine.doctor.vocabulary.targets import base_name, read_names
@@ -28,6 +29,7 @@ from engine.explain.address import CellAddress
 from engine.language.derive import gradient, whole
 from engine.language.functions import Array
 from engine.tables.cells import Cell
+from engine.text import clean
 
 State = Literal["right", "wrong", "own"]
 """Of a value: equal to the reference's and not found wrong, different from what it should be, or one that the reference does not have."""
@@ -115,16 +117,17 @@ class Execution:
 
 
 class Lockstep:
-    """All lines of the program's own file that ran, in order; details of a line are computed when they are asked for."""
+    """All lines that ran of the file with the backward pass, in order; details of a line are computed when they are asked for."""
 
     def __init__(self, walk: ProgramWalk, recognised: Recognised, cells: Sequence[Cell] = ()) -> None:
         """`cells` are further cells that the program was held against, to do so again."""
         self.walk, self.recognised, self.cells = walk, recognised, cells
-        self.report, self.source, self.problem = walk.report, walk.source, recognised.problem
+        self.report, self.problem, self.file = walk.report, recognised.problem, _file_of(walk)
+        self.source = walk.source_of(self.file) or walk.source
         self._tape = self.problem.tape
         self._reference = Reference(self.problem, recognised.arrays)
-        ends = walk.ends(walk.main)
-        ran = [(at, line) for at, line in enumerate(walk.lines) if line.file == walk.main]
+        ends = walk.ends(self.file)
+        ran = [(at, line) for at, line in enumerate(walk.lines) if line.file == self.file]
         self.executions = tuple(Execution(at, line, ends.get(line.line, line.line)) for at, line in ran)
         self.value = lru_cache(maxsize=512)(self._value)
         self.operands = lru_cache(maxsize=512)(self._operands)
@@ -144,12 +147,23 @@ class Lockstep:
         loss = f"its loss is the {network.reduction} of {network.head.text}: this program's is {factor:.4g} times that"
         return {**told, "reference": loss}
 
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.report.file if self.file == self.walk.main else clean(self.file, 60)
+
+    @property
+    def mistakes(self) -> tuple[NamedMistake, ...]:
+        """Those in the file."""
+        places = [(finding, finding.place) for finding in self.report.diagnoses]
+        return tuple(one for one, place in places if place and (place.file or self.walk.main) == self.file)
+
     # Where to look
 
     @cached_property
     def first(self) -> int:
         """The execution to begin with: where the first mistake is, else where the walk begins."""
-        for finding in self.report.diagnoses:
+        for finding in self.mistakes:
             line = finding.place.line if finding.place is not None else 0
             of_line = [i for i, execution in enumerate(self.executions) if execution.line <= line <= execution.end]
             if of_line:
@@ -202,7 +216,7 @@ class Lockstep:
     @cached_property
     def blamed(self) -> frozenset[int]:
         """The lines at which the mistakes are."""
-        return frozenset(finding.place.line for finding in self.report.diagnoses if finding.place is not None)
+        return frozenset(finding.place.line for finding in self.mistakes if finding.place is not None)
 
     @cached_property
     def states(self) -> dict[int, State]:
@@ -350,6 +364,11 @@ class Lockstep:
             return self._written(gradient("z") if of_derivative else entry.name, entry.t)
         return self._written("loss") if self.walk.phase(self.executions[i].at) == "loss" else None
 
+    def reached(self, i: int) -> int | None:
+        """Where the reference's program is once execution `i` has run: after what that, or the last of some before it, makes of its own."""
+        latest = range(i, max(-1, i - LOOKED_AT), -1)
+        return next((position for k in latest if (position := self.position(k)) is not None), None)
+
     def _written(self, name: str, t: int | None = None) -> int:
         """The position after the line that writes a quantity, all of it where no step is named."""
         program = self._tape.plan.program
@@ -420,6 +439,16 @@ class Lockstep:
         return found
 
 
+def _file_of(walk: ProgramWalk) -> str:
+    """The file to show: that of the first mistake, else the one of which most lines run on the way back."""
+    mistakes = [finding.place.file or walk.main for finding in walk.report.diagnoses if finding.place is not None]
+    back = Counter(
+        file for file, _ in {line.place for at, line in enumerate(walk.lines) if walk.phase(at) == "backward"}
+    )
+    wanted = [*mistakes[:1], *sorted(back, key=lambda file: (back[file], file == walk.main), reverse=True)]
+    return next((file for file in wanted if walk.source_of(file) is not None), walk.main)
+
+
 def _is_carried(entry: Entry) -> bool:
     """Whether it is a gradient, in the program's scale, and no derivative of a function."""
     return entry.is_gradient and entry.kind != "derivative"
@@ -430,8 +459,9 @@ def described(entry: Entry, spell: Callable[[str], str] = str) -> str:
     time = "" if entry.t is None else f"@{entry.t}"
     if entry.kind == "derivative":
         return f"the activation's derivative{time}"
-    kind = {"term": ", this step's term", "partial": ", the sum so far"}.get(entry.kind, "")
-    return f"{spell(entry.name)}{time}{kind}"
+    if entry.kind == "partial":  # dWa@4 is one step's term everywhere
+        return f"{spell(entry.name)}, the sum so far{'' if entry.t is None else f' at t = {entry.t}'}"
+    return f"{spell(entry.name)}{time}" + (", this step's term" if entry.kind == "term" else "")
 
 
 def as_matrix(values: Array) -> Array:

@@ -48,7 +48,8 @@ def mistakes_told(findings: Sequence[NamedMistake], source: SourceFile, look: Lo
     lines: list[StyledText] = []
     for finding in findings:
         several = ", one of several" if finding.leaves else ""
-        place = f"{source.place(finding.place.line)}{several}: " if finding.place else ""
+        at = finding.place
+        place = f"{at.shown if at.file else source.place(at.line)}{several}: " if at else ""
         lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
         lines += [[(finding.effect, look.dim)]] if finding.effect else []
     return lines

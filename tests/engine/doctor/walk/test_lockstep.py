@@ -239,6 +239,19 @@ def test_a_loss_that_is_a_multiple_of_the_references_is_said_and_beside_its_line
     assert theirs == pytest.approx(0.5 * found.problem.tape.loss)
 
 
+def test_of_several_files_the_one_with_the_backward_pass_is_shown_and_the_reference_goes_where_it_is(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "half.py").write_text(HALF)
+    (tmp_path / "mine.py").write_text("import half\n\nprint(half.loss)\n")
+    found = beside(open_walk(tmp_path / "mine.py", Wishes(stand=tmp_path), mend=False))
+    assert found is not None and found.name == "half.py" and found.source.text == HALF
+    back = 1 + HALF.splitlines().index("        da = dz @ Wa.T")
+    assert found.states[back] == "right"
+    zeros = next(i for i, one in enumerate(found.executions) if "np.zeros_like" in found.source.lines[one.line - 1])
+    assert found.position(zeros) is None and found.reached(zeros) == found.position(zeros - 1)
+
+
 def test_the_line_at_which_following_ends_is_told_as_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(HALF)
