@@ -1061,3 +1061,39 @@ def test_a_forward_pass_that_runs_for_the_loss_and_once_more_gives_no_gradients(
     path.write_text(FORWARD_TWICE)
     report = diagnose(path)
     assert (report.verdict, list(report.parameters)) == ("correct", ["self.U", "self.W", "self.V"])
+
+
+NUMBERS = """
+import math, random
+scale = 0.6
+
+class Cell:
+    def __init__(self):
+        self.W, self.b = [[random.uniform(-scale, scale) for _ in range(5)] for _ in range(3)], [0.1] * 3
+        self.gW, self.gb = [[0.0] * 5 for _ in range(3)], [0.0] * 3
+
+    def forward(self, xs):
+        self.xs, self.hs = xs, [[0.0] * 3]
+        for x in xs:
+            both = self.hs[-1] + list(x)
+            self.hs.append([math.tanh(sum(w * v for w, v in zip(self.W[i], both)) + self.b[i]) for i in range(3)])
+        return self.hs[-1]
+
+    def backward(self, dh):
+        for t in range(len(self.xs), 0, -1):
+            dz = [dh[i] * (1 - self.hs[t][i] ** 2) for i in range(3)]
+            both = self.hs[t] + list(self.xs[t - 1])
+            for i in range(3):
+                for j in range(5):
+                    self.gW[i][j] += dz[i] * both[j]
+                self.gb[i] += dz[i]
+            dh = [sum(self.W[j][i] * dz[j] for j in range(3)) for i in range(3)]
+"""
+
+
+def test_weights_in_lists_of_which_no_gradient_was_compared_leave_it_open(tmp_path: Path) -> None:
+    """That of W is wrong, and is kept in a list of lists."""
+    path = tmp_path / "cell.py"
+    path.write_text(NUMBERS)
+    report = diagnose(path)
+    assert report.verdict != "correct", report.parameters

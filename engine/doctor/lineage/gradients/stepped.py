@@ -85,7 +85,8 @@ class SteppedRows:
                 if not may_win(*_at_best(rows)):
                     return None
                 rows[k] = self._walked(row, forward)
-        return self._last([self._as_others(row, rows, forward) for row in rows])
+        rows = self._last([self._as_others(row, rows, forward) for row in rows])
+        return [self._unstepped(row, rows) if row.status == "wrong" and len(row.own) > ONE else row for row in rows]
 
     def _as_others(
         self, row: ComparedGradient, rows: Sequence[ComparedGradient], forward: NDArray[np.bool_]
@@ -103,6 +104,29 @@ class SteppedRows:
             if ids is not None and match is not None:
                 alone = self._unscaled(ids, row.right, forward) or match
                 return replace(row, match=None, gradient=ids, walk=other.walk, bare=alone)
+        return row
+
+    def _unstepped(self, row: ComparedGradient, rows: Sequence[ComparedGradient]) -> ComparedGradient:
+        """A row that is wrong, told of its gradient and not of the step: what an optimizer makes of a gradient is seen from one that is
+        right beside it, found inside a step if there is such a one."""
+        update, pool = row.update, self.record.pool
+        for other in sorted(rows, key=lambda other: other.match is not None):
+            step = other.update
+            if update is None or step is None or step.line != update.line or other.status != "right":
+                continue
+            first = gradients.same_place(self.record, step.by, other.gradient, update.by)
+            k = self.record.maker(int(first[0])) if first is not None and len(other.own) > ONE else -1
+            made = self.record.operations[k] if k >= 0 else None
+            beside = compared(pool[other.gradient], other.right)
+            if made is None or made.size != len(row.own) or beside is None or other.bare is None:
+                continue
+            ids = made.result.ids().ravel()
+            match = compared(pool[ids], row.right)
+            if match is None:
+                continue
+            number = other.bare.factor / beside.factor
+            told = replace(match, factor=number * match.factor, cosine=float(np.sign(number)) * match.cosine)
+            return replace(row, gradient=ids, bare=told)
         return row
 
     def _of_loss(self, steps: Sequence[Step], forward: NDArray[np.bool_]) -> tuple[Update, Ids] | None:

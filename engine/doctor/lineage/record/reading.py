@@ -67,8 +67,8 @@ class UserLine:
 class Record:
     """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start,
     size, line (-1 where they are written in the text); `rounds` when the program read a weight that was stepped where
-    it had read it first: the number that came next, and the first of the weight's own; `again` a number of each list that was read, once it
-    was stepped, where it had been read before; `earlier` the operations before the round
+    it had read it first: the number that came next, and the first of the weight's own; `again` a number of each array
+    or list that was read, once it was stepped, where it had been read before; `earlier` the operations before the round
     that this is a part of, whose results are leaves here; `constants` the numbers that are written in the program's text.
     """
 

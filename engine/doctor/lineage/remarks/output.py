@@ -13,7 +13,7 @@ from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
-from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, agrees, covers
+from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, covers, differs
 from engine.doctor.lineage.verdict.of_round import of_round
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
@@ -145,7 +145,7 @@ def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
         return
     place = UserLine(stated.file, stated.line)
     if seen.loss.assumed and verdict.verdict == "right":
-        if not agrees(seen.record, seen.loss, stated):
+        if differs(seen.record, seen.loss, stated):
             yield Remark(ANOTHER_LOSS, place, _says(seen.loss.name))
         return
     right = sum(row.status == "right" for row in seen.compared)

@@ -157,7 +157,7 @@ def _by_site(record: Record, depends: NDArray[np.bool_], same_as: ChosenLoss | N
     seen = np.flatnonzero(events.where(may_be) & (events.sizes == 1) & depends[numbers])
     own, which = np.unique(numbers[seen], return_inverse=True)
     computed = record.makers(own) >= 0
-    taken = record.operations.named(["subtract"])
+    taken = record.operations.named(["subtract", "multiply", "divide"])
     for k in np.flatnonzero(np.isin(record.makers(own), taken)).tolist():
         computed[k] = _is_computed(record, depends, int(own[k]))
     seen = seen[computed[which]]
@@ -196,8 +196,13 @@ def _chosen(record: Record, events: Sequence[RecordedEvent]) -> ChosenLoss:
 
 
 def _is_computed(record: Record, depends: NDArray[np.bool_], number: int) -> bool:
-    """Whether a number is the result of an operation, other than of `y - p`: a residual is no loss."""
+    """Whether a number is the result of an operation, other than of `y - p`, perhaps times a rate: a residual is no loss."""
     k = record.maker(number)
+    while k >= 0 and record.operations[k].name in ("multiply", "divide"):
+        moving = [r for r in record.operations[k].operands if touched(depends, r)]
+        if len(moving) != 1 or moving[0].size != 1:
+            return True
+        k = record.maker(moving[0].first)
     if k < 0 or record.operations[k].name != "subtract":
         return k >= 0
     operands = record.operations[k].operands
@@ -237,10 +242,11 @@ def assumed(
     return agreeing or [c for c, match in matches if match is None or match.cosine > NEARLY]
 
 
-def agrees(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
-    """Whether a computed loss gives the outputs the gradients that the one which is taken for it gives them, up to a factor."""
+def differs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
+    """Whether a computed loss gives the outputs other gradients than the one that is taken for it, and not these up to a factor. Of one
+    that was made from the outputs of another forward pass it is not known."""
     match = _at_outputs(record, taken, computed)
-    return match is not None and match.right
+    return match is not None and not match.right
 
 
 def _at_outputs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> Agreement | None:

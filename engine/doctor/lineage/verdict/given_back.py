@@ -15,6 +15,7 @@ from engine.doctor.lineage.gradients.stepped import ONE
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import DOUBLE, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
+from engine.doctor.lineage.record.tables import whole_numbers
 from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.begin import at_the_begin
@@ -66,6 +67,7 @@ def as_returned(verdict: RunVerdict, name: str, last_line: int, *, is_added: boo
     left = {first: ids for first, ids in left.items() if first in others}
     said = tuple(f"an array of {len(ids)} numbers: {NOTHING}" for ids in left.values())
     said += tuple(_without_gradients(record, loss, rows, back | kept, adjoint))
+    said += tuple(_numbers_without_gradients(record, loss, rows, last_line, adjoint))
     word = verdict.verdict
     if word == "wrong" and rows and all(row.status == "right" for row in rows):
         word = "right"
@@ -95,6 +97,24 @@ def _without_gradients(
         is_without = int(ids[0]) not in known and adjoint[ids].any()
         if is_without and not any(_is_right(record, own, adjoint[ids]) for own in back.values()):
             yield f"{names.of(ids)}: {NONE_CAME}"
+
+
+def _numbers_without_gradients(
+    record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient], last_line: int, adjoint: Floats
+) -> Iterator[str]:
+    """The lines that made single numbers, entries of lists, before the functions were called, which move the loss and of which no gradient
+    came back, while those of others did."""
+    leaves = (whole_numbers(leaf) for leaf in record.leaves)
+    begin = next((start for start, _, line in leaves if line >= 0 and record.lines[line].number > last_line), 0)
+    known = [number for row in rows if row.status != "not compared" for number in whole_numbers(row.own)]
+    operations, forward = record.operations, forward_of(record, loss)
+    singles = (operations.codes > 0) & forward[record.starts] & (record.starts > begin)
+    read = np.concatenate([column[singles] for column in (operations.one, operations.two)])
+    own = np.unique(read[(read > 0) & (read < begin)])
+    left = own[(adjoint[own] != 0.0) & ~np.isin(own, [*known, *record.constants])]
+    names = ArrayNames(record)
+    for line in dict.fromkeys(names.made(int(number)) for number in left):
+        yield f"what line {line} makes, number by number: {NONE_CAME}"
 
 
 def _biases(record: Record, roles: Roles, handed: Mapping[int, Ids]) -> list[int]:

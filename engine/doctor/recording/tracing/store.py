@@ -123,7 +123,7 @@ class Store:
         self.updates = None
         self.names = {}
         self.rounds = []
-        self.again = []  # a number of each list that was read, once it was stepped, where it had been read before
+        self.again = []  # a number of each array or list that was read, once it was stepped, where it had been read before
         self.singles_left = SINGLES  # endless once an update was seen
 
     def fresh(self, value):

@@ -40,6 +40,7 @@ class UpdateWatch:
         self.shapes = {}
         self.begun_on = set()
         self.round_on = set()
+        self.came = []  # a number of each array that has come round since the last round
         self.imports = 0
         self.others = []  # the rounds of modules that train while they are imported
         self.begin = 0  # the number that comes next after the last of them
@@ -65,6 +66,7 @@ class UpdateWatch:
         elif came:
             root.stepped = 0
             self.round_on.add(line)
+            self.came.append(int(root.owner.reshape(-1)[0]))
             self.begun_on.add(root.begun)
             self.shapes[shape] = self.shapes.get(shape, 0) + 1
             several = len(self.shapes) > 1 or len(self.begun_on) >= SEVERAL
@@ -79,6 +81,8 @@ class UpdateWatch:
         rounds = self.others if self.imports else self.store.rounds
         rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
         self.store.singles_left = sys.maxsize
+        self.store.again += self.came
+        self.came = []
         self.generation += 1
         self.shapes = {}
         self.begun_on = set()
