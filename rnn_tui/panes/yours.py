@@ -122,6 +122,8 @@ def _judged(made: LineValue, frame: Frame) -> tuple[str, Style]:
             return f"{DONE} the same", frame.look.forward
         case "wrong":
             return f"{DIFFERS} differs", frame.look.error
+        case _ if frame.lockstep and frame.execution and frame.execution.line in frame.lockstep.blamed:
+            return f"{WRONG} to be corrected", frame.look.error
         case _:
             return "on the way", frame.look.dim
 
@@ -151,7 +153,7 @@ def _number(frame: Frame, room: int) -> StyledText:
     yours, *others = (float(picture[row, column]) for picture in made.pictures)
     line: StyledText = [(place, look.accent), (f" = {number(yours, 12, 6, trim=True)}", look.bold)]
     if not others:
-        told = f"is {made.meaning}" if made.meaning else "the reference has no such array"
+        told = f"is {made.meaning}" if made.meaning else "no array of the reference is equal to it"
         return [*line, (f"   {told}", look.dim)]
     cell = lockstep.asked(frame.selection.execution, row, column)
     name = frame.times_reference + name_of(frame, cell) if cell is not None else frame.meant

@@ -158,7 +158,7 @@ _LIGHT: dict[str, Any] = {
     "text": rgb("24262b"),
     "dim": rgb("8b8f98"),
     "padding": rgb("d3d5da"),
-    "cursor": rgb("00a01e"),
+    "cursor": rgb("9000f0"),
 }
 
 # Berlin and Vik: Fabio Crameri's scientific colour maps, MIT licence.

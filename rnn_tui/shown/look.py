@@ -53,7 +53,7 @@ LIGHT = Colors(
     border="#b9bcc4",
     forward="#0b62b5",
     backward="#b5400f",
-    accent="#734d00",
+    accent="#552200",
     error="#9e0087",
     band="#edc74e",
     chosen="#dedfe4",
@@ -66,7 +66,7 @@ CONTRAST = Colors(
     forward="#7cc4ff",
     backward="#ffab80",
     accent="#ffff00",
-    error="#ffa6ff",
+    error="#ffbbdd",
     band="#5a5000",
     chosen="#3a3a3a",
 )

@@ -167,7 +167,7 @@ class Lockstep:
             line = finding.place.line if finding.place is not None else 0
             of_line = [i for i, execution in enumerate(self.executions) if execution.line <= line <= execution.end]
             if of_line:
-                return next((i for i in of_line if self.is_wrong(i)), of_line[-1])
+                return next((i for i in of_line if self.is_wrong(i)), of_line[0])
         start = self.walk.start
         return next((i for i, execution in enumerate(self.executions) if execution.at >= start), 0)
 
@@ -326,7 +326,7 @@ class Lockstep:
         for event in self.walk.record.events:
             if event.name and event.value.size > 1 and last_of(event.name) not in found:
                 ids = event.value.ids()
-                inside = tuple(name for low, high, name in owners if ids.min() <= low and high <= ids.max())
+                inside = tuple(name for low, high, name in owners if np.isin((low, high), ids).all())
                 if inside and (self.walk.record.makers(ids) < 0).all():
                     found[last_of(event.name)] = inside
         return found

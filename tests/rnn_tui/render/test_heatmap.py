@@ -175,7 +175,7 @@ def test_a_cursor_outside_is_no_cursor() -> None:
 
 def test_the_light_cursor_is_another_one() -> None:
     row = heatmap(codes([31]), VIK, cell_height=1, cursor=(0, 0))[0]
-    assert cells(row)[0] == ("▌", "#00a01e", "#ece5e0")
+    assert cells(row)[0] == ("▌", "#9000f0", "#ece5e0")
 
 
 def test_glyphs_without_colour() -> None:
