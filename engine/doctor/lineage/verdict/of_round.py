@@ -27,7 +27,7 @@ IN_WINDOWS = "errors are carried back to where each window of steps begins, and 
 NUMBER_BY_NUMBER = (
     f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
 )
-NO_STEPS = "the program computes no loss from weights that it steps, or whose gradients it returns"
+NO_STEPS = "no loss was seen that is made from weights which the program steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
 

@@ -148,6 +148,18 @@ def _ndenumerate(real):
     return ndenumerate
 
 
+def _from_iterable(real):
+    """np.fromiter, which asks the numbers that it is given for nothing but their values."""
+
+    def fromiter(iter, dtype, *rest, **options):
+        if rest or options or np.dtype(dtype).kind != "f" or not store().on:
+            return real(iter, dtype, *rest, **options)
+        numbers = list(iter)
+        return np.array(numbers, dtype) if has_lineage(numbers) else real(numbers, dtype)
+
+    return fromiter
+
+
 def _vectorize(real):
     """np.vectorize, whose function is called number by number."""
 
@@ -198,5 +210,5 @@ def install():
     math.pow, math.log, math.fsum = _math_pow, _math_log, _fsum
     Windowless.plain = staticmethod(stripped)
     np.random.shuffle = _shuffle(np.random.shuffle)
-    np.ndenumerate = _ndenumerate(np.ndenumerate)
+    np.ndenumerate, np.fromiter = _ndenumerate(np.ndenumerate), _from_iterable(np.fromiter)
     np.vectorize = _vectorize(np.vectorize)
