@@ -11,6 +11,7 @@ import __future__
 
 import ast
 import copy
+import functools
 import heapq
 import itertools
 import json
@@ -267,10 +268,11 @@ class CallSearch:
     def _runs(self, chosen, axes, sizes):
         for _ in range(ROUNDS):
             try:
-                text, space = self.text.text(chosen, axes, sizes), self.space
+                lines, space = self.text.lines(chosen, axes, sizes), self.space
                 space["_driver"], space["_driver_upstream"] = types.SimpleNamespace(), types.SimpleNamespace()
                 with np.errstate(all="ignore"):
-                    exec(text, space)
+                    for line in lines:
+                        exec(_statement(line), space)
             except driven.LookedUp:
                 raise
             except Exception as error:
@@ -278,7 +280,7 @@ class CallSearch:
                 if not sizes.mend(str(error)):
                     return None
                 continue
-            return self._scored(chosen, space, text)
+            return self._scored(chosen, space, "\n".join(lines) + "\n")
         return None
 
     def _scored(self, chosen, space, text):
@@ -325,6 +327,12 @@ class CallSearch:
         odd += sum(bool(guesses.BIAS.search(s.name)) and not axes.issuperset(shape) for s, shape in shapes)
         with np.errstate(all="ignore"):
             return 1.0 - odd / len(chosen) - (not steady.is_steady(text, space))
+
+
+@functools.lru_cache(maxsize=4096)
+def _statement(line):
+    """A statement compiled: from one attempt to the next few of them change."""
+    return compile(line, "<call>", "exec")
 
 
 def _taken(left, one):

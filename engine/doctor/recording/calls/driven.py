@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-
-import numpy as np
 
 from . import guesses
 from .wanted import object_argument
@@ -153,12 +152,12 @@ class FoundObject:
 
 
 class CallText:
-    """The texts of one pass's calls: `wanted` are its arguments."""
+    """The texts of one pass's calls, statement by statement: `wanted` are its arguments."""
 
     def __init__(self, wanted):
         self.wanted = wanted
 
-    def text(self, chosen, axes, sizes):
+    def lines(self, chosen, axes, sizes):
         values = {
             s.name: self._value(k, s, c, a, sizes) for k, (s, c, a) in enumerate(zip(self.wanted.slots, chosen, axes))
         }
@@ -192,7 +191,7 @@ class CallText:
             words = ", ".join("%s=%s" % (n, values["made_" + n]) for n in made)
             lines.insert(0, "_driver_self = %s(%s)" % (self.wanted.asked["owner"], words))
             lines.insert(0, "_driver_np.random.seed(7)")
-        return "\n".join(lines) + "\n"
+        return lines
 
     def _owner(self):
         return "_driver_self." if self.wanted.asked["owner"] else ""
@@ -218,7 +217,7 @@ class CallText:
         if kind == "rate":
             return "0.01"
         shape = tuple(1 if a == 1 else sizes.size(a[0]) for a in axes)
-        if np.prod([float(n) for n in shape] or [0.0]) > LARGEST:
+        if math.prod(shape) > LARGEST:
             raise ValueError("%s would be too large" % slot.name)
         if kind in guesses.HOT:
             return "_driver_hot(%d, %r, %d)" % (k + 1, shape, guesses.HOT[kind])

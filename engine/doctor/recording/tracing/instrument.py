@@ -140,7 +140,8 @@ class WatchedSite:
 
 
 class Rewriter(ast.NodeTransformer):
-    """Rewrites one module. `sites` is shared by all modules of a run."""
+    """Rewrites one module. `sites` is shared by all modules of a run. What is made says where it stands: to look for what does not takes as
+    long as all else."""
 
     def __init__(self, text, file, sites):
         self.lines = text.splitlines()
@@ -170,8 +171,11 @@ class Rewriter(ast.NodeTransformer):
         return number
 
     def call(self, name, arguments, where):
-        made = ast.Call(ast.Name(name, ast.Load()), arguments, [])
-        return ast.copy_location(made, where)
+        function = ast.Name(name, ast.Load())
+        for made in (function, *arguments):
+            if not hasattr(made, "lineno"):
+                ast.copy_location(made, where)
+        return ast.copy_location(ast.Call(function, arguments, []), where)
 
     def event(self, value, kind, target, node, names=(), entry=None):
         number = self.site(node, kind, target, names, value)
@@ -185,7 +189,8 @@ class Rewriter(ast.NodeTransformer):
         if any(isinstance(n, ast.Call) and getattr(n.func, "id", "") != "str" for n in ast.walk(key)):
             return None
         pattern = ast.Constant(self.segment(target.value).replace("%", "%%") + "[%r]", kind=None)
-        return ast.copy_location(ast.BinOp(pattern, ast.Mod(), ast.Tuple([self.reading(key)], ast.Load())), target)
+        parts = [ast.copy_location(each, target) for each in (pattern, ast.Tuple([self.reading(key)], ast.Load()))]
+        return ast.copy_location(ast.BinOp(parts[0], ast.Mod(), parts[1]), target)
 
     def place(self, node):
         """What tells a statement of the module from others: where it stands, and its lines."""
@@ -201,7 +206,7 @@ class Rewriter(ast.NodeTransformer):
     def statement(self, node):
         """The statements that stand in the place of one of the module."""
         made = self.visit(node)
-        return [ast.fix_missing_locations(each) for each in (made if isinstance(made, list) else [made])]
+        return made if isinstance(made, list) else [made]
 
     # Statements
 
@@ -276,7 +281,8 @@ class Rewriter(ast.NodeTransformer):
             if any(isinstance(n, ast.Slice) for n in ast.walk(part)):
                 continue
             name = prefix + str(self.temporary)
-            made = ast.Assign([ast.Name(name, ast.Store())], self.visit(part), lineno=target.lineno)
+            stored = ast.copy_location(ast.Name(name, ast.Store()), target)
+            made = ast.Assign([stored], self.visit(part), lineno=target.lineno)
             before.append(ast.copy_location(made, target))
             replacement = ast.copy_location(ast.Name(name, ast.Load()), part)
             setattr(target, field, replacement)
