@@ -28,6 +28,7 @@ GOLDEN = Path(__file__).parent / "golden"
 def pytest_configure() -> None:
     """What is started by a test can be interrupted, also where a shell started the tests in its background, which ignores Ctrl+C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()  # until all is loaded: nothing of it is garbage, and looking for some was a sixth of the time
     # A run of the doctor links what lies in the four folders above its program: let these be the tests' own, not all that is temporary.
     if "PYTEST_XDIST_WORKER" not in os.environ:
         own = Path(tempfile.gettempdir(), f"rnn-tui-tests-{os.getuid()}", "of", "these")
@@ -41,6 +42,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
