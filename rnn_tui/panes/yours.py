@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
+from engine.explain.line_parts import Part
 from rnn_tui.panes.program.equation import draw_parts
 from rnn_tui.panes.program.listing import DONE
 from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
@@ -102,12 +103,18 @@ def _with_numbers(frame: Frame, canvas: Canvas) -> bool:
     top = 1 + (room - tall) // 2
     for n, (place, part, values) in enumerate(pictures):
         x, y = (left + n * (width + GAP), top) if across else (left, top + n * (rows + 1))
-        label = shortened(f"{part.text}  {shape(part.shape)}", min(wide, canvas.width - 2 - x))
+        label = _label(part, min(wide, canvas.width - 2 - x))
         canvas.text(x, y, label, frame.look.accent if place == frame.inspected else frame.look.text)
         codes = frame.codes(values, None)
         canvas.rows(x, y + 1, numbered(values, codes, frame.look.palettes.signed, frame.look.mode, cell, frame.cell))
         canvas.hit(x, y + 1, cell * columns, rows, ToCell(place, (rows, columns), (rows, columns), cell, 1))
     return True
+
+
+def _label(part: Part, room: int) -> str:
+    """A picture's name and shape; where there is no room for both the name, then without whose it is: the middle one is the reference's."""
+    forms = (f"{part.text}  {shape(part.shape)}", part.text, part.text.partition(": ")[2] or part.text)
+    return next((form for form in forms if cell_len(form) <= room), shortened(forms[-1], room))
 
 
 def _sample_of(frame: Frame) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WRONG, DIFFERS, SUSPECT, BACK = "✗", "≠", "?", "∂"
 OUT, IN = "−", "+"
+ROOMY = 40
+"""Columns from which on there is room for the source as it is indented; in fewer by half of that."""
 BREAKS = " ,([."
 """Behind these a line that is too long is broken."""
 
@@ -96,7 +98,9 @@ def _rows(listed: ListedSource, width: int) -> list[_SourceRow]:
     rows: list[_SourceRow] = []
     for line, text in enumerate(listed.source.lines, 1):
         text = text.expandtabs(4).rstrip()
-        indent = " " * (len(text) - len(text.lstrip()))
+        deep = len(text) - len(text.lstrip())
+        indent = " " * (deep if width >= ROOMY else deep // 2)
+        text = indent + text.lstrip()
         whole = line == listed.chosen or (listed.here is not None and line in listed.here)
         parts = _parts(text, indent, width) if whole else [text]
         sign = OUT if line in fixes else ""
