@@ -775,7 +775,8 @@ def test_a_class_whose_outputs_are_a_steps_rows(tmp_path: Path, monkeypatch: pyt
     report = diagnose(path)
     assert {found.id for found in report.diagnoses} == {"batch-not-averaged", "tanh-derivative-of-activation"}
     monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
-    path.write_text(DIVIDED.replace("np.outer(self.X[t], dz)", "np.outer(np.cos(self.X[t]) ** 3, dz)"))
+    other = DIVIDED.replace("np.outer(self.X[t], dz)", "np.outer(np.cos(self.X[t]) ** 3, dz)")
+    path.write_text(other.replace("self.X, self.h = X", "assert X.ndim == 2\n        self.X, self.h = X"))
     report = diagnose(path)
     assert report.verdict == "wrong" and not report.diagnoses
     assert {name: each.ok for name, each in report.parameters.items()} == {
