@@ -12,6 +12,7 @@ import pytest
 import engine.doctor
 from engine.doctor import assert_backward_correct
 from engine.doctor.report.report import text
+from tests.engine.doctor.lineage.programs import changed
 from tests.engine.doctor.reports import examine
 from tests.engine.doctor.styles import characters
 
@@ -23,13 +24,16 @@ BY_NORM = """    pass
 
 
 @pytest.mark.parametrize("clip", ["    np.clip(dparam, -0.5, 0.5, out=dparam)", BY_NORM], ids=["value", "norm"])
-def test_clipping_at_the_end_neither_alarms_nor_hides_a_name(tmp_path: Path, clip: str) -> None:
+def test_clipping_at_the_end_raises_no_alarm(tmp_path: Path, clip: str) -> None:
     path = tmp_path / "characters.py"
-    assert CLIP in characters.SOURCE
-    clipped = characters.SOURCE.replace(CLIP, clip)
-    path.write_text(clipped)
+    path.write_text(changed(characters.SOURCE, (CLIP, clip)))
     assert examine(path).verdict == "correct"
-    path.write_text(clipped.replace(characters.NEXT, "dhnext = np.dot(Whh, dhraw)"))
+
+
+def test_clipping_at_the_end_hides_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "characters.py"
+    turned = (characters.NEXT, "dhnext = np.dot(Whh, dhraw)")
+    path.write_text(changed(characters.SOURCE, (CLIP, BY_NORM), turned))
     assert [finding.id for finding in examine(path).diagnoses] == ["wa-not-transposed"]
 
 
