@@ -87,6 +87,25 @@ def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
             yield Remark("never-updated", seen.first_read(row.own), f"{row.name} has a gradient, and is never updated")
 
 
+def stepped_unread(seen: RemarkedRun) -> Iterator[Remark]:
+    """Arrays that are stepped where the weights are, and that nothing else reads: a bias that the forward pass leaves out."""
+    whole, read, names = seen.whole, seen.whole.operations.read, ArrayNames(seen.record)
+    lines = {o.line for row in seen.compared if row.update is not None for o in row.update.made}
+    steps = [s for group in found(seen.record, names) for s in group if s.sure and s.made.line in lines]
+    for step in steps:
+        own, size = step.levels[-1], len(step.by)
+        is_last = read.get((int(own[0]), size)) == step.made.start and size == step.made.size > 1
+        again = read.get((step.made.start, size)) if is_last else None
+        if again is None or seen.forward[own].any():
+            continue
+        operation = whole.operations[whole.maker(again)]
+        is_same = (operation.line, operation.name) == (step.made.line, step.made.name)
+        if is_same and len(operation.operands) == 2 and all(r.size == size for r in operation.operands):
+            yield Remark(
+                "stepped-unread", whole.lines[step.made.line], f"{names.of(own)} is stepped, and nothing else reads it"
+            )
+
+
 def penalty_without_gradient(seen: RemarkedRun) -> Iterator[Remark]:
     """A part of the loss, computed from weights alone or from what they made, where the gradients are those of the rest."""
     if any(row.walk is not None and row.walk.penalty for row in seen.compared):

@@ -19,6 +19,7 @@ KINDS = (
     rounds.state_kept,
     rounds.stepped_twice,
     rounds.never_stepped,
+    rounds.stepped_unread,
     rounds.penalty_without_gradient,
     arguments.unread,
     way_back.mask_at_zero,
