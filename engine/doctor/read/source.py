@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import collections
 import collections.abc
 import json
 import re
@@ -11,7 +12,7 @@ import sys
 import tokenize
 import warnings
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from engine.files.raw import opened, shown, unreadable
 from engine.text import clean
 
 LARGEST = 4 << 20
-_MAGIC = re.compile(r"^(\s*)([%!].*|.*\?\??\s*$|get_ipython\(.*)$")
+_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?\??\s*|get_ipython\(.*)$")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*\w+\s*=\s*)[%!].*$")
 _AUTOMATIC_MAGIC = re.compile(
     r"(alias|autoreload|cat|cd|clear|conda|config|cp|debug|dhist|dirs|edit|env|history|less|load|load_ext|ls|man|matplotlib|mkdir|more|mv|"
@@ -267,7 +268,7 @@ def _notebook(path: Path, raw: bytes) -> SourceFile:
     for cell in sources:
         starts.append(len(lines) + 1)
         foreign = next((line for line in cell if line.strip()), "").startswith(_LANGUAGES)
-        lines += [_without_magic(line, cell) if not foreign else "pass" for line in cell]
+        lines += ["pass"] * len(cell) if foreign else _without_magics(cell)
     return _read(path, "\n".join(lines) + "\n", tuple(starts))
 
 
@@ -277,17 +278,34 @@ def _cell(cell: Any) -> list[str]:
     return text.split("\n") or [""]
 
 
-def _without_magic(line: str, cell: list[str]) -> str:
+def _without_magics(cell: list[str]) -> list[str]:
+    """A cell's lines as Python: without the indentation that its first one has; a magic stands only where a statement begins."""
+    made: list[str] = []
+    first = next((line for line in cell if line.strip()), "")
+    indentation = first[: len(first) - len(first.lstrip())]
+    for line in (each.removeprefix(indentation) for each in cell):
+        own = _without_magic(line)
+        made.append(line if own != line and _goes_on(made) else own)
+    return made
+
+
+def _goes_on(lines: list[str]) -> bool:
+    """Whether the last statement is not complete: within brackets or a string, or after a backslash."""
+    text = "\n".join(lines) + "\n"
+    try:
+        collections.deque(tokenize.generate_tokens(StringIO(text).readline), 0)
+    except tokenize.TokenError as error:
+        return "in multi-line" in str(error) or "triple-quoted" in str(error)
+    except SyntaxError:
+        return False
+    return False
+
+
+def _without_magic(line: str) -> str:
     if assigned := _ASSIGNED_MAGIC.match(line):
         return f"{assigned[1]}None"
     if magic := _MAGIC.match(line):
-        if magic[2].startswith(("%", "!", "get_ipython")):
-            previous = cell[max(cell.index(line) - 1, 0)].rstrip()
-            if previous.endswith(("(", ",", "\\", "%", "+")) and previous != line.rstrip():
-                return line  # a modulo at the start of a continued line
-            return f"{magic[1]}pass"
-        if re.match(r"^\s*[\w.]+\?\??\s*$", line):
-            return f"{magic[1]}pass"
+        return f"{magic[1]}pass"
     if _AUTOMATIC_MAGIC.match(line) and not _is_python(line):
         return "pass"
     return line

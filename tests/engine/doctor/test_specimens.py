@@ -132,6 +132,14 @@ def test_a_notebook_is_its_code_cells_without_magics(tmp_path: Path) -> None:
                 "%matplotlib inline\n",
                 "!ls\n",
                 "pip install numpy\n",
+                "?np.dot",
+            ],
+        },
+        {
+            "cell_type": "code",
+            "source": [
+                "  print('loss of %s'\n",
+                "        % 'the network')",
             ],
         },
         {"cell_type": "code", "source": text},
