@@ -59,7 +59,7 @@ class Pass:
 
 def passes(found: UserProgram, function: UserFunction | None = None) -> list[Pass]:
     """The passes of a file that no other one calls, in its order, where there is none what makes gradients and trains with them; or that of
-    one function. What computes nothing is none: a property that hands gradients out, a method that clears them or leaves them to other
+    one function. Neither a property is one nor what computes nothing: a method that clears them or leaves them to other
     classes; nor is what calls such a one of its class."""
     if function is not None:
         return [_paired(found, function)]
@@ -118,10 +118,16 @@ def _is_left_out(function: ast.FunctionDef) -> bool:
     )
 
 
+def _is_property(function: ast.FunctionDef) -> bool:
+    """Whether a method is read, set or deleted as an attribute, and cannot be called."""
+    names = {ast.unparse(decorator).rpartition(".")[2] for decorator in function.decorator_list}
+    return not names.isdisjoint(("property", "cached_property", "setter", "deleter"))
+
+
 def _computes(function: UserFunction) -> bool:
     """Whether a function calculates, or calls what may, more than what looks something up or makes zeros; or gives back what it takes."""
     nodes = list(ast.walk(function.node))
-    if _is_left_out(function.node):
+    if _is_left_out(function.node) or _is_property(function.node):
         return False
     if function.parameters and any(isinstance(n, ast.Return) and n.value is not None for n in nodes):
         return True
@@ -184,7 +190,18 @@ def _forward_of_call(found: UserProgram, function: UserFunction, beside: list[Us
             if maker is not None and len(names & given) > 1 and not is_backward(maker):
                 makers.setdefault(len(names & given), maker)
     maker = makers[max(makers)] if makers else None
-    return None if maker is None or maker.node.name in function.called else maker
+    return None if maker is None or _runs(function, maker) else maker
+
+
+def _runs(function: UserFunction, other: UserFunction) -> bool:
+    """Whether a function calls one beside it, a method that of its own object: another object may have one of the same name."""
+    own = {"self", *([function.owner.name] if function.owner else [])}
+    calls = [n.func for n in ast.walk(function.node) if isinstance(n, ast.Call)]
+    return any(
+        (isinstance(f, ast.Name) and f.id == other.node.name)
+        or (isinstance(f, ast.Attribute) and f.attr == other.node.name and ast.unparse(f.value) in own)
+        for f in calls
+    )
 
 
 def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction | None:
@@ -192,9 +209,9 @@ def _forward(function: UserFunction, beside: list[UserFunction]) -> UserFunction
     for old, new in _PAIRS:
         name = function.node.name
         if old in name and (found := by_name.get(name.replace(old, new))) is not None:
-            return None if found.node.name in function.called else found
+            return None if _runs(function, found) else found
     likely = [f for f in beside if _FORWARD.search(f.node.name) and not is_backward(f)]
-    if any(f.node.name in function.called for f in likely):
+    if any(_runs(function, f) for f in likely):
         return None
     names = [f.node.name for f in beside if is_backward(f)]
     of_another = {name.replace(old, new) for name in names for old, new in _PAIRS if old in name}

@@ -334,7 +334,7 @@ class Layer:
     def gradient_of_loss(self, d): raise NotImplementedError()
 
     @property
-    def gradient_weights(self): return self.gradients["W"]
+    def gradient_weights(self): return np.hstack([self.gradients["W"], self.gradients["U"]])
 
     @gradient_weights.setter
     def gradient_weights(self, given): self.gradients["W"] = given
@@ -362,9 +362,55 @@ class Network:
 
 
 def test_what_is_handed_to_a_backward_pass_tells_its_forward_pass() -> None:
-    """An object's own method of a name is not a part's; a loss alone and a numerical check are no backward passes, nor is what computes
-    nothing."""
+    """An object's own method of a name is not a part's; a loss alone, a numerical check and a property are no backward passes, nor is
+    what computes nothing."""
     assert _found(PASSES) == [("Network.backward", "Network.evaluate")]
+
+
+RESHAPED = """
+import numpy as np
+
+class Squared:
+    def forward(self, x): return x ** 2
+
+class Layer:
+    def __init__(self, n_in, n_units, bptt_length):
+        self.n_in, self.n_units = n_in, n_units
+        self.w = np.random.randn(n_units + n_in + 1, n_units)
+        self.w[-1] = np.random.randn(n_units)
+        self.bptt_length = bptt_length
+
+    def initialize(self, maker):
+        self.w = maker.initialize(self.n_in, self.w.shape)
+
+    def reset(self, maker): self.initialize(maker)
+
+    def forward(self, x):
+        self.both, self.h = [], np.zeros((len(x) + 1, self.n_units))
+        for t in range(len(x)):
+            both = np.hstack((self.h[t], x[t])).reshape(1, self.n_units + self.n_in)
+            self.both.append(np.append(both, [[1.0]], axis=1))
+            self.h[t + 1] = np.tanh(self.both[t] @ self.w)
+        return self.h[1:]
+
+    def backward(self, error):
+        self._dw, later = np.zeros_like(self.w), 0
+        for t in reversed(range(len(error))):
+            dz = (error[t] + later) * (1 - Squared().forward(self.h[t + 1]))
+            if len(error) - t <= self.bptt_length:
+                self._dw += self.both[t].T @ dz[None]
+            later = self.w[: self.n_units] @ dz
+        return later
+"""
+
+
+def test_what_is_joined_and_reshaped_tells_how_long_its_parts_are(tmp_path: Path) -> None:
+    """Another object's method that is called as one of the class says neither what a size is nor what is run by itself; nothing is cut off
+    of the way back; weights of which a row was written over have one gradient, kept as _dw."""
+    path = tmp_path / "layer.py"
+    path.write_text(RESHAPED, encoding="utf-8")
+    report = diagnose(path)
+    assert (report.verdict, list(report.parameters)) == ("correct", ["self.w"]), report
 
 
 STEPS_WRITTEN = """

@@ -37,9 +37,10 @@ _KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
 
 
 def last_of(name: str) -> str:
-    """The last part of a name: an entry's key, an attribute, a variable."""
+    """The last part of a name: an entry's key, an attribute, a variable; without what says that it is an object's own."""
     key = _KEY.search(name)
-    return key.group(1) if key else name.split("[")[0].rsplit(".", 1)[-1]
+    last = key.group(1) if key else name.split("[")[0].rsplit(".", 1)[-1]
+    return last.lstrip("_") or last
 
 
 def meant(name: str) -> set[str]:
@@ -55,7 +56,7 @@ def meant(name: str) -> set[str]:
 def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
     """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen; those of several numbers, or the
     single numbers that are `called` so. An array that holds a number twice, as rows that were looked up in it, is none, and none that was
-    put together of others."""
+    put together of others, but for one of which entries were written over by another: it holds both."""
     found: dict[tuple[int, int], Ids] = {}
     events = record.events
     upstream = set(events.firsts[events.where(lambda kind: kind.name.startswith(UPSTREAM))].tolist())
@@ -64,17 +65,41 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
         named &= (events.sizes > 1) & may_go_back(record, events.firsts, alone=False)
     else:
         named &= (events.sizes == 1) & events.where(lambda kind: last_of(kind.name) in called)
+    entries = {k.name.partition("[")[0] for k in events.seen_kinds if "[" in k.name and k.site.kind == "assign"}
+    changing = set[tuple[int, int]]()
     for event in events.at(events.each_once(np.flatnonzero(named))):
         value = event.value
-        if (value.first, value.size) in found:
+        key = value.first, value.size
+        if event.name in entries and value.size > 1:
+            changing.add(key)
+        if key in found:
             continue
         comes_from_outside = value.first not in upstream and levels_of(record, value)
         if comes_from_outside and not value.repeats and not _is_joined(record, value):
-            found[value.first, value.size] = value.ids().ravel()
+            found[key] = value.ids().ravel()
+    found = _with_what_was_written(record, found, changing & found.keys())
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():
         whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))
     return [ids for ids in found.values() if len(ids) == whole[_leaf(record, ids)]]
+
+
+def _with_what_was_written(
+    record: Record, found: dict[tuple[int, int], Ids], changing: Set[tuple[int, int]]
+) -> dict[tuple[int, int], Ids]:
+    """The same with those that had entries written over by numbers from outside as they then were, as weights into which a row of biases is
+    put; what was written into them is none by itself."""
+    left, whole = set(changing), dict(found)
+    for operation in record.operations.on_arrays() if left else ():
+        for read in operation.operands:
+            key = read.first, read.size
+            if key in left and not read.follows:
+                ids = read.ids().ravel()
+                other = ids[ids != found[key]]
+                if not read.repeats and (record.makers(ids) < 0).all() and not np.isin(other, found[key]).any():
+                    whole = {k: own for k, own in whole.items() if not np.isin(own, other).all()} | {key: ids}
+                    left.discard(key)
+    return whole
 
 
 def _is_joined(record: Record, value: RecordedArray) -> bool:

@@ -229,7 +229,7 @@ class CallSearch:
             return None
         if self._kept_states(sizes) and not self._runs(chosen, axes, sizes):
             return None
-        free = sizes.freedom()
+        free = sizes.freedom() + sum(kind == "far" for _, kind in chosen)
         for factor in (parts, 1) if parts > 1 and not sizes.multiple else (1,):
             sizes.shrink(factor)
             done = self._runs(chosen, axes, sizes)

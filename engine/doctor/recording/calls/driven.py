@@ -96,7 +96,7 @@ def _driver_listed(value, depth=0):
 
 
 def _driver_gradients(value):
-    return {k: v for k, v in getattr(value, "__dict__", {}).items() if _driver_re.match(GRADIENT, k)}
+    return {k: v for k, v in getattr(value, "__dict__", {}).items() if _driver_re.match(GRADIENT, k.lstrip("_"))}
 
 
 def _driver_loss(value):
@@ -214,8 +214,8 @@ class CallText:
             return "_driver_%s(%d, %s)" % ("like" if how == "up" else "target", 1000 + 10 * k, kind)
         if kind == "size":
             return str(sizes.size(axes[0]))
-        if kind == "rate":
-            return "0.01"
+        if kind in ("rate", "far"):
+            return "0.01" if kind == "rate" else "100"
         shape = tuple(1 if a == 1 else sizes.size(a[0]) for a in axes)
         if math.prod(shape) > LARGEST:
             raise ValueError("%s would be too large" % slot.name)

@@ -39,6 +39,8 @@ SIZE = re.compile(
     re.I,
 )
 RATE = re.compile(r"^(?:lr|alpha|eta|eps\w*|rate|lambda\w*|lamb\w*|reg|decay|learning\w*|l2\w*|dropout\w*)$", re.I)
+FAR = re.compile(r"bpt|trunc", re.I)
+"""How many steps the way back goes: nothing is cut off where that is as many as there may be."""
 TARGET = re.compile(r"^y\w*$|^t$|target|label|truth|expected|correct", re.I)
 GRADIENT = re.compile(
     r"^(?:d|d_?[A-Za-z]\w*|grads?_?\w*|delta\w*|deltas|up\w*|top\w*|err\w*|\w*_grad|\w*_?delta|nabla\w*)$"
@@ -108,7 +110,7 @@ def uses(function, name, functions, depth=0, found=None):
         elif isinstance(node, ast.Attribute) and _is(node.value, name):
             found.attributes.add(node.attr)
         elif isinstance(node, ast.Call):
-            _call(node, name, functions, depth, found)
+            _call(function, node, name, functions, depth, found)
         found.factor = found.factor or any(_is(_turned(side), name) for side in _factors(node))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             sides = [node.left, node.right] if any(_factors(n) for n in ast.walk(node)) else []
@@ -176,7 +178,7 @@ def _subscript(node, name, found):
             found.alone = all(_is(p, name) or isinstance(p, ast.Constant) for p in parts)
 
 
-def _call(node, name, functions, depth, found):
+def _call(function, node, name, functions, depth, found):
     called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     if _is(node.func, name):
         found.called = True
@@ -188,7 +190,7 @@ def _call(node, name, functions, depth, found):
     if called == "range" and any(_is(a, name) for a in node.args):
         found.range = True
     inner = functions.get(called)
-    if inner is None or depth > 2:
+    if inner is None or depth > 2 or (inner is function and _is_of_another(node.func)):
         return
     names = [a.arg for a in inner.args.args]
     if isinstance(node.func, ast.Attribute) and names[:1] == ["self"]:
@@ -199,6 +201,11 @@ def _call(node, name, functions, depth, found):
     for keyword in node.keywords:
         if keyword.arg and _is(keyword.value, name):
             uses(inner, keyword.arg, functions, depth + 1, found)
+
+
+def _is_of_another(called):
+    """Whether what is called is a method of another object, also where it is called as the function is in which that stands."""
+    return isinstance(called, ast.Attribute) and not _is(called.value, "self")
 
 
 def kept_as(maker, name):
@@ -238,7 +245,7 @@ def kinds(name, used, text="", maker=False):
         return ["rate"]
     is_array = used.subscripts or used.rank or used.array or used.factor or used.addend
     if used.range or (maker and not is_array):
-        return ["size"]
+        return ["far", "size"] if FAR.search(name) else ["size"]
     told = documented(name, text)
     if used.index and used.alone and TARGET.search(name) and not used.rank and not used.subscripts:
         stated = [told.replace("a", "i")] if told in ("a0", "a1", "a2") else []

@@ -132,7 +132,7 @@ class Sizes:
             own, rest = divmod(size * n, whole) if whole else (0, 1)
             if not rest and own != n and (self._with(own) is not None or self._with(n) is not None):
                 return self.same(own, n)
-        return False
+        return len([n for n in shape if n > 1]) == 1 and self.same(size, whole)
 
     def _longer(self, index, place, size):
         axis = self._with(size)
@@ -174,7 +174,7 @@ class Sizes:
             self.parent[two] = one
             return True
         if one is None and two is None:
-            return self._by_difference(a, b)
+            return self._as_sums(a, b) or self._by_difference(a, b)
         axis, number = (one, b) if one is not None else (two, a)
         if self.times > 1 and self._in_parts(axis, number):
             return True
@@ -197,6 +197,16 @@ class Sizes:
                     self.parent[axis] = other
                     self.taken = set()
                     return True
+        return False
+
+    def _as_sums(self, a, b):
+        """Two sums of two axes' sizes, as of arrays that were joined, perhaps with a column of ones: one axis is part of both, the other
+        two are the same."""
+        roots = [k for k, p in enumerate(self.parent) if p == k and k not in self.multiple]
+        for shared in [self.size(k) + more for more in (0, 1) for k in roots]:
+            one, two = self._with(a - shared), self._with(b - shared)
+            if one is not None and two is not None:
+                return self.same(self.size(one), self.size(two))
         return False
 
     def _by_difference(self, a, b):

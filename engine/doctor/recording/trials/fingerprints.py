@@ -45,6 +45,7 @@ class RightTable:
             those = rows[rows[:, 0] == size][:, 1:]
             self.sizes[int(size)] = those[:, 0].tolist(), those
 
+    @np.errstate(all="ignore")
     def has(self, value: Any) -> bool | None:
         """True, False, or None where nothing can be said: zeros."""
         flat = value.reshape(-1)
