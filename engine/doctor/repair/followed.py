@@ -34,6 +34,9 @@ SEEN: tuple[SlipKind, ...] = (
 )
 """What a run shows, whether or not it fails by it."""
 TRIED: tuple[SlipKind, ...] = (
+    names.unread_import,
+    mistyped.shape_in_parts,
+    mistyped.iterator_for_list,
     mistyped.misspelt_member,
     mistyped.self_missing,
     mistyped.math_of_array,
@@ -42,6 +45,7 @@ TRIED: tuple[SlipKind, ...] = (
     mistyped.divided_whole_numbers,
     loops.wrong_axis,
     shapes.initial_rows,
+    shapes.addend_lengths,
     products.misfit_sum,
     products.misfit,
 )

@@ -20,6 +20,10 @@ _KEYWORD = re.compile(r"^(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument 
 _NEEDS_WHOLE = re.compile(
     r"'float' object cannot be interpreted as an integer|indices must be integers|only integers, slices"
 )
+_ITERATOR = re.compile(
+    r"^'(zip|map|filter|dict_keys|dict_values|dict_items)' object is not (?:reversible|subscriptable)"
+    r"|^object of type '(zip|map|filter)' has no len"
+)
 _COUNT = re.compile(r"^(?:\w+\.)*(\w+)\(\) takes (\d+) positional arguments? but (\d+) were given")
 
 
@@ -81,6 +85,34 @@ def self_missing(seen: SeenRun) -> Iterator[Slip]:
             if node.args.args:
                 first = node.args.args[0]
                 yield Slip("self-missing", title, node.lineno, (before(first, "self, "),), stops=True)
+
+
+def shape_in_parts(seen: SeenRun) -> Iterator[Slip]:
+    """`np.zeros(n, m)`, where the second argument is the kind of numbers: a shape is one argument."""
+    ending, failed = seen.outcome.ending, seen.failed
+    if failed is None or ending.type != "TypeError" or "data type" not in ending.message:
+        return
+    for node in _inside(failed, ast.Call):
+        if called_name(node) in ("zeros", "ones", "empty") and len(node.args) > 1 and not node.keywords:
+            text = f"{ast.unparse(node.func)}(({', '.join(map(ast.unparse, node.args))}))"
+            title = f"{called_name(node)} takes a shape as one argument, ({', '.join(map(ast.unparse, node.args))})"
+            yield Slip("shape-in-parts", title, node.lineno, (instead(node, text),), stops=True)
+
+
+def iterator_for_list(seen: SeenRun) -> Iterator[Slip]:
+    """What was a list in Python 2 and is gone through once in Python 3: `reversed(zip(...))`, `d.keys()[0]`."""
+    ending, failed = seen.outcome.ending, seen.failed
+    found = _ITERATOR.match(ending.message) if ending.type == "TypeError" else None
+    if found is None or failed is None:
+        return
+    kind = found[1] or found[2]
+    for node in [*_inside(failed, ast.Call), *_inside(failed, ast.Name)]:
+        made = called_name(node) == kind.rpartition("_")[2] if isinstance(node, ast.Call) else seen.values(node)
+        if made is True or (made and any(value.type == kind for value in made)):
+            title = f"{ast.unparse(node)} is no list in Python 3"
+            yield Slip(
+                "iterator-for-list", title, node.lineno, (instead(node, f"list({ast.unparse(node)})"),), stops=True
+            )
 
 
 def no_array(seen: SeenRun) -> Iterator[Slip]:

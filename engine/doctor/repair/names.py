@@ -165,13 +165,29 @@ def gone_arguments(seen: SeenRun) -> Iterator[Slip]:
                 )
 
 
+def unread_import(seen: SeenRun) -> Iterator[Slip]:
+    """An import that fails, of names that nothing reads: an editor put it there."""
+    failed, ending = seen.failed, seen.outcome.ending
+    if ending.type != "ImportError" or not isinstance(failed, ast.Import | ast.ImportFrom):
+        return
+    missing = re.match(r"cannot import name '(\w+)'", ending.message)
+    gone = [one for one in failed.names if missing is None or one.name == missing[1]]
+    bound = {(one.asname or one.name).partition(".")[0] for one in gone}
+    if not gone or not bound.isdisjoint(n.id for n in seen.nodes if isinstance(n, ast.Name)):
+        return
+    left = ", ".join(ast.unparse(one) for one in failed.names if one not in gone)
+    text = f"from {'.' * failed.level}{failed.module or ''} import {left}" if isinstance(failed, ast.ImportFrom) else ""
+    title = f"{' and '.join(sorted(bound))} cannot be imported, and nothing reads it: leave it out"
+    yield Slip("import-unread", title, failed.lineno, (instead(failed, text if left else "pass"),), stops=True)
+
+
 def misspelt(seen: SeenRun) -> Iterator[Slip]:
     """Names that exist nowhere, beside one that does."""
     scopes = Scopes(seen.tree)
     told: set[tuple[str, int]] = set()
     for name, scope in scopes.undefined:
         caught = any(isinstance(outer, ast.Try) for outer in seen.around(name))
-        if (name.id, id(scope)) in told or name.id in RENAMED or caught:
+        if (name.id, id(scope)) in told or caught:
             continue
         told.add((name.id, id(scope)))
         if name.id in MODULES:
@@ -189,6 +205,11 @@ def _meant(seen: SeenRun, scopes: Scopes, name: ast.Name, same: list[ast.Name], 
         changes = (before(first, f"{MODULES[name.id]}; ", ""),) if first is not None else ()
         title = f"{name.id} is not imported"
         return Slip("import-missing", title, name.lineno, changes, f"{MODULES[name.id]}, at the top", stops=True)
+    if (new := RENAMED.get(name.id)) is not None:
+        module, _, last = new.rpartition(".")
+        text, shown = (f"__import__({module!r}).{last}", new) if module else (new, None)
+        title = f"{name.id} no longer exists; it is {new} now"
+        return Slip("python-name-gone", title, name.lineno, tuple(instead(n, text, shown) for n in same), stops=True)
     if name.id in own_attributes(seen, name):
         title = f"{name.id} exists nowhere; self.{name.id} does"
         return Slip("misspelt-name", title, name.lineno, tuple(instead(n, f"self.{n.id}") for n in same), stops=True)

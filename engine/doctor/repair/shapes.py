@@ -1,4 +1,4 @@
-"""Slips in the shapes that a program gives its arrays: an initial state of the wrong number of rows, an output layer of the wrong width."""
+"""Slips in the shapes that a program gives its arrays: a first state or a bias of the wrong length, outputs of the wrong width."""
 
 from __future__ import annotations
 
@@ -44,6 +44,31 @@ def _begun_otherwise(seen: SeenRun, held: ast.expr, axis: int, rows: int, where:
             f"{where.lineno} has {rows}: a {what} for each sample that goes through at a time"
         )
         yield Slip("initial-state-rows", title, maker.lineno, (instead(lengths[axis], _called(seen, maker, rows)),))
+
+
+def addend_lengths(seen: SeenRun) -> Iterator[Slip]:
+    """What is added to a product and makes it longer along an axis, or does not fit it, as a bias of two columns beside a state of one."""
+    for node in seen.nodes:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+            continue
+        for bias, other in ((node.left, node.right), (node.right, node.left)):
+            sums = [v.shape for v in seen.arrays(other) if len(v.shape) == 2]
+            if product_in(bias) is None and product_in(other) is not None and sums:
+                yield from _made_otherwise(seen, bias, sums[0], node.lineno)
+
+
+def _made_otherwise(seen: SeenRun, bias: ast.expr, shape: tuple[int, ...], line: int) -> Iterator[Slip]:
+    for value in seen.arrays(bias)[:1]:
+        maker = seen.node(value.maker) if value.maker else None
+        lengths = lengths_of(maker) if maker is not None and len(value.shape) == 2 else []
+        unlike = [axis for axis in range(len(lengths)) if value.shape[axis] not in (1, shape[axis])]
+        if maker is None or len(lengths) != 2 or len(unlike) != 1:
+            continue
+        title = f"{ast.unparse(bias)} is {value.shape}, and what it is added to in line {line} is {shape}"
+        changes = (instead(lengths[unlike[0]], _called(seen, maker, shape[unlike[0]])),)
+        if value.shape == shape[::-1]:
+            changes = tuple(instead(one, ast.unparse(two)) for one, two in zip(lengths, lengths[::-1], strict=True))
+        yield Slip("misfit", title, maker.lineno, changes)
 
 
 def _called(seen: SeenRun, where: ast.AST, number: int) -> str:

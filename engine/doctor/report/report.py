@@ -100,7 +100,7 @@ def text(report: Report) -> str:
         "correct": f"{report.file}: the backward pass is right",
         "wrong": f"{report.file}: the backward pass is wrong",
         "undecided": f"{report.file}: undecided; nothing was found wrong, but not all could be compared",
-        "cannot-run": f"{report.file}: could not be examined",
+        "cannot-run": f"{report.file}: {'it cannot run as it is' if report.diagnoses else 'could not be examined'}",
     }[report.verdict]
     if report.followed_on:
         stops = f"it stops at {report.run['where']}" if report.run is not None else "it cannot run as it is"
@@ -222,5 +222,6 @@ def _placed(finding: NamedMistake) -> list[str]:
         return []
     lines = [f"    {finding.place.shown}:  {finding.place.source}"]
     if finding.fix:
-        lines.append(f"    should be:  {finding.fix}")
+        meant = "perhaps" if finding.id == "misspelt-name" else "should be"  # what is nearest, and no run has shown it
+        lines.append(f"    {meant}:  {finding.fix}")
     return lines

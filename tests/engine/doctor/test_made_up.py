@@ -18,7 +18,7 @@ from engine.doctor.read.syntax import program
 from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.recording.calls.calls import loaded
-from engine.doctor.recording.calls.guesses import Uses, kinds
+from engine.doctor.recording.calls.guesses import Uses, kept_as, kinds, uses
 from engine.doctor.report import own_run_report
 from engine.doctor.report.own_run_report import OF_SEVERAL, examine_own_run
 from engine.doctor.report.report import Report
@@ -149,6 +149,14 @@ def test_targets_are_made_as_a_loss_needs_them() -> None:
     assert kinds("labels", Uses(), "labels one-hot (classes, batch)") == ["hcols", "h2"]
     assert kinds("label", Uses(), "label 0 or 1") == ["i0"]
     assert kinds("X", Uses(), "X (batch, time)")[0] == "a2"
+
+
+def test_rows_that_are_asked_where_they_are_one_are_one_hot() -> None:
+    """Also where they are kept, and another method asks."""
+    used = "def forward(self, X): self.X = X\ndef backward(self, t): return self.U[self.X[t, :] == 1]"
+    methods = {f.name: f for f in ast.parse(used).body if isinstance(f, ast.FunctionDef)}
+    (kept,) = kept_as(methods["forward"], "X")
+    assert kinds("X", uses(methods["backward"], kept, methods), "")[0] == "h2"
 
 
 @pytest.mark.parametrize("name", ["dataclass_of_weights", "clipped_at_end", "lstm_class", "stateful_class"])

@@ -97,7 +97,7 @@ class RecordedArray:
 
     @property
     def first(self) -> int:
-        return self.base if self.kept is None else int(self.kept.flat[0])
+        return self.base if self.kept is None or not self.kept.size else int(self.kept.flat[0])
 
 
 def whole_numbers(numbers: NDArray[np.integer[Any]]) -> list[int]:

@@ -89,6 +89,7 @@ class Uses:
             False,
         )  # of a matrix product; to one; zeros are made like it
         self.alone = False  # it is the only index of an axis
+        self.is_hot = False  # it is asked where it is 1
 
 
 def uses(function, name, functions, depth=0, found=None):
@@ -109,6 +110,10 @@ def uses(function, name, functions, depth=0, found=None):
             _subscript(node, name, found)
         elif isinstance(node, ast.Attribute) and _is(node.value, name):
             found.attributes.add(node.attr)
+        elif isinstance(node, ast.Compare) and _is(_base(node.left), name):
+            found.is_hot = found.is_hot or (
+                isinstance(node.ops[0], ast.Eq) and getattr(node.comparators[0], "value", None) == 1
+            )
         elif isinstance(node, ast.Call):
             _call(function, node, name, functions, depth, found)
         found.factor = found.factor or any(_is(_turned(side), name) for side in _factors(node))
@@ -250,6 +255,8 @@ def kinds(name, used, text="", maker=False):
     if used.index and used.alone and TARGET.search(name) and not used.rank and not used.subscripts:
         stated = [told.replace("a", "i")] if told in ("a0", "a1", "a2") else []
         return list(dict.fromkeys([*stated, "i0", "i1", "i2"]))
+    if used.is_hot and not TARGET.search(name):
+        return ["h2", "h3", "hcols", "hsteps"]
     if used.index:
         return ["i1", "i2"] if used.rank != 2 and used.subscripts < 2 else ["i2"]
     if used.rank:

@@ -95,9 +95,10 @@ class WantedArguments:
 
     def _slot(self, key, name, node, maker=False):
         used = guesses.uses(node, name, {**self.functions, **self.methods})
-        for kept in guesses.kept_as(node, name) if maker else ():
+        for kept in guesses.kept_as(node, name):
             for method in self.methods.values():
-                guesses.uses(method, kept, self.functions, found=used)
+                found = guesses.uses(method, kept, self.functions, found=used if maker else None)
+                used.is_hot = used.is_hot or found.is_hot
         choices = self._kinds(name, used, node, maker)
         if not choices and used.called:
             raise ValueError("%s is a function or an object that is called" % name)

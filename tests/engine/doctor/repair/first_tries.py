@@ -188,6 +188,7 @@ for seq, label in zip(sequences, classes):
 """One sample at a time, lists of states; gradients that are added to before they exist."""
 
 METHODS = """
+from collections import Null  #: import-unread
 import numpy as np
 
 
@@ -195,14 +196,15 @@ class Net:
     def __init__(self):
         self.wIn = np.array([[1, -1], [0, 1]])  #: whole-numbers
         self.wRec = np.random.randn(2, 2)
+        self.b = np.zeros(1, 3)  #: shape-in-parts misfit
 
     def step(x, h):  #: self-missing
-        return np.tanh(x @ self.wIn + h @ wRec)  #: misspelt-name
+        return np.tanh(x @ self.wIn + h @ wRec + self.b)  #: misspelt-name
 
     def improve(self, xs, ys):
         hs, steps = [np.zeros((4, 2))], 3
         half = (steps + 3) / 2  #: whole-division
-        for k in range(half):
+        for k in reversed(map(int, range(half))):  #: iterator-for-list
             hs.append(self.step(xs[:, k], hs[-1]))
         dz = (hs[-1] - ys) * (1 - hs[-1] ** 2)
         self.wIn -= 0.1 * xs[:, 2].T @ dz
@@ -211,4 +213,4 @@ class Net:
 
 Net().improve(np.random.randn(4, 3, 2), np.zeros((4, 2)))
 """
-"""A class; self forgotten, weights of whole numbers."""
+"""A class; self forgotten, weights of whole numbers, a bias of another width."""

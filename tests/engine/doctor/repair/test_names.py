@@ -54,6 +54,12 @@ def test_a_name_that_is_not_bound_yet_is_not_meant() -> None:
     assert [slip.id for slip in names.misspelt(read("epoch = 3\n" + text))] == ["misspelt-name"]
 
 
+def test_names_of_python_2() -> None:
+    assert repaired("for k in xrange(3): print(k)\n", names.misspelt) == "for k in range(3): print(k)\n"
+    (slip,) = names.misspelt(read("print(reduce(max, [1, 2]))\n"))
+    assert (slip.id, slip.changes[0].shown) == ("python-name-gone", "functools.reduce")
+
+
 def test_a_missing_import_is_told_once() -> None:
     seen = read("def f(x):\n    return np.exp(x)\nprint(np.pi)\n")
     assert [slip.id for slip in names.misspelt(seen)] == ["import-missing"]
