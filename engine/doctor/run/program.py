@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 
 from engine.doctor.read.python2 import converted
@@ -100,10 +101,11 @@ def belonging(program: ProgramFile) -> Belonging:
     folder = program.folder
     level, names = _imports(program.text)
     if level and not program.is_notebook:
-        parts = max(level, len(_packages(folder)))
         above = [folder, *folder.parents]
-        inside = above[:parts]
-        if len(above) > parts and all(part.name.isidentifier() and not is_too_high(part) for part in inside):
+        possible = takewhile(lambda part: part.name.isidentifier() and not is_too_high(part), above)
+        inside = list(possible)[: max(level, len(_packages(folder)))]
+        parts = len(inside)
+        if parts >= level:
             package = ".".join(part.name for part in reversed(inside))
             root = project_root(folder)
             return Belonging(root if root and root in above[parts - 1 :] else inside[-1], above[parts], package)

@@ -137,12 +137,14 @@ def test_arguments_that_do_not_fit_are_no_mistake(reports: dict[str, Report]) ->
 
 
 def test_what_cannot_be_defined_is_left_out_and_told() -> None:
-    """With its decorators; annotations that are postponed are not evaluated."""
+    """With its decorators, by its first cause; annotations that are postponed are not evaluated."""
     text = "from __future__ import annotations\n\n@cached\ndef of_a_cache(x):\n    return x\n\ndef backward() -> Gradients: ...\n"
     space = dict[str, object]()
-    replaced, failed, _ = loaded(text, "mine.py", space)
-    assert (replaced, "backward" in space) == ([[3, 5, "pass"]], True)
-    assert failed == {"of_a_cache": "line 3 fails with NameError: name 'cached' is not defined"}
+    replaced, failed, _ = loaded(text + "from nowhere_at_all import Base\nclass Cell(Base): ...\n", "mine.py", space)
+    assert (replaced, "backward" in space) == ([[3, 5, "pass"], [8, 8, "pass"], [9, 9, "pass"]], True)
+    absent = "line 8 fails with ModuleNotFoundError: No module named 'nowhere_at_all'"
+    decorated = "line 3 fails with NameError: name 'cached' is not defined"
+    assert failed == {"of_a_cache": decorated, "Base": absent, "Cell": absent}
 
 
 def test_targets_are_made_as_a_loss_needs_them() -> None:

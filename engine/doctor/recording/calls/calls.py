@@ -42,8 +42,7 @@ def run(job):
             answer = _answer(tree, module.__dict__, asked)
         except Exception as error:  # of one pass; the others are looked at
             answer = {"texts": [], "reason": "%s: %s" % (type(error).__name__, error)}
-        missing = re.search(r"name '(\w+)' is not defined", answer["reason"])
-        answers.append({**answer, "reason": failed.get(missing.group(1) if missing else "", answer["reason"])})
+        answers.append({**answer, "reason": failed.get(_missing(answer["reason"]), answer["reason"])})
     progress.over()
     with open(os.path.join(job["record"], "calls.json"), "w", encoding="utf-8") as file:
         file.write(json.dumps({"calls": answers, "replaced": replaced}))
@@ -65,7 +64,7 @@ def loaded(text, file, space, python_2=False):
             exec(compile(code, file, "exec", flags, True), space)
         except Exception as error:
             first = min([statement.lineno] + [d.lineno for d in getattr(statement, "decorator_list", ())])
-            why = "line %d fails with %s: %s" % (first, type(error).__name__, error)
+            why = failed.get(_missing(str(error)), "line %d fails with %s: %s" % (first, type(error).__name__, error))
             failed.update((name, why) for name in _made_by(statement))
             instead = "pass"
             reads = any(isinstance(n, ast.Name) and n.id == "open" for n in ast.walk(statement))
@@ -76,10 +75,18 @@ def loaded(text, file, space, python_2=False):
     return replaced, failed, tree
 
 
+def _missing(message):
+    """The name of which an exception says that it is not defined; "" where it says something else."""
+    found = re.search(r"name '(\w+)' is not defined", message)
+    return found.group(1) if found else ""
+
+
 def _made_by(statement):
-    """The names that a statement defines or assigns."""
+    """The names that a statement defines, imports or assigns."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return [statement.name]
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return [(one.asname or one.name).partition(".")[0] for one in statement.names]
     return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 

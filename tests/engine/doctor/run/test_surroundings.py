@@ -33,6 +33,12 @@ def test_where_a_program_belongs_and_is_run(tmp_path: Path, monkeypatch: pytest.
     (folder / "__init__.py").touch()
     assert belonging(ProgramFile(path, "from mine import tools")).more == (folder.parent,)
     (folder / "__init__.py").unlink()
+    cells = home / "my-work" / "cells"  # no package can be called my-work
+    cells.mkdir(parents=True)
+    for part in (cells, cells.parent):
+        (part / "__init__.py").touch()
+    as_part = belonging(ProgramFile(cells / "lstm.py", "from .base import Cell"))
+    assert (as_part.package, as_part.root, as_part.path) == ("cells", cells.parent, cells.parent)
     (home / ".git").mkdir()  # a home folder under version control is no project
     assert program.project_root(folder) is None
 
