@@ -423,6 +423,49 @@ def test_what_is_joined_and_reshaped_tells_how_long_its_parts_are(tmp_path: Path
     assert (report.verdict, list(report.parameters)) == ("correct", ["self.w"]), report
 
 
+LISTS = """
+import math
+import random
+
+def matrix(rows, cols):
+    return [[random.uniform(-0.6, 0.6) for _ in range(cols)] for _ in range(rows)]
+
+class Cell:
+    def __init__(self):
+        self.Wx, self.Wh = matrix(3, 2), matrix(3, 3)
+        self.gx, self.gh = [[0.0] * 2 for _ in range(3)], [[0.0] * 3 for _ in range(3)]
+
+    def forward(self, xs):
+        self.xs, self.hs = xs, [[0.0] * 3]
+        for x in xs:
+            z = [sum(w * v for w, v in zip(self.Wx[i], x)) + sum(w * v for w, v in zip(self.Wh[i], self.hs[-1])) for i in range(3)]
+            self.hs.append([math.tanh(v) for v in z])
+        return self.hs[-1]
+
+    def backward(self, dh):
+        for t in range(len(self.xs), 0, -1):
+            dz = [dh[i] * (1 - self.hs[t][i] ** 2) for i in range(3)]
+            for i in range(3):
+                for j in range(2):
+                    self.gx[i][j] += dz[i] * self.xs[t - 1][j]
+                for j in range(3):
+                    self.gh[i][j] += dz[i] * self.hs[t][j]
+            dh = [sum(self.Wh[j][i] * dz[j] for j in range(3)) for i in range(3)]
+"""
+
+
+def test_gradients_in_lists_of_an_object_are_compared(tmp_path: Path) -> None:
+    """Lists of numbers that an object begins with are its weights, however they were made."""
+    path = tmp_path / "cell.py"
+    path.write_text(LISTS, encoding="utf-8")
+    report = diagnose(path)
+    assert [found.fix for found in report.diagnoses] == ["self.gh[i][j] += dz[i] * self.hs[t - 1][j]"]
+    assert {name: row.ok for name, row in report.parameters.items() if "W" in name} == {
+        "self.Wx": True,
+        "self.Wh": False,
+    }
+
+
 STEPS_WRITTEN = """
 import numpy as np
 

@@ -21,7 +21,8 @@ from engine.doctor.lineage.record.called_names import UPSTREAM
 from engine.doctor.lineage.record.carry_back import Marks
 from engine.doctor.lineage.record.matching import common, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of, may_go_back
+from engine.doctor.lineage.record.tables import whole_numbers
+from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, begin_of, levels_of, may_go_back
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
 from engine.doctor.lineage.the_loss.right_values import known as looked_up
@@ -66,18 +67,17 @@ def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
     else:
         named &= (events.sizes == 1) & events.where(lambda kind: last_of(kind.name) in called)
     entries = {k.name.partition("[")[0] for k in events.seen_kinds if "[" in k.name and k.site.kind == "assign"}
-    changing = set[tuple[int, int]]()
+    stored = events.where(lambda kind: kind.name in entries)
+    changing = set(zip(whole_numbers(events.firsts[stored]), whole_numbers(events.sizes[stored]), strict=True))
     for event in events.at(events.each_once(np.flatnonzero(named))):
         value = event.value
         key = value.first, value.size
-        if event.name in entries and value.size > 1:
-            changing.add(key)
         if key in found:
             continue
         comes_from_outside = value.first not in upstream and levels_of(record, value)
         if comes_from_outside and not value.repeats and not _is_joined(record, value):
             found[key] = value.ids().ravel()
-    found = _with_what_was_written(record, found, changing & found.keys())
+    found = _with_what_was_written(record, found, changing & found.keys() if called is None else set())
     whole = {_leaf(record, ids): len(ids) for ids in found.values()}
     for ids in found.values():
         whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))
@@ -96,7 +96,8 @@ def _with_what_was_written(
             if key in left and not read.follows:
                 ids = read.ids().ravel()
                 other = ids[ids != found[key]]
-                if not read.repeats and (record.makers(ids) < 0).all() and not np.isin(other, found[key]).any():
+                given = (record.makers(ids) < 0) | (ids < begin_of(record))
+                if not read.repeats and given.all() and not np.isin(other, found[key]).any():
                     whole = {k: own for k, own in whole.items() if not np.isin(own, other).all()} | {key: ids}
                     left.discard(key)
     return whole

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+ARGUMENT = "_driver."
+"""So begin the names of the arguments with which functions are called."""
 UPSTREAM = "_driver_upstream."
 """So begin the names of what outputs were multiplied by to make a loss of them: it is no input of theirs."""
 

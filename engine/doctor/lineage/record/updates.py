@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.called_names import ARGUMENT
 from engine.doctor.lineage.record.derivatives import PRODUCTS, UNARY
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import Spot, whole_numbers
@@ -178,7 +179,7 @@ def may_go_back(record: Record, numbers: Ids, alone: bool = True) -> NDArray[np.
     if alone:
         is_sum &= (codes < 0) | (record.makers(operations.two[made_by]) < 0)
     may[computed] = scaled | is_sum
-    return may | (computed & (numbers < _begin(record)))
+    return may | (computed & (numbers < begin_of(record)))
 
 
 def _owner(record: Record, ids: Ids, names: ArrayNames) -> int | str:
@@ -241,7 +242,7 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
         return []
     if array.size == 1:
         return [np.array([number], np.int32) for number in _levels_of_one(record, array.first)]
-    first, begin = record.maker(array.first), _begin(record)
+    first, begin = record.maker(array.first), begin_of(record)
     if array.first >= begin and first >= 0 and _kept(record, record.operations[first], by_vectors) is None:
         return []  # as nearly always: one number tells it, without a look at the others
     ids = array.ids().ravel()
@@ -278,11 +279,13 @@ def _is_tried_out(record: Record, ids: Ids, makers: NDArray[np.int32]) -> bool:
 
 
 @remembered
-def _begin(record: Record) -> int:
-    """The first number of the first product: arrays that were made before are what the program begins with, however they were made,
-    `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
+def begin_of(record: Record) -> int:
+    """The first number of the first product, or of the arguments with which functions are called: arrays that were made before are what
+    the program begins with, however they were made, `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
     products = record.operations.named(PRODUCTS)
-    return int(record.starts[products[0]]) if len(products) else 0
+    arguments = record.events.where(lambda kind: kind.name.startswith(ARGUMENT))
+    called = int(record.events.times[arguments].min()) if arguments.any() else 0
+    return max(int(record.starts[products[0]]) if len(products) else 0, called)
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:

@@ -236,7 +236,7 @@ class CallSearch:
             return None
         if self._kept_states(sizes) and not self._runs(chosen, axes, sizes):
             return None
-        free = sizes.freedom() + sum(kind == "far" for _, kind in chosen)
+        free = sizes.freedom() + 2 * sum(kind == "far" for _, kind in chosen)  # more general than any size
         for factor in (parts, 1) if parts > 1 and not sizes.multiple else (1,):
             sizes.shrink(factor)
             done = self._runs(chosen, axes, sizes)

@@ -86,9 +86,16 @@ def _driver_sum(value, factor):
     return _driver_np.sum(value * factor)
 
 
+def _driver_rows(value):
+    if isinstance(value, list):
+        return len(value) > 0 and all(_driver_rows(v) for v in value) and len({_driver_np.shape(v) for v in value}) == 1
+    return isinstance(value, float)
+
+
 def _driver_listed(value, depth=0):
     if depth > 4 or isinstance(value, (str, bytes)):
         return []
+    value = _driver_np.array(value) if isinstance(value, list) and _driver_rows(value) else value
     value = value if isinstance(value, (dict, list, tuple, _driver_np.ndarray)) else getattr(value, "__dict__", ())
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
     made = [value] if isinstance(value, _driver_np.ndarray) and value.dtype.kind == "f" else []
@@ -124,7 +131,7 @@ def again(text: str) -> str:
     )
 
 
-HELPERS = HELPERS.replace("GRADIENT", repr(guesses.GRADIENT.pattern))
+HELPERS = HELPERS.replace("GRADIENT", repr(guesses.GRADIENT.pattern + r"|^g_?[A-Za-z]{1,3}$"))
 
 
 class LookedUp(Exception):
