@@ -24,7 +24,7 @@ NOT_RESET = CATALOGUE["gradients-not-reset"]
 def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> OwnRun:
     """The same, or wrong where a second call gives back twice what the first one gave: gradients of the first are left in it.
 
-    An object that keeps its gradients may add them up on purpose: then it does so with all of them.
+    An object that keeps its gradients may add them up on purpose: then none of them is again what it was.
     """
     if own.report.verdict != "correct":
         return own
@@ -37,8 +37,8 @@ def called_again(source: SourceFile, text: str, own: OwnRun, wishes: Wishes) -> 
         pairs = [
             pair for pair in _pairs(record, file, name) if any(_agrees(_values(record, pair[0]), r) for r in rights)
         ]
-        doubled = [late for early, late in pairs if _is_twice(record, early, late)]
-        if doubled and (name == BACK or len(doubled) < len(pairs)):
+        doubled = [late for early, late in pairs if _is_times(record, 2, early, late)]
+        if doubled and (name == BACK or any(_is_times(record, 1, *pair) for pair in pairs)):
             return _not_reset(source, record, own, doubled)
     return _with_what_was_kept(source, record, file, own)
 
@@ -71,9 +71,9 @@ def _pairs(record: Record, file: ProgramFile, name: str) -> list[tuple[RecordedE
     return list(zip(first, second, strict=True)) if len(first) == len(second) else []
 
 
-def _is_twice(record: Record, early: RecordedEvent, late: RecordedEvent) -> bool:
+def _is_times(record: Record, factor: int, early: RecordedEvent, late: RecordedEvent) -> bool:
     one, two = (_values(record, event) for event in (early, late))
-    return one.shape == two.shape and bool(one.any()) and bool(np.allclose(two, 2 * one, rtol=1e-9, atol=0.0))
+    return one.shape == two.shape and bool(one.any()) and bool(np.allclose(two, factor * one, rtol=1e-9, atol=0.0))
 
 
 def _agrees(values: Floats, right: Floats) -> bool:

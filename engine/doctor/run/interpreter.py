@@ -16,8 +16,8 @@ from engine.errors import InputError
 from engine.text import clean
 
 OLDEST_PYTHON, OLDEST_NUMPY = (3, 8), (1, 19)
-SECONDS = 30.0
-"""How long an interpreter may take to say what it is."""
+SECONDS = 120.0
+"""How long an interpreter may take to say what it is: on a busy machine a second of computing is long."""
 _PROBE = (
     "import json, sys; answer = {'python': '%d.%d.%d' % sys.version_info[:3]}\n"
     "try:\n    import numpy; answer['numpy'] = numpy.__version__\n"
