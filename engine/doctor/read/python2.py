@@ -10,6 +10,7 @@ import ast
 import importlib
 import importlib.util
 import logging
+import re
 import warnings
 from functools import cache, lru_cache
 from typing import Any
@@ -30,13 +31,22 @@ def converted(text: str) -> str | None:
 
 @lru_cache(maxsize=8)  # modules are converted for every run
 def _refactored(text: str) -> str | None:
-    ending = "" if text.endswith("\n") else "\n"
-    try:
-        result = str(_tool().refactor_string(text + ending, "program"))
-    except Exception:  # the converter's parser has errors of several kinds for what is no Python at all
-        return None
-    same = result.count("\n") == (text + ending).count("\n")
-    return result if same and _is_python_3(result) else None
+    whole = text if text.endswith("\n") else f"{text}\n"
+    for given in (whole, _without_tabs(whole)):
+        try:
+            result = str(_tool().refactor_string(given, "program"))
+        except Exception:  # the converter's parser has errors of several kinds for what is no Python at all
+            return None
+        if result == given:  # nothing in it is Python 2
+            return None
+        if result.count("\n") == whole.count("\n") and _is_python_3(result):
+            return result
+    return None
+
+
+def _without_tabs(text: str) -> str:
+    """The text indented with spaces alone: Python 2 takes a tab to go to the next column of eight."""
+    return re.sub(r"(?m)^[ \t]+", lambda found: found[0].expandtabs(8), text)
 
 
 def _is_python_3(text: str) -> bool:

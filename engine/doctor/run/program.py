@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import tokenize
 import warnings
 from collections.abc import Mapping
@@ -65,19 +66,21 @@ def program_of(source: SourceFile, text: str | None = None) -> ProgramFile:
 
 
 def _old_modules(folder: Path, text: str) -> Mapping[str, str]:
-    """The modules of a folder in Python 2 that a program imports, or what it imports does, converted."""
+    """The modules in Python 2, of a folder or of one above it, that a program imports, or what it imports does, converted."""
     texts: dict[str, str] = {}
     left, seen = [text], set[str]()
+    places = [folder, *_above(folder, project_root(folder))]
     while left:
         for name in _imports(left.pop())[1] - seen:
             seen.add(name)
+            path = next((part / f"{name}.py" for part in places if _has(part, name)), folder)
             try:
-                with tokenize.open(folder / f"{name}.py") as file:
+                with tokenize.open(path) as file:
                     own = file.read()
             except (OSError, SyntaxError, ValueError):
                 continue
             if (new := converted(own)) is not None:
-                texts[f"{name}.py"] = new
+                texts[os.path.relpath(path, folder)] = new
             left.append(new or own)
     return texts
 
@@ -111,14 +114,20 @@ def belonging(program: ProgramFile) -> Belonging:
             return Belonging(root if root and root in above[parts - 1 :] else inside[-1], above[parts], package)
     missing = [name for name in names if not _has(folder, name)]
     root = project_root(folder)
-    above = [part for part in folder.parents if not is_too_high(part)]
-    if root:  # where it is a package, it is found in the folder that it lies in
-        highest = root.parent if (root / "__init__.py").is_file() else root
-        above = [part for part in above if part == highest or highest in part.parents]
-    else:
-        above = above[:LEVELS]
+    above = _above(folder, root)
     more = tuple(part for part in above if any(_has(part, name) for name in missing))
     return Belonging(root if root and more else folder, folder, None, more)
+
+
+def _above(folder: Path, root: Path | None) -> list[Path]:
+    """The folders above a program's in which its modules may lie."""
+    above = [part for part in folder.parents if not is_too_high(part)]
+    if root is None:
+        return above[:LEVELS]
+    highest = (
+        root.parent if (root / "__init__.py").is_file() else root
+    )  # a package is found in the folder that it lies in
+    return [part for part in above if part == highest or highest in part.parents]
 
 
 def project_root(folder: Path) -> Path | None:

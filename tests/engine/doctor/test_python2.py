@@ -46,6 +46,13 @@ def test_python_2_becomes_python_3_line_by_line(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "iter 0 loss 0.5\niter 1 loss 0.5\nTrue a\n"
 
 
+def test_a_tab_beside_spaces_goes_to_the_next_column_of_eight() -> None:
+    pytest.importorskip("fissix")
+    new = python2.converted("def f(x):\n    if x:\n\tprint x\n        return 1\n")
+    assert new == "def f(x):\n    if x:\n        print(x)\n        return 1\n"
+    assert python2.converted("if 1:\n\tx = 1\n        y = 2\n") is None  # in Python 3 it is a mistake
+
+
 def test_what_would_move_lines_is_not_converted() -> None:
     pytest.importorskip("fissix")
     assert python2.converted("from urllib import urlopen, quote\nprint 'x'\n") is None
@@ -62,6 +69,9 @@ def test_a_program_of_python_2_is_examined_as_converted_and_says_so(
     assert "is Python 2" in report.reason
     monkeypatch.undo()
     pytest.importorskip("fissix")
+    inside = tmp_path / "inside"  # the module lies above the program's folder
+    inside.mkdir()
+    path = inside / "old.py"
     path.write_text(f"import halves\nassert halves.of(9) == 9 / 2 == 4\nprint 'hello'\n{BACKWARD}")
     (tmp_path / "halves.py").write_text("def of(n):\n    print n\n    return n / 2\n")
     report = examine(path)
