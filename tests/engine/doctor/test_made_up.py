@@ -161,6 +161,14 @@ def test_rows_that_are_asked_where_they_are_one_are_one_hot() -> None:
     assert kinds("X", uses(methods["backward"], kept, methods), "")[0] == "h2"
 
 
+@pytest.mark.parametrize(
+    "text", ["def f(how: Literal['tanh', 'relu']): ...", "def f(how): return how in ('tanh', 'relu')"]
+)
+def test_a_text_that_an_argument_may_be_is_given(text: str) -> None:
+    (function,) = ast.parse(text).body
+    assert kinds("how", uses(function, "how", {})) == ["word:tanh", "word:relu"]
+
+
 @pytest.mark.parametrize("name", ["dataclass_of_weights", "clipped_at_end", "lstm_class", "stateful_class"])
 def test_what_arguments_are_is_told_by_what_is_done_with_them(name: str) -> None:
     """Entries of an object, a class of one target; limits are put on what is returned."""

@@ -219,6 +219,8 @@ class CallText:
             return kind
         if how in ("up", "like"):
             return "_driver_%s(%d, %s)" % ("like" if how == "up" else "target", 1000 + 10 * k, kind)
+        if kind.startswith(guesses.WORD):
+            return repr(kind[len(guesses.WORD) :])
         if kind == "size":
             return str(sizes.size(axes[0]))
         if kind in ("rate", "far"):

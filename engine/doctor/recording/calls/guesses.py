@@ -31,6 +31,8 @@ ARRAYS = {
 """The axes of each kind: 1 where there is but one row or column."""
 HOT = {"h1": 0, "h2": 1, "h3": 2, "hcols": 0, "hcols3": 0, "hsteps": 1, "hcol": 0}
 """Targets: the axis along which one entry is 1, the others 0."""
+WORD = "word:"
+"""So begins the kind of an argument that is one text."""
 BIAS = re.compile(r"^(?:b|beta|gamma)[A-Z_a-z0-9]{0,3}$|bias|^b_|_b$", re.I)
 WEIGHT = re.compile(r"^[WUVwuvR](?:[A-Z_a-z]{0,4}|_\w*)$|weight|kernel|embed", re.I)
 STATE = re.compile(r"^[ahcs]_?(?:0|prev|init|last)\w*$|prev|state|^hidden|init|^[hcas]$|last", re.I)
@@ -90,11 +92,15 @@ class Uses:
         )  # of a matrix product; to one; zeros are made like it
         self.alone = False  # it is the only index of an axis
         self.is_hot = False  # it is asked where it is 1
+        self.words = ()  # texts that it is compared with, or that its annotation lists
 
 
 def uses(function, name, functions, depth=0, found=None):
     """`functions` are the file's, by name."""
     found = Uses() if found is None else found
+    for argument in function.args.args + function.args.kwonlyargs:
+        if argument.arg == name and argument.annotation is not None and "Literal" in ast.dump(argument.annotation):
+            found.words += _texts(argument.annotation)
     for node in ast.walk(function):
         if isinstance(node, (ast.For, ast.comprehension)):
             _loop(function, node, name, functions, depth, found)
@@ -110,10 +116,8 @@ def uses(function, name, functions, depth=0, found=None):
             _subscript(node, name, found)
         elif isinstance(node, ast.Attribute) and _is(node.value, name):
             found.attributes.add(node.attr)
-        elif isinstance(node, ast.Compare) and _is(_base(node.left), name):
-            found.is_hot = found.is_hot or (
-                isinstance(node.ops[0], ast.Eq) and getattr(node.comparators[0], "value", None) == 1
-            )
+        elif isinstance(node, ast.Compare):
+            _compared(node, name, found)
         elif isinstance(node, ast.Call):
             _call(function, node, name, functions, depth, found)
         found.factor = found.factor or any(_is(_turned(side), name) for side in _factors(node))
@@ -121,6 +125,19 @@ def uses(function, name, functions, depth=0, found=None):
             sides = [node.left, node.right] if any(_factors(n) for n in ast.walk(node)) else []
             found.addend = found.addend or any(_is(side, name) for side in sides)
     return found
+
+
+def _compared(node, name, found):
+    """What an argument is compared with."""
+    if _is(node.left, name):
+        found.words += _texts(node.comparators[0])
+    if _is(_base(node.left), name) and isinstance(node.ops[0], ast.Eq):
+        found.is_hot = found.is_hot or getattr(node.comparators[0], "value", None) == 1
+
+
+def _texts(node):
+    constants = (n.value for n in ast.walk(node) if isinstance(n, ast.Constant))
+    return tuple(value for value in constants if isinstance(value, str))
 
 
 def _factors(node):
@@ -240,6 +257,8 @@ def kinds(name, used, text="", maker=False):
     """What it may be, the likeliest first; `text` is the function's documentation, `maker` whether it is a class's own call."""
     if used.called:
         return []
+    if used.words:
+        return [WORD + word for word in dict.fromkeys(used.words)]
     if used.keys:
         return ["dict"]
     if used.unpacked and not used.rank:
