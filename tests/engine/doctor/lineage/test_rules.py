@@ -312,6 +312,7 @@ def test_one_factor_of_all_is_right_unless_something_else_is_wrong() -> None:
     by_scale = RunVerdict("wrong", LOSS_OF_ALL, (scaled, begun, row("X")))
     assert is_by_scale(by_scale)
     assert not is_by_scale(replace(by_scale, compared=(scaled, wrong)))
+    assert not is_by_scale(replace(by_scale, compared=(scaled, row("W", status="zero"))))
     assert not is_by_scale(replace(by_scale, compared=(row("X"),)))
     right = unless_scaled(by_scale)
     assert (right.verdict, {(r.status, r.reason) for r in right.compared}) == ("right", {("right", "")})
