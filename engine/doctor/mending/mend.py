@@ -25,7 +25,9 @@ from engine.doctor.mending.around.blocks import (
     stepped_early,
     unconditional,
 )
+from engine.doctor.mending.around.carries import never_handed_on
 from engine.doctor.mending.around.forward import copied, of_output
+from engine.doctor.mending.around.kept import kept_of_each_step
 from engine.doctor.mending.around.unshown import (
     accumulations,
     carried,
@@ -43,13 +45,12 @@ from engine.doctor.mending.around.unshown import (
 )
 from engine.doctor.mending.edits import edits
 from engine.doctor.mending.edits.atoms import atoms_in, transposed
-from engine.doctor.mending.edits.edits import StatementEdit
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import unedited
-from engine.doctor.mending.trials.places import EditPlace, again, places_of, replaced
-from engine.doctor.mending.trials.probing import HELPS, LIKELY, UNLIKELY, Probed, Prober, Survivor, failing, survivors
+from engine.doctor.mending.trials.places import EditPlace, places_of
+from engine.doctor.mending.trials.probing import HELPS, LIKELY, UNLIKELY, Prober, Survivor, failing, survivors
 from engine.doctor.mending.trials.proposal import Blamed, Proposal, differing, instead, of_edit
-from engine.doctor.mending.trials.trying import TRIALS, Trial
+from engine.doctor.mending.trials.trying import TRIALS, Partial, Trial
 
 __all__ = ["Blamed", "blamed"]
 
@@ -60,7 +61,7 @@ CALLERS = 4
 UNLIKELY_ONES = 64
 """So many edits are tried at last, of those that nothing speaks for."""
 SEVERAL, RIVALS = 4, 6
-"""So many wrong lines are corrected one after the other; so many corrections of each are compared."""
+"""So many wrong lines are corrected one after the other; so many likely edits are tried in a program in which one is."""
 
 
 def blamed(
@@ -96,19 +97,14 @@ def blamed(
             runs.says("")
 
 
-def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL) -> list[Blamed]:
-    """The correction: one change, or one that makes some gradients right and what corrects the program with it, or several edits one after
-    the other, or else unlikely changes."""
+def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL, *, narrow: bool = False) -> list[Blamed]:
+    """The correction: one change, or one that makes some gradients right, or its line right, and what corrects the program with it, or
+    else unlikely changes. `narrow` is the search in a program with such a change: what is likely, and no more."""
     prober = Prober(
         trial.trials, trial.verdict, [text_of(a) for t in trial.texts.values() for a in atoms_in(ast.parse(t))]
     )
-    found = (
-        _found(trial, of_floats(trial.texts, stated=True), 4)
-        or _found(trial, copied(trial.texts), 8)
-        or _found(trial, masked(trial.texts, every, trial.record, idle=True), 8)
-        or _found(trial, exchanged(trial.texts, trial.verdict, every), 12)
-        or _found(trial, scaled(trial.texts, trial.verdict, every))
-    )
+    trial.is_total = prober.is_total
+    found = [] if narrow else _at_first_sight(trial, every)
     if found:
         return found
     later = list[Survivor]()
@@ -121,18 +117,23 @@ def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL) -> list
         failed = failing(answers)
         trial.suspected = trial.suspected or failed[:3]
         found = _found(trial, handed_on(every)) if missing else []
-        found = found or _found(trial, _edits(s for s in suspects if s[0][0] == HELPS))
+        found = (
+            found or _found(trial, _edits(s for s in suspects if s[0][0] == HELPS)) or _step_by_step(trial, most - 1)
+        )
         if not found and missing:
-            found = _around(trial, prober, every)
-        found = found or _found(trial, _edits(s for s in suspects if s[0][0] == LIKELY))
+            found = _of_carries(trial, prober, every) or _step_by_step(trial, most - 1)
+            found = found or ([] if narrow else _around(trial, prober, every))
+        likely = _edits(s for s in suspects if s[0][0] == LIKELY)
+        found = found or _found(trial, likely, RIVALS if narrow else TRIALS) or _step_by_step(trial, most - 1)
         if found:
             return found
         later += [s for s in suspects if s[0][0] == UNLIKELY] + _sources_first(others, failed)[:OTHERS]
         places = [*failed[:4], *_beside(places, failed)]
+    if narrow:
+        return []
     first = trial.suspected
     return (
-        (_with_the_rest(trial, most - 1) if most > 1 else [])
-        or chained(trial, prober, every)
+        (_with_the_rest(trial, trial.partial, most - 1) if most > 1 else [])
         or _found(trial, interchanged(first), 8)
         or _found(trial, through_softmax(trial.verdict, every), 6)
         or _found(trial, reordered(first), 24)
@@ -142,15 +143,42 @@ def _searched(trial: Trial, every: list[EditPlace], most: int = SEVERAL) -> list
     )
 
 
-def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed]:
-    """What no single value shows: `+=` for `=`, where it is put, carries, loops, with what they begin, and conditions."""
-    texts = trial.texts
+def _at_first_sight(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
+    """What is seen without a probe."""
+    return (
+        _found(trial, of_floats(trial.texts, stated=True), 4)
+        or _found(trial, copied(trial.texts), 8)
+        or _found(trial, masked(trial.texts, every, trial.record, idle=True), 8)
+        or _found(trial, exchanged(trial.texts, trial.verdict, every), 12)
+        or _found(trial, scaled(trial.texts, trial.verdict, every))
+    )
+
+
+def _step_by_step(trial: Trial, most: int) -> list[Blamed]:
+    """Several wrong lines: one is corrected, and then what is wrong in the program with that. The first one is that by which some
+    gradients became right, else that by which more of what the way back makes became what it should be."""
+    change = trial.partial.proposal if trial.partial is not None else trial.best
+    if most < 1 or trial.is_over or (trial.step is not None and trial.step.proposal is change):
+        return []
+    return _with_the_rest(trial, trial.partial or trial.by_values(), most, narrow=True)
+
+
+def _of_carries(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed]:
+    """`+=` for `=`, what is never handed on, and what is lost."""
     return (
         _found(trial, accumulations(every))
-        or _found(trial, rebound(texts, trial.verdict), 8)
-        or _found(trial, stored_elsewhere(every))
+        or _found(trial, rebound(trial.texts, trial.verdict), 8)
+        or _found(trial, carried(trial.texts, trial.verdict, prober.is_right))
+        or _found(trial, kept_of_each_step(trial.texts, trial.verdict, every), 8)
+    )
+
+
+def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed]:
+    """What no single value shows: `+=` for `=`, carries, where it is put, loops, with what they begin, and conditions."""
+    texts = trial.texts
+    return (
+        _found(trial, stored_elsewhere(every))
         or _found(trial, turned_round(every), 6)
-        or _found(trial, carried(texts, trial.verdict, prober.is_right))
         or _found(trial, looped(texts, every, trial.verdict))
         or _found(trial, for_the_last_output(texts, every))
         or _found(trial, begun(texts, every), 8)
@@ -176,82 +204,51 @@ def _found(trial: Trial, proposals: Iterable[Proposal], most: int = TRIALS) -> l
     return told if source is None else trial.told(source)
 
 
-def _with_the_rest(trial: Trial, most: int) -> list[Blamed]:
-    """The change that made most gradients right, and what corrects the rest in the program with it."""
-    partial = trial.partial
-    if partial is None or trial.is_over:
+def _with_the_rest(trial: Trial, step: Partial | None, most: int, *, narrow: bool = False) -> list[Blamed]:
+    """A change that makes something right, and what corrects the rest in the program with it."""
+    if step is None or trial.is_over:
         return []
-    source = trial.first(_at_its_source(partial.proposal))
+    source = trial.first(_at_its_source(step.proposal))
     if source is not None:
         return trial.told(source)
-    rest = trial.on(partial)
-    more = _searched(rest, places_of(rest.texts, rest.record, rest.verdict), most)
+    if not step.repaired and trial.best is not step.proposal:  # at its source more becomes right
+        step = trial.by_values() or step
+    rest = trial.on(step)
+    more = _searched(rest, places_of(rest.texts, rest.record, rest.verdict), most, narrow=narrow)
     trial.spent = rest.spent
-    made = [replace(each, verified=True, mends=(), leaves=()) for each in partial.told]
+    made = [replace(each, verified=True, mends=(), leaves=()) for each in step.told]
     return [*made, *more] if more else []
 
 
 def _in_part(trial: Trial) -> list[Blamed]:
     """The changes that make some gradients right, one on top of the other, and the lines to look at for the rest."""
-    partial, rest = trial.partial, trial.rest
-    if partial is None:
-        return []
-    if rest is None:
-        return partial.told
-    places = places_of(rest.texts, rest.record, rest.verdict)
-    return [*partial.told, *(_in_part(rest) or _suspected(rest, places))]
+    step, rest = trial.step, trial.rest
+    if step is None or rest is None:
+        return trial.partial.told if trial.partial is not None else []
+    further = _in_part(rest)
+    if step.repaired or step.proposal.edit is None:
+        return [*step.told, *(further or _suspected(rest, places_of(rest.texts, rest.record, rest.verdict)))]
+    mended = [each for each in further if each.mends]
+    own = [replace(each, mends=mended[0].mends, leaves=mended[0].leaves) for each in step.told] if mended else []
+    return [*own, *(further if mended else [])]
 
 
 def _suspected(trial: Trial, every: Sequence[EditPlace]) -> list[Blamed]:
-    """The lines that fail first; where a right gradient was made by all of them, lines of which that is not so."""
-    apart = [p for p in every if p.apart and not (p.given or p.moves or p.steps)]
+    """What is never handed on to the step before; else the lines that fail first; where a right gradient was made by all of them, lines of
+    which that is not so."""
+    lost = [
+        Blamed(file, last.lineno, "carry-never-updated", text_of(last))
+        for file, text in trial.texts.items()
+        for last in never_handed_on(
+            ast.parse(text), file, trial.verdict, {p.statement.lineno for p in every if p.file == file}
+        )
+    ]
+    if lost:
+        return lost[:1]
+    apart = [p for p in every if p.apart and not (p.given or p.takes or p.moves or p.steps)]
     told = trial.suspected if any(p.apart for p in trial.suspected) or not trial.suspected else apart or trial.suspected
     told = [p for p in told if not p.steps] or told
     return [Blamed(p.file, p.statement.lineno, "", text_of(p.statement), more=trial.is_over) for p in told[:3]]
-
-
-def chained(trial: Trial, prober: Prober, places: Sequence[EditPlace]) -> list[Blamed]:
-    """Several wrong lines: the one that fails first is corrected, then the next, until all gradients are right; [] where
-    they never are."""
-    texts = trial.texts
-    made: list[Proposal] = []
-    answers = prober.probed(texts, places, missing=False)
-    try:
-        for _ in range(SEVERAL):
-            step = _furthest(trial, prober, places, answers) if answers is not None and not trial.is_over else None
-            if step is None:
-                return []
-            place, edit, trial.texts, answers = step
-            done = bool(made) and trial.makes_right(trial.texts)  # the first one alone was tried before
-            made.append(of_edit(place, edit))
-            if done:
-                return [each for proposal in made for each in trial.told(proposal)]
-            places = again(places, trial.texts)
-        return []
-    finally:
-        trial.texts = texts
-
-
-def _furthest(
-    trial: Trial, prober: Prober, places: Sequence[EditPlace], answers: Sequence[Probed]
-) -> tuple[EditPlace, StatementEdit, dict[str, str], list[Probed]] | None:
-    """Of the edits of the line that fails first, among the lines that have one, that by which most of what the lines make is right, with
-    the changed texts and what is said of them; of equal ones the likeliest."""
-    best: tuple[int, EditPlace, StatementEdit, dict[str, str], list[Probed]] | None = None
-    for place, edit in _first_survivors(answers):
-        changed = replaced(trial.texts[place.file], place.statement, edit.statement)
-        texts = {**trial.texts, place.file: changed}
-        answered = prober.probed(texts, again(places, texts), missing=False)
-        right = sum(each.original[0] for each in answered or ())
-        if answered is not None and (best is None or right > best[0]):
-            best = right, place, edit, texts, answered
-    return None if best is None else best[1:]
-
-
-def _first_survivors(answers: Sequence[Probed]) -> list[tuple[EditPlace, StatementEdit]]:
-    suspects = [s for s in survivors(answers)[0] if s[0][0] != UNLIKELY]
-    own = ([(p, edit) for _, p, edit in suspects if p is place] for place in failing(answers))
-    return next((some[:RIVALS] for some in own if some), list[tuple[EditPlace, StatementEdit]]())
 
 
 def _beside(places: list[EditPlace], failed: list[EditPlace]) -> list[EditPlace]:

@@ -75,7 +75,8 @@ class NamedMistake:
     def effect(self) -> str:
         """What a run with the fix showed, where some gradients stay wrong; "" where none does."""
         right, wrong = ", ".join(self.parameters), ", ".join(self.leaves)
-        return f"run with this line changed: {right} right, {wrong} still wrong" if self.leaves else ""
+        more = f"{right} right" if right else "more of what is made on the way back is right"
+        return f"run with this line changed: {more}, {wrong} still wrong" if self.leaves else ""
 
     def to_json(self) -> dict[str, Any]:
         """The contract's entry."""

@@ -29,6 +29,7 @@ from engine.doctor.lineage.verdict.other_weights import settled
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import Blamed, blamed
+from engine.doctor.mending.trials.started import started_otherwise
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.top_level import adds_gradients
@@ -125,9 +126,10 @@ def _decided(
     verdict = as_narrow(verdict, runs.name, len(source.lines)) if whole else verdict
     record = verdict.record if verdict.shifted and verdict.record is not None else record
     found = list[Blamed]()
-    if mend and verdict.verdict == "wrong" and not verdict.shifted:
+    if mend and verdict.verdict == "wrong":
         with failures.when("it looked for the correction"):
-            found = blamed(runs, record, verdict, returned)
+            start = started_otherwise(runs, verdict, taken) if verdict.shifted else (runs, record, verdict)
+            found = blamed(*start, returned) if start is not None else []
     if whole and not any(each.verified for each in found):
         verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
         found = found if verdict.verdict == "wrong" else []
@@ -277,7 +279,7 @@ def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Rep
         NamedMistake(
             each.id,
             _title(each.id),
-            tuple(clean(as_written(name), 60) for name in each.mends) or wrong,
+            tuple(clean(as_written(name), 60) for name in each.mends) or (() if each.leaves else wrong),
             None,
             _place(source, each),
             clean(each.mended, 400) or _advice(each.id),

@@ -35,6 +35,15 @@ SLOPES: Mapping[str, Callable[[Floats], Floats]] = {
 fingerprint = cast("Callable[[Floats], tuple[float, float, float] | None]", fingerprints.fingerprint)
 
 
+def totals(record: Record, adjoint: Floats, forward: NDArray[np.bool_]) -> Floats:
+    """The table of dL/d(each forward value) alone, of what was seen and what operations made."""
+    seen = [e.value.ids() for e in record.events if e.value.size > 1 and forward[e.value.first]]
+    made = [(o.start, o.stop, o.shape) for o in record.operations if o.size > 1 and forward[o.start : o.stop].any()]
+    values = [*(adjoint[ids] for ids in seen), *(adjoint[start:stop].reshape(shape) for start, stop, shape in made)]
+    rows = [(float(v.size), *found) for v in values if (found := fingerprint(np.ascontiguousarray(v))) is not None]
+    return np.unique(np.array(rows), axis=0) if rows else np.zeros((0, 4))
+
+
 class KnownValues(Protocol):
     """Whether an array is a right one; None where nothing can be said of it."""
 

@@ -12,6 +12,10 @@ from engine.doctor.lineage.gradients.stepped import ONE
 from engine.doctor.lineage.record.matching import common, same
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 
+OWN_RATES, CLIPPED = "each update has a rate or a clip of its own", "gradients are clipped"
+OF_UPDATES = frozenset((OWN_RATES, CLIPPED))
+"""Conventions of what updates make of right gradients, which are seen only where there are some."""
+
 
 def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[list[ComparedGradient], list[str]]:
     """One common factor over all gradients is a convention, a factor on some is a mistake."""
@@ -25,7 +29,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
         alone = _reference([r.bare.factor for r in direct if r.bare])
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
         if not odd:
-            conventions.append("each update has a rate or a clip of its own")
+            conventions.append(OWN_RATES)
     for row in [r for r in direct if len(r.own) <= ONE]:
         limited = row in odd and row.walk is not None and row.walk.clipped
         if limited or (not any(len(r.own) > ONE for r in direct) and not _is_one(row)):
@@ -42,7 +46,7 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
     if any(r.walk is not None and r.walk.penalty for r in rows):
         conventions.append(PENALTY)
     if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
-        conventions.append("gradients are clipped")
+        conventions.append(CLIPPED)
     steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
     uphill = any(r.match.factor > 0 for r in steps if r.match)
     inside = _inside(rows)

@@ -126,6 +126,33 @@ def handed_nowhere(
                         yield statement, "; ".join([text_of(statement), *updates])
 
 
+def never_handed_on(tree: ast.Module, file: str, verdict: RunVerdict, lines: set[int]) -> Iterator[ast.stmt]:
+    """The last statements of loops around these lines that add, at every step, what nothing is ever handed on to: a variable as large as
+    the state, made of zeros before, though the network is recurrent."""
+    record, loss = verdict.record, verdict.loss
+    if record is None or loss is None:
+        return
+    weights = [w for w in Roles(record, loss, [row.own for row in verdict.compared]).weights if w.recurrent]
+    states = {r.size for w in weights for r in w.last.operands if r.first not in w.own}
+    for loop in [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]:
+        end = loop.end_lineno or 0
+        if any(loop.lineno < k <= end for k in lines):
+            own = [
+                e for e in record.events if e.site.file == file and e.site.line < loop.lineno and e.value.size in states
+            ]
+            zeros = {e.name for e in own if not record.pool[e.value.ids()].any()}
+            added = {
+                n.id
+                for s in loop.body
+                for o in ast.walk(s)
+                if isinstance(o, ast.BinOp) and isinstance(o.op, ast.Add)
+                for n in (o.left, o.right)
+                if isinstance(n, ast.Name)
+            }
+            if any(made is None and name in zeros & added for name, made in _read_only(tree, loop)):
+                yield loop.body[-1]
+
+
 def _is_of_right(record: Record, event: RecordedEvent, is_right: Callable[[Floats], bool]) -> bool:
     """Whether a value is right, or cut out of what is."""
     ids = event.value.ids()

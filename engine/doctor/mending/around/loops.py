@@ -7,6 +7,7 @@ import copy
 from collections.abc import Collection, Iterator, Sequence
 from typing import cast
 
+from engine.doctor.mending.edits.atoms import is_atom
 from engine.doctor.mending.edits.expression_text import text_of
 
 
@@ -23,6 +24,24 @@ def headers(tree: ast.Module, lines: set[int], training: Collection[int] = ()) -
             if made not in seen:
                 seen.add(made)
                 yield loop, made, order
+
+
+def cut(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.For, str]]:
+    """Loops back in a loop over the steps, of which one bound is the number of steps that errors go back: `max(0, K)` for `max(0, t - K)`;
+    with what each may be meant to run over."""
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and any(holds(n, k) for k in lines)]
+    for outer in [n for n in loops if isinstance(n.target, ast.Name)]:
+        t = text_of(outer.target)
+        for loop in [n for n in loops if n is not outer and holds(outer, n.lineno)]:
+            for place, node in enumerate(ast.walk(loop.iter)):
+                match node:
+                    case ast.Call(func=ast.Name(id="max"), args=[ast.Constant(value=0), steps]):
+                        if t not in {n.id for n in ast.walk(steps) if isinstance(n, ast.Name)}:
+                            bound = f"max(0, {t} - {text_of(steps)})"
+                            changed = _Replaced(place, ast.parse(bound, mode="eval").body)
+                            yield loop, text_of(changed.of(copy.deepcopy(loop.iter)))
+                    case _:
+                        pass
 
 
 def holds(statement: ast.stmt, line: int) -> bool:
@@ -64,9 +83,11 @@ def in_the_first_round(tree: ast.Module, lines: set[int]) -> Iterator[list[tuple
             ]
             for part in (*terms, statement.value):
                 yield [(statement, _under(statement, {id(part)}, condition))]
-        inside = [n for s in loop.body for n in ast.walk(s) if isinstance(n, ast.Name)]
+        named = [n for s in loop.body for n in ast.walk(s)]
+        called = {id(n.func) for n in named if isinstance(n, ast.Call)}
+        inside = [n for n in named if isinstance(n, ast.Name) and is_atom(n) and id(n) not in called]
         stored = {n.id for n in inside if isinstance(n.ctx, ast.Store)} | {text_of(loop.target)}
-        for name in dict.fromkeys(n.id for s in own for n in ast.walk(s.value) if isinstance(n, ast.Name)):
+        for name in dict.fromkeys(n.id for n in inside if isinstance(n.ctx, ast.Load)):
             read = {id(n) for n in inside if n.id == name and name not in stored}
             parts = [s for s in loop.body if any(id(n) in read for n in ast.walk(s))]
             if len(parts) > 1 and all(isinstance(s, (ast.Assign, ast.AugAssign)) for s in parts):

@@ -14,7 +14,7 @@ from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, 
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.around.carries import MissingCarry, handed_nowhere, never_there, never_updated
-from engine.doctor.mending.around.loops import counted, headers
+from engine.doctor.mending.around.loops import counted, cut, headers
 from engine.doctor.mending.edits import edits, entries, multiples
 from engine.doctor.mending.edits.atoms import atoms_in
 from engine.doctor.mending.edits.expression_text import text_of
@@ -59,6 +59,10 @@ def looped(texts: Mapping[str, str], places: Sequence[EditPlace], verdict: RunVe
             old, head = text_of(loop.iter), f"for {text_of(loop.target)} in "
             id = names.of_loop(old, made, order=order)
             yield Proposal(file, loop, loop.iter, made, "", f"{head}{old}:", f"{head}{made}:", id)
+        for loop, made in cut(ast.parse(texts[file]), lines):
+            head, id = f"for {text_of(loop.target)} in ", "truncated-early"
+            old, mended = f"{head}{text_of(loop.iter)}:", f"{head}{made}:"
+            yield Proposal(file, loop, loop.iter, made, "", old, mended, id, cuts=True)
         for statement, part, made, id in counted(ast.parse(texts[file]), lines):
             old = text_of(statement).partition("\n")[0]
             yield Proposal(file, statement, part, made, "", old, old.replace(text_of(part), made), id)

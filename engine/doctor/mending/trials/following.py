@@ -13,6 +13,7 @@ from typing import cast
 from engine.doctor.mending.edits.atoms import is_atom
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace
+from engine.doctor.recording.trials.expressions import WITH
 
 Path = tuple[str | int, ...]
 ExpressionRow = tuple[str, str, bool]
@@ -85,7 +86,16 @@ def _statement(statement: ast.stmt, known: dict[str, str]) -> Iterator[Expressio
     for path, target, value in _put(statement):
         expression = cast("ast.Assign", statement).value
         own = cast("ast.Tuple", expression).elts[cast("int", path[-1])] if len(path) > 1 else expression
-        whole = _of_it(cast("ast.expr", _Put(MADE, own).visit(value)), known)
+        becomes = cast("ast.expr", _Put(MADE, own).visit(value))
+        into = known.get(text_of(target.value)) if isinstance(target, ast.Subscript) else None
+        if into is not None:
+            if not isinstance(statement, ast.AugAssign) and (text := _of_it(own, known)) is not None:
+                yield text, "", True
+            name = f"{ASIDE if into.startswith(ASIDE) else '__rt_'}{len(known)}_{statement.lineno}__"
+            yield _with_entry(cast("ast.Subscript", target), becomes, known), name, not name.startswith(ASIDE)
+            known[text_of(cast("ast.Subscript", target).value)] = name
+            continue
+        whole = _of_it(becomes, known)
         if whole is None:
             known.pop(text_of(target), None)
             if not isinstance(statement, ast.AugAssign) and is_atom(target):
@@ -99,6 +109,14 @@ def _statement(statement: ast.stmt, known: dict[str, str]) -> Iterator[Expressio
         name = f"__rt_{len(known)}_{statement.lineno}__"
         yield whole, name, not added
         known[text_of(target)] = name
+
+
+def _with_entry(target: ast.Subscript, value: ast.expr, known: Mapping[str, str]) -> str:
+    """An array that is known with a value in an entry; the text is no expression where that is none that can be written apart."""
+    index = target.slice
+    is_slice = any(isinstance(n, ast.Slice) for n in ast.walk(index))
+    at = "" if is_slice else _in_terms(index, known)[0]
+    return f"{WITH}({_in_terms(target.value, known)[0]}, {at}, {_in_terms(value, known)[0]})"
 
 
 def _of_it(expression: ast.expr, known: Mapping[str, str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -35,6 +35,9 @@ class EditPlace:
     given: bool = False
     mistaken: bool = False
     moves: bool = False
+    takes: bool = False
+    """Whether it takes a value of the forward pass as it is, for the way back: an entry, or a copy. Nothing says what that should be but
+    what is made of it."""
     repeats: bool = False
     """Whether its block is a loop's."""
     lost: bool = False
@@ -56,7 +59,8 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     part = verdict.record
     assert part is not None
     made, moved = _slice_lines(part, verdict, [r for r in verdict.compared if r.status in ("wrong", "zero")])
-    own, moving = {*made, *moved}, set(moved)
+    taking = _taking_lines(texts, part, verdict, {*made, *moved})
+    own, moving = {*made, *moved, *taking}, set(moved)
     right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
     (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
     begin, of_steps = _begin(part, verdict), _of_steps(part, verdict)
@@ -68,6 +72,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
             if any(first <= n <= last for n in numbers):
                 _count(record, part, place, begin)
                 place.given, place.moves = place.line in given, place.line in moving
+                place.takes = place.line in taking
                 place.lost, place.steps = place.line in lost, place.line in of_steps
                 place.mistaken, place.apart = place.line in mistaken, place.line not in right
                 places.append(place)
@@ -178,6 +183,36 @@ def _slice_lines(
     return made, [one for one in dict.fromkeys(UserLine(s.file, s.line) for s in seen) if one not in made]
 
 
+def _taking_lines(
+    texts: Mapping[str, str], record: Record, verdict: RunVerdict, back: Collection[UserLine]
+) -> set[UserLine]:
+    """The lines in the blocks of these that only take a value of the forward pass: `y = ys[t]`, or a copy of it."""
+    assert verdict.loss is not None
+    forward = forward_of(record, verdict.loss)
+    beside = {
+        UserLine(file, s.lineno)
+        for file, text in texts.items()
+        for body in _bodies(ast.parse(text))
+        if any(UserLine(file, s.lineno) in back for s in body if isinstance(s, SIMPLE))
+        for s in body
+    }
+    seen = [e for e in record.events if e.value.size and forward[e.value.first] and e.site.kind == "assign"]
+    lines = {UserLine(e.site.file, e.site.line): e.value.first for e in seen}
+    made = {line: record.maker(first) for line, first in lines.items() if line in beside and line not in back}
+    return {line for line, k in made.items() if k < 0 or record.lines[record.operations[k].line] != line}
+
+
+def _bodies(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            body = getattr(node, field, None)
+            if isinstance(body, list):
+                yield cast("list[ast.stmt]", body)
+
+
+SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
+
+
 def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
     """Every simple statement."""
 
@@ -193,7 +228,7 @@ def statements(file: str, tree: ast.Module) -> Iterator[EditPlace]:
             if blocks:
                 for block in blocks:
                     yield from of(block, scope, own, repeats=isinstance(statement, (ast.For, ast.While)))
-            elif isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)):
+            elif isinstance(statement, SIMPLE):
                 yield EditPlace(file, statement, body, atoms, repeats=repeats, arguments=arguments)
 
     yield from of(tree.body, tree)

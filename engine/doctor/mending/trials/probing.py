@@ -12,8 +12,8 @@ from engine.doctor.lineage.record.matching import DOUBLE, SINGLE, tolerance
 from engine.doctor.lineage.record.reading import Floats, Record
 from engine.doctor.lineage.record.running import Trials
 from engine.doctor.lineage.the_loss.begin import at_the_begin
-from engine.doctor.lineage.the_loss.loss import ChosenLoss, forward_of
-from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known
+from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known, totals
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits import edits, entries
 from engine.doctor.mending.edits.edits import KINDS, Slot, StatementEdit
@@ -82,6 +82,18 @@ class Prober:
     def _known(self) -> KnownValues:
         return known(self._table, _factors(self.verdict), self._allowed)
 
+    @cached_property
+    def _known_totals(self) -> KnownValues:
+        part, loss = self.verdict.record, self.verdict.loss
+        assert part is not None and loss is not None
+        return known(
+            totals(part, adjoint_of(part, loss), forward_of(part, loss)), _factors(self.verdict), self._allowed
+        )
+
+    def is_total(self, value: Floats) -> bool:
+        """Whether an array is dL/d(something), and no share of it."""
+        return self._known_totals.has(value) is True
+
     def is_right(self, value: Floats) -> bool:
         """Whether an array is dL/d(something), or a share or sum of shares of it."""
         return self._known.has(value) is True
@@ -124,7 +136,10 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
         "prefix": adds,
         "multiplies": isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult),
         "slots": [text_of(slot.get()) for slot in edits.slots(statement)],
-        "edits": [[e.value, e.same, e.checked, _index(paths, e.slot.path), slots.index(e.slot.path)] for e in tries],
+        "edits": [
+            [e.value, e.same, e.checked and not place.takes, _index(paths, e.slot.path), slots.index(e.slot.path)]
+            for e in tries
+        ],
         "holes": [[text, i, alone, _index(paths, s.path), slots.index(s.path)] for s, text, i, alone in holes],
         "atoms": known if missing else [],
     }
@@ -219,7 +234,7 @@ def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]
     others: list[Survivor] = []
     for answer in answers:
         place = answer.place
-        fails = (answer.fails and not place.given) or place.mistaken
+        fails = (answer.fails and not (place.given or place.takes)) or place.mistaken
         derives = (
             place.given and answer.fails and not answer.original[0]
         )  # what a helper makes of a forward value is never right
@@ -229,11 +244,14 @@ def survivors(answers: Sequence[Probed]) -> tuple[list[Survivor], list[Survivor]
             edit = _edit_of(answer.asked, number, value)
             first = derives and count == sum(answer.original)
             helps = first or (gain is not None and gain > 0)
+            if place.takes and not helps:
+                continue
             unlikely = late or (gain is not None and (gain < 0 or most > 0))
             idle = bool(alone) and _leaves_unread(edit, alone)
             likely = UNLIKELY if idle or (unlikely and not helps) else HELPS if helps else LIKELY
             gained = -(gain or 0) if helps else 0
-            by_form = KINDS.index(edit.kind), len(edit.value) - len(edit.old)
+            longer = len(edit.value) - len(edit.old)
+            by_form = KINDS.index(edit.kind), abs(longer) if place.takes else longer  # a copy is to stay one
             rank = (likely, idle, not first, gained, late, *by_form, -count)
             (suspects if fails or helps else others).append((rank, place, edit))
     return sorted(suspects, key=lambda s: s[0]), sorted(others, key=lambda s: s[0])
@@ -273,4 +291,5 @@ def failing(answers: Sequence[Probed]) -> list[EditPlace]:
     """The lines that make what is not right, the one that ran first in front; lines that never make anything known come last, before
     them those by which a gradient was made that is right: what they make is only not known; and before all these an optimizer's."""
     found = [a for a in answers if (a.fails or a.place.mistaken) and not a.place.given and not a.place.moves]
+    found = [a for a in found if not a.place.takes]
     return [a.place for a in sorted(found, key=lambda a: (not a.place.apart, a.place.steps, a.first % (1 << 30)))]

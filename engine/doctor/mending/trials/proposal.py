@@ -53,10 +53,14 @@ class Proposal:
     others: tuple[PartText, ...] = ()
     all_wrong: bool = False
     """Whether the other statements are wrong, too."""
+    says: tuple[str, ...] = ()
+    """What these should be, as people write it, "" for those that are not told; () where that is as it is tried."""
     place: EditPlace | None = None
     edit: StatementEdit | None = None
     forward: bool = False
     """Whether it is the forward pass that is changed: the loss may be another one then."""
+    cuts: bool = False
+    """Whether errors go back a number of steps with it, and are right as such."""
 
     def applied(self, texts: Mapping[str, str]) -> dict[str, str]:
         """The program's texts with the change; every other line stays where it is."""

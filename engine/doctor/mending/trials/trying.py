@@ -14,11 +14,12 @@ import numpy as np
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import SteppedRows
 from engine.doctor.lineage.record.matching import same
-from engine.doctor.lineage.record.reading import Record, UserLine
+from engine.doctor.lineage.record.reading import Floats, Record, UserLine
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.record.updates import ArrayNames, found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+from engine.doctor.lineage.verdict.factors import OF_UPDATES
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.other_weights import is_odd
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
@@ -30,6 +31,8 @@ from engine.doctor.mending.trials.places import EditPlace
 from engine.doctor.mending.trials.proposal import Blamed, Proposal
 
 TRIALS = 16
+WEIGHED, LARGE, DIGITS = 1_000, 20_000, 12
+"""So many values of a run, of so many numbers each, are looked up to see how much is right; two are one where so many digits are alike."""
 WORK = 400_000_000
 """So much is recorded in all trials together, in numbers."""
 ATTEMPT, OPERATION, ROW, JUDGED = 1_000_000, 300, 60, 5
@@ -39,7 +42,8 @@ it costs to judge them."""
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """A change by which some of the gradients become right, `repaired`, and none that was right becomes wrong."""
+    """A change by which some of the gradients become right, `repaired`, and none that was right becomes wrong; or none, where it is known
+    by what its line makes."""
 
     repaired: frozenset[str]
     proposal: Proposal
@@ -69,8 +73,16 @@ class Trial:
     """The gradients that are right by what was tried last and were not before, where it makes no other one wrong."""
     partial: Partial | None = None
     """The change that made most gradients right, of those that did not make all right."""
+    step: Partial | None = None
+    """The change with which the rest was looked for."""
     rest: Trial | None = None
-    """The trials of the program with that change, in which the rest was looked for."""
+    """The trials in which it was."""
+    is_total: Callable[[Floats], bool] = field(default=lambda _: False)
+    """Whether an array is dL/d(something), and no share of it."""
+    best: Proposal | None = None
+    """The change with which most of what the way back makes is so, and more than without."""
+    totals: int = -1
+    """How much that is; -1: it was not counted yet."""
     suspected: list[EditPlace] = field(default_factory=list[EditPlace])
     """The lines of which one is wrong, as far as that is known."""
     spent: int = 0
@@ -82,17 +94,52 @@ class Trial:
             if self.is_over:
                 return None
             texts = proposal.applied(self.texts)
-            right = self.makes_right(texts)
+            right = self.makes_right(texts, wholly=proposal.cuts, cut=proposal.cuts)
             if self._makes_a_number(proposal) or (self._has_another_loss() and not proposal.forward):
                 continue
             if right:
                 return proposal
             best = len(self.partial.repaired) if self.partial is not None else 0
-            if len(self.repaired) > best and self.corrected is not None and self.after is not None:
-                self.partial = Partial(
-                    self.repaired, proposal, self._told_in_part(proposal), texts, self.corrected, self.after
-                )
+            if len(self.repaired) > best:
+                self.partial = self._with(proposal, texts) or self.partial
+            self._weighs(proposal)
         return None
+
+    def _with(self, proposal: Proposal, texts: dict[str, str]) -> Partial | None:
+        """A change that was run last, for what else is to be changed."""
+        if self.corrected is None or self.after is None:
+            return None
+        return Partial(self.repaired, proposal, self._told_in_part(proposal), texts, self.corrected, self.after)
+
+    def by_values(self) -> Partial | None:
+        """The change, of those that were tried, with which most of what the way back makes is what it should be, and more than without,
+        run once more; None where there is none, or what was right is not."""
+        if self.best is None:
+            return None
+        texts = self.best.applied(self.texts)
+        self.corrected = None
+        self.makes_right(texts, wholly=True)
+        rows = self.corrected.compared if self.corrected is not None else ()
+        settled, now = ({r.name for r in some if r.status == "right"} for some in (self.verdict.compared, rows))
+        return self._with(self.best, texts) if settled <= now else None
+
+    def _weighs(self, proposal: Proposal) -> None:
+        """Keeps a change that was run last, if with it more of what the way back makes is what it should be than with any other."""
+        loss, after = self.verdict.loss, self.after
+        if after is None or loss is None or self.verdict.round or not _begin_alike(self.record, after, loss):
+            return
+        if self.totals < 0:
+            self.totals = self._totals(self.record)
+        count = self._totals(after)
+        if count > self.totals:
+            self.best, self.totals = proposal, count
+
+    def _totals(self, record: Record) -> int:
+        assert self.verdict.loss is not None
+        after = int(self.verdict.loss.ids.max())
+        some = (e.value for e in record.events if e.value.first > after and 1 < e.value.size < LARGE)
+        values = (record.pool[value.ids()] for value in islice(some, WEIGHED))
+        return len({np.round(v, DIGITS).tobytes() for v in values if self.is_total(v)})  # what is handed on is no more
 
     def _makes_a_number(self, proposal: Proposal) -> bool:
         """Whether an assignment made arrays and makes a single number now: a gradient that is gone is not right."""
@@ -118,8 +165,10 @@ class Trial:
         id = each.id or names.name_of(correction)
         number, old, mended = each.on_its_line(self.texts[each.file])
         made = [Blamed(each.file, number, id, old, mended, True, self.corrected, begins=line.number)]
-        for other, text in each.others if each.all_wrong else ():
-            made.append(Blamed(line.file, other.lineno, id, text_of(other), text, True, self.corrected))
+        for n, (other, text) in enumerate(each.others if each.all_wrong else ()):
+            says = each.says[n] if each.says else text
+            if says:
+                made.append(Blamed(line.file, other.lineno, id, text_of(other), says, True, self.corrected))
         return made
 
     def _told_in_part(self, proposal: Proposal) -> list[Blamed]:
@@ -138,9 +187,13 @@ class Trial:
             verdict=partial.verdict,
             record=partial.record,
             partial=None,
+            best=None,
+            totals=-1,
+            step=None,
             rest=None,
             suspected=[],
         )
+        self.step = partial
         return self.rest
 
     @property
@@ -148,8 +201,9 @@ class Trial:
         """Whether enough was recorded."""
         return self.spent > WORK
 
-    def makes_right(self, texts: dict[str, str]) -> bool:
-        """Whether the program with these texts has gradients that are all right, where the verdict was wrong."""
+    def makes_right(self, texts: dict[str, str], *, wholly: bool = False, cut: bool = False) -> bool:
+        """Whether the program with these texts has gradients that are all right, where the verdict was wrong. `wholly` judges it also where
+        they surely are not; `cut` is whether errors may go back some steps and no further."""
         self.tried += 1
         self.repaired = frozenset()
         self.runs.says(f"wrong; looking for the line: {self.tried} corrections run (Ctrl+C ends it)")
@@ -159,16 +213,18 @@ class Trial:
         self.after = record
         recorded = 0 if record is None else _cost(record)
         self.spent += ATTEMPT + (recorded or numbers)
-        if record is None or verdict.loss is None or self._is_stopped(record) or self._known.rejects(record):
+        if record is None or verdict.loss is None or self._is_stopped(record):
+            return False
+        if not wholly and self._known.rejects(record):
             return False
         self.spent += JUDGED * recorded
         taken = verdict.loss.name if self.runs.wishes.loss else ""
-        # without a cut: what is right only as a cut would be right by another reading
-        again = self.returned(judged(record, verdict.loss, taken, cut=False))
+        # else without a cut: what is right only as a cut would be right by another reading
+        again = self.returned(judged(record, verdict.loss, taken, cut=cut))
         self.corrected = again
         if again.loss is None or again.loss.name != verdict.loss.name:
             return False
-        if set(again.conventions) - set(verdict.conventions):
+        if set(again.conventions) - set(verdict.conventions) - OF_UPDATES and not cut:
             return False  # right only by another reading
         if is_by_scale(verdict) and not all(_is_once(row) for row in again.compared if row.status == "right"):
             return False  # another multiple

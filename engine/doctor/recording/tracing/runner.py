@@ -16,6 +16,7 @@ from .. import plain, progress
 from ..division import floored
 from ..turns import Turns
 from . import instrument, patches, record, traced, watch
+from .shifted import SHIFTED, shifted
 from .store import EVENTS, Full, Stop, Store
 from .updates import ROUNDS, UpdateWatch
 
@@ -202,6 +203,7 @@ def followed(job, sites, lines, store):
     helpers, before = Helpers(job, sites, lines, importing), set(sys.modules)
     sys.meta_path.insert(0, helpers)
     seeded()
+    setattr(builtins, SHIFTED, shifted)
     Turns((Stop, Full)).begin()
     began = time.process_time()
     told, outcome = {"left": []}, {"ended": "end"}

@@ -8,6 +8,8 @@ import types
 
 import numpy as np
 
+WITH = "__rt_with__"
+"""The name of `with_entry` where expressions are evaluated."""
 LARGEST = 4000000
 """So many numbers an array may have."""
 SAFE = set(
@@ -21,7 +23,7 @@ SAFE = set(
     not_equal ones ones_like outer pow power prod range ravel reciprocal repeat reshape reversed rint roll rollaxis round row_stack
     sign sin sinh size softmax sorted split sqrt square squeeze stack std subtract sum swapaxes take tan tanh tensordot tile tolist
     trace transpose tril triu true_divide tuple values var vdot vsplit vstack where zeros zeros_like zip""".split()  # noqa: SIM905
-)
+) | {WITH}
 """What may be called twice, of libraries' functions; in a probing run those that do, with the program's own that change nothing."""
 _MAY_CALL = re.compile(r"[\w)\]]\s*\(|yield|await|:=")
 """What stands in all expressions that must be looked at before they are evaluated twice: looking takes longer than compiling."""
@@ -63,6 +65,13 @@ def evaluated(code, spaces, variables):
     if value.dtype.kind not in "fiub" or value.size == 0 or value.size > LARGEST:
         return None
     return value.astype(float, copy=False)
+
+
+def with_entry(array, index, value):
+    """A copy of an array with other values in an entry."""
+    made = copy.copy(array)
+    made[index] = value
+    return made
 
 
 class Consequences:
@@ -111,11 +120,9 @@ class Consequences:
         if value is None or len(self.whole) < 2:
             return value
         try:
-            whole = copy.copy(eval(self.whole[0], spaces, variables))
-            whole[index] = value
+            return with_entry(eval(self.whole[0], spaces, variables), index, value)
         except Exception:
             return None
-        return whole
 
 
 class Gains:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..tracing import runner
 from ..tracing.store import Stop
-from .expressions import SAFE, Consequences, Gains, compiled, evaluated
+from .expressions import SAFE, WITH, Consequences, Gains, compiled, evaluated, with_entry
 from .fingerprints import RightTable
 from .terms import TERM, AtomValues, terms
 
@@ -64,7 +64,8 @@ class ProbedLine:
         self.following = [Consequences(rows) for rows in row["following"]]
         self.again = [Consequences(rows, whole) for rows, whole in row["again"]]
         self.begins = row["begins"]  # the number of the line with which the loop's next round begins
-        self.original = compiled(row["value"])
+        self.text = row["value"]
+        self.original = compiled(self.text)
         self.slots = row["slots"]  # the expressions that edits replace
         self.rights = [0] * len(self.slots)  # how often each was right
         self.late = []
@@ -175,7 +176,7 @@ class Probes:
             edit = ProbedEdit(number, text, compiled(text), checked, makes, place)
             if edit.code is not None:
                 made.append(edit)
-            elif same:
+            elif same or text in line.text:
                 edit.count, edit.late = 1, True
                 line.late.append(edit)  # it calls what must not be called twice
         known = [(a, shape(a)) for a in line.atoms if shape(a) or _is_part(line.values.value(a))]
@@ -259,6 +260,7 @@ def run(job):
     for number, row in enumerate(request["lines"]):
         wanted.setdefault(row["file"], {}).setdefault((row["line"], row["column"]), []).append(number)
     setattr(builtins, NAME, probes)
+    setattr(builtins, WITH, with_entry)
 
     def rewritten(text, name, sites):
         made = Inserter(wanted.get(runner.shown_name(job, name), {})).visit(ast.parse(text, name))

@@ -11,7 +11,12 @@ import numpy as np
 
 from engine.doctor.mending.trials.following import following, in_next_round
 from engine.doctor.mending.trials.places import EditPlace, statements
-from engine.doctor.recording.trials.expressions import Consequences, Gains  # pyright: ignore[reportUnknownVariableType]
+from engine.doctor.recording.trials.expressions import (  # pyright: ignore[reportUnknownVariableType]
+    WITH,
+    Consequences,
+    Gains,
+    with_entry,
+)
 
 LOOP = """
 for t in steps:
@@ -105,3 +110,15 @@ def test_what_is_made_and_never_read_may_be_what_a_line_leaves_out() -> None:
     text = "def f(xs):\n    up, down = g(xs)\n    for t in xs:\n        d[t] = down[t] * s[t]\n"
     *_, place = statements("mine.py", ast.parse(text))
     assert "up[t]" in place.atoms
+
+
+def test_an_entry_that_is_stepped_changes_what_is_read_of_the_whole() -> None:
+    text = "for t in steps:\n    d = p[t]\n    d[y] -= 1\n    dV += outer(d, h)\n"
+    first, *_ = statements("mine.py", ast.parse(text))
+    ((rows,),) = (following(first)[1],)
+    made, seen = Consequences(rows), list[list[float]]()
+    names = {"y": 1, WITH: with_entry, "outer": np.outer, "h": np.ones(1)}
+    d = np.array([2.0, 3.0])
+    made.rights((d, None), lambda v: seen.append(np.ravel(v).tolist()), {}, names)
+    assert seen == [[2.0, 2.0], [2.0, 2.0]]
+    assert d.tolist() == [2.0, 3.0]

@@ -306,7 +306,7 @@ def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pyt
     assert bounded
     assert all(each.more and not each.id for each in bounded)
 
-    def ended(self: trying.Trial, texts: dict[str, str]) -> bool:
+    def ended(self: trying.Trial, texts: dict[str, str], **_: bool) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trying.Trial, "makes_right", ended)
