@@ -149,6 +149,8 @@ class Rewriter(ast.NodeTransformer):
         self.file = file
         self.sites = sites
         self.numbers = []
+        self.keeps = False
+        """Whether what is made of statements is kept for other texts."""
         self.functions = []
         self.loops = 0
         self.temporary = 0
@@ -193,15 +195,34 @@ class Rewriter(ast.NodeTransformer):
         return ast.copy_location(ast.BinOp(parts[0], ast.Mod(), parts[1]), target)
 
     def place(self, node):
-        """What tells a statement of the module from others: where it stands, and its lines."""
+        """What tells a statement from others: where it stands, in what, and its lines."""
         begin = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        around = (self.file, *self.functions, self.loops > 0)
         return (
-            self.file,
+            around,
             node.lineno,
             node.col_offset,
             node.end_col_offset,
             tuple(self.lines[begin - 1 : node.end_lineno]),
         )
+
+    def visit(self, node):
+        """What stands in the place of a node: of a statement that was rewritten beforehand, in whatever it stands, what was made of it."""
+        if not isinstance(node, ast.stmt):
+            return super().visit(node)
+        place = self.place(node) if _KNOWN or self.keeps else None
+        if place in _KNOWN:
+            made, sites, numbers, first = _KNOWN[place]
+            for number in numbers:
+                number.value += len(self.sites) - first
+            self.sites += sites
+            self.numbers += numbers
+            return made
+        first, before = len(self.sites), len(self.numbers)
+        made = super().visit(node)
+        if self.keeps:
+            _KNOWN[place] = made, self.sites[first:], self.numbers[before:], first
+        return made
 
     def statement(self, node):
         """The statements that stand in the place of one of the module."""
@@ -406,14 +427,15 @@ def _root(function):
 
 
 _KNOWN = {}
-"""Statements of modules, as they were rewritten beforehand, with their sites and the numbers of these in the tree."""
+"""What was made of statements beforehand, with their sites, the numbers of these in the tree, and the first of them."""
 
 
 def know(text, file):
     """Rewrites a module's statements beforehand: copies of this process, which run its text with some of it changed, rewrite the rest."""
+    rewriter = Rewriter(text, file, [])
+    rewriter.keeps = True
     for statement in ast.parse(text, file).body:
-        rewriter = Rewriter(text, file, [])
-        _KNOWN[rewriter.place(statement)] = rewriter.statement(statement), rewriter.sites, rewriter.numbers
+        rewriter.visit(statement)
 
 
 def rewritten(text, file, sites):
@@ -428,13 +450,5 @@ def rewritten(text, file, sites):
         body = body[1:]
     tree.body = head
     for statement in body:
-        known = _KNOWN.get(rewriter.place(statement)) if _KNOWN else None
-        if known is None:
-            tree.body += rewriter.statement(statement)
-            continue
-        made, own, numbers = known
-        tree.body += made
-        for number in numbers:
-            number.value += len(sites)
-        sites += own
+        tree.body += rewriter.statement(statement)
     return tree

@@ -490,7 +490,7 @@ def test_statements_that_were_rewritten_beforehand_are_what_they_would_be(monkey
     expected = made(text)
     monkeypatch.setattr(instrument, "_KNOWN", {})
     instrument.know(TAGGER, "mine.py")
-    seen, visit = [], instrument.Rewriter.statement
-    monkeypatch.setattr(instrument.Rewriter, "statement", lambda self, node: seen.append(node) or visit(self, node))
+    seen, visit = [], instrument.Rewriter.visit_Assign
+    monkeypatch.setattr(instrument.Rewriter, "visit_Assign", lambda self, node: seen.append(node) or visit(self, node))
     assert made(text) == expected
-    assert [node.name for node in seen] == ["backward"]
+    assert [ast.unparse(node.targets) for node in seen] == ["later"]
