@@ -3,20 +3,33 @@
 every run.
 
 Whoever waits, for a lock or what is made of locks (events, queues, pools), for a thread's end or for a time, gives its turn away; from
-whoever waits for something else, as a reply of another process, it is taken. What ends the recording in another thread than the main one
-ends the main one, as soon as that waits.
+whoever waits for something else, as a reply of another process, it is taken: from a thread that is asleep at two looks and was not woken
+in between, as the system tells. A thread that computes is not, however slow the machine; where the system does not tell, it keeps its
+turn. What ends the recording in another thread than the main one ends the main one, as soon as that waits.
 """
 
 import functools
 import sys
 import threading
 import time
-from _thread import allocate_lock, get_ident
+from _thread import allocate_lock, get_ident, get_native_id
 
 SLICE = 0.05
 """Seconds from one look of the main thread, while it waits, at whether the recording has ended."""
-IDLE, COMPUTED = 1.0, 0.002
-"""For so many seconds nothing was computed, but for so many: then whoever has the turn waits for something that is not seen."""
+IDLE = 1.0
+"""Seconds between two looks at whether whoever has the turn waits for something that is not seen."""
+_open = open  # before anything is patched
+
+
+def slept(thread):
+    """How often a thread that is asleep now was switched before; None where it is not asleep, or the system does not tell."""
+    try:
+        with _open(f"/proc/self/task/{thread}/status") as file:
+            told = {name: rest for name, _, rest in [line.partition(":") for line in file]}
+    except OSError:
+        return None
+    counts = [int(told.get(name, 0)) for name in ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")]
+    return counts if told.get("State", "").strip().startswith("S") else None
 
 
 class Turns:
@@ -25,6 +38,7 @@ class Turns:
     def __init__(self, ends):
         self.ends, self.ended = ends, None
         self.main = self.whose = get_ident()
+        self.native = get_native_id()
         self.turn, self.changing = allocate_lock(), allocate_lock()
         self.turn.acquire()
         self.excepthook = threading.excepthook
@@ -58,15 +72,19 @@ class Turns:
         """Waits for its turn."""
         if self.whose == get_ident():
             return
-        holder, computed = self.whose, time.process_time()
+        holder, before = self.native, None
         while not self.turn.acquire(True, IDLE):
             with self.changing:
-                now = time.process_time()
-                if self.whose == holder and now - computed < COMPUTED:
-                    self.whose = get_ident()  # the lock stays closed: it is this thread's now
+                now = slept(self.native)
+                if now is not None and (self.native, now) == (holder, before):
+                    self.has()  # the lock stays closed: it is this thread's now
                     return
-                holder, computed = self.whose, now
-        self.whose = get_ident()
+                holder, before = self.native, now
+        self.has()
+
+    def has(self):
+        """It is this thread's turn."""
+        self.whose, self.native = get_ident(), get_native_id()
 
     def leave(self):
         """Gives it away, where it has it."""
