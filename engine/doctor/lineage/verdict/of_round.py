@@ -19,14 +19,20 @@ from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import in_windows, shortened
 from engine.doctor.lineage.verdict.meant import meant, with_its_penalty, with_other_losses
 from engine.doctor.lineage.verdict.run_verdict import GradientRows, RunVerdict, best_of, score, verdict_of
-from engine.doctor.recording.tracing.store import SINGLES
+from engine.doctor.recording.tracing.store import EVENTS, SINGLES
 
 AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
 IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
 NUMBER_BY_NUMBER = (
-    f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed"
+    f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed. "
+    "Fewer units, steps or samples show the same mistakes"
 )
+CROWDED = (
+    f"{EVENTS:,} values were seen, and nothing could be compared yet: fewer samples or steps show the same mistakes"
+)
+FULL = {"singles": NUMBER_BY_NUMBER, "events": CROWDED}
+"""By what limit a recording ended before anything could be compared."""
 NO_STEPS = "no loss was seen that is made from weights which the program steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
@@ -185,6 +191,6 @@ def why_undecided(record: Record) -> str:
         return (
             f"{len(record.pool):,} numbers were recorded, and nothing could be compared yet: --limit allows more memory"
         )
-    if record.outcome.get("ended") == "singles":
-        return NUMBER_BY_NUMBER
+    if record.outcome.get("ended") in FULL:
+        return FULL[record.outcome["ended"]]
     return NO_STEPS

@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import os
 import random
+import runpy
 import sys
 import time
 import types
@@ -97,12 +98,7 @@ class Helpers:
     def find_spec(self, name, path=None, target=None):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         origin = getattr(spec, "origin", None)
-        if not origin or not origin.endswith(".py"):
-            return None
-        real = os.path.realpath(origin)
-        if "site-packages" in real or real.startswith(os.path.realpath(sys.prefix) + os.sep):
-            return None
-        if not any(path.startswith(r + os.sep) for path in (os.path.abspath(origin), real) for r in self.roots):
+        if not origin or not origin.endswith(".py") or not self.owns(origin):
             return None
         spec.loader = self
         return spec
@@ -125,6 +121,17 @@ class Helpers:
     def get_code(self, name):
         """What `runpy` runs: a module of the user's own may be the program, as `python -m` starts it."""
         return self.code_of(importlib.util.find_spec(name).origin)
+
+    def owns(self, path):
+        """Whether a file is one of the user's own."""
+        real = os.path.realpath(path)
+        if "site-packages" in real or real.startswith(os.path.realpath(sys.prefix) + os.sep):
+            return False
+        return any(place.startswith(r + os.sep) for place in (os.path.abspath(path), real) for r in self.roots)
+
+    def compiled(self, text, file, mode):
+        """What `runpy` makes of the file that `run_path` names."""
+        return self.code_of(os.path.abspath(file)) if self.owns(file) else compile(text, file, mode)
 
     def code_of(self, file):
         text = self.job.get("texts", {}).get(shown_name(self.job, file))
@@ -173,6 +180,7 @@ def run(job):
     with open(os.path.join(job["record"], "pool"), "wb", 1 << 20) as pool:
         store = Store(pool, lines, options.get("numbers", min(job["memory"] // BYTES, MOST_IDS)))
         store.events_left = options.get("events", EVENTS)
+        store.make_events_room()
         traced.STORE[0] = store
         patches.install()
         watched = watch.ValueWatch(store, sites, options.get("shifts", ()))
@@ -202,6 +210,7 @@ def followed(job, sites, lines, store):
     importing = updates.importing if updates is not None else bool
     helpers, before = Helpers(job, sites, lines, importing), set(sys.modules)
     sys.meta_path.insert(0, helpers)
+    runpy.compile = helpers.compiled
     seeded()
     setattr(builtins, SHIFTED, shifted)
     Turns((Stop, Full)).begin()

@@ -135,9 +135,9 @@ def _float64(x):
 GIVEN = {float, int, Given, ListEntry}
 """Numbers that came from outside."""
 TRACED = {TracedFloat, Given, ListEntry, TracedFloat64, TracedFloat32}
-_KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
+KINDS = {np.float64: TracedFloat64, np.float32: TracedFloat32, float: TracedFloat}
 for _kind in TRACED:  # what exceptions call it, as they call the user's own
-    _plain_kind = next(kind for kind in _kind.__mro__ if kind in _KINDS)
+    _plain_kind = next(kind for kind in _kind.__mro__ if kind in KINDS)
     _kind.__name__, _kind.__qualname__, _kind.__module__ = (
         _plain_kind.__name__,
         _plain_kind.__name__,
@@ -147,7 +147,7 @@ for _kind in TRACED:  # what exceptions call it, as they call the user's own
 
 def made(value, number):
     """`value`, a single number, with this id; what is neither float64, float32 nor float has no lineage."""
-    kind = _KINDS.get(type(value))
+    kind = KINDS.get(type(value))
     if kind is None:
         return value
     out = kind.__new__(kind, value)
@@ -262,7 +262,7 @@ def _binary(name, forward, backward, in_python, in_numpy):
                 return HOOKS["ufunc"](in_numpy, "__call__", (a, b), {})
             return NotImplemented
         value = in_python(first[0], second[0])
-        if not store.on or type(value) not in _KINDS:
+        if not store.on or type(value) not in KINDS:
             return value
         one = first[1] if first[1] is not None else store.constant(first[0])
         two = second[1] if second[1] is not None else store.constant(second[0])

@@ -21,6 +21,7 @@ An operand, and the array of an event, is a `reference`: how the ids of an array
 """
 
 import os
+import sys
 from array import array
 from bisect import bisect_right
 
@@ -36,14 +37,16 @@ FLUSH = 1 << 16
 OPERATION, ROW = 22, 3
 """An operation counts as so many numbers where memory is limited: what reads the record keeps an object of about 700 bytes of each on
 arrays, and rows of each on single numbers."""
-EVENTS = 2000000
+EVENTS = 4000000
 """So many events are recorded at most."""
-SINGLES = 400000
+SINGLES = 2000000
 """So many single numbers are computed, without an update that is seen: a program that computes number by number is given up."""
-STREAM = 1 << 17
+STREAM = 1 << 15
 """So many whole numbers of a stream are kept in memory."""
 OPERATION_ROW, EVENT_ROW = 5, 4
 """How wide the rows of operations and events are."""
+NOWHERE = {}
+_frame = sys._getframe
 _FLOAT = np.dtype(np.float64)
 _WHOLE = (np.integer, np.bool_)
 _array, _join = np.array, np.concatenate  # before anything is patched
@@ -92,6 +95,12 @@ class Singles(Full):
     ended, why = "singles", f"{SINGLES:,} single numbers were computed, and no update was seen in them"
 
 
+class Crowded(Full):
+    """So many values were seen that it would take minutes to judge them."""
+
+    ended, why = "events", f"{EVENTS:,} values were seen in it"
+
+
 class Stop(BaseException):
     """The first update is complete: what follows is not needed."""
 
@@ -102,10 +111,11 @@ class Store:
     def __init__(self, pool, line, limit=50000000):
         self.pool = pool
         self.line = line
+        self.places = getattr(line, "places", {})  # where it has found lines before
         self.limit = limit
         self.n = 1
-        self.ops = array("i")
-        self.events = array("i")
+        self.ops = []  # to put a row behind a list takes a fifth of the time that it takes behind an array
+        self.events = []
         self.wide = array("i")
         self.widened = 0  # how long that stream is, with what is in its file
         self.refs = []
@@ -118,13 +128,19 @@ class Store:
         self.buffer = [np.zeros(1)]
         self.waiting = 1
         self.on = True
-        self.cost = 0  # of the operations, in numbers
+        self.cost = 0  # of the operations, in numbers; of the rows in memory not yet
+        self.on_arrays = 0  # so many of these are not of single numbers
         self.events_left = EVENTS
         self.updates = None
         self.names = {}
         self.rounds = []
         self.again = []  # a number of each array or list that was read, once it was stepped, where it had been read before
         self.singles_left = SINGLES  # endless once an update was seen
+        self.room = self.events_room = (
+            0  # how long the streams of operations and events may become before anything is looked at
+        )
+        self.make_room()
+        self.make_events_room()
 
     def fresh(self, value):
         """The first of the ids of a new array; its values go to the pool."""
@@ -172,8 +188,8 @@ class Store:
         """What there is of a stream goes to its file, behind what went before."""
         stream = getattr(self, name)
         with open(os.path.join(os.path.dirname(self.pool.name), name), "ab") as file:
-            stream.tofile(file)
-        setattr(self, name, array("i"))
+            array("i", stream).tofile(file)
+        setattr(self, name, stream[:0])
 
     def leaf(self, value):
         """Ids for an array that came from outside: (shadow, root)."""
@@ -234,6 +250,7 @@ class Store:
         out.append(len(parameters))
         out.extend(parameters)
         self.row(-code, self.line(), start, self.widen(out), len(out))
+        self.on_arrays += 1
         self.cost += OPERATION
 
     def widen(self, numbers):
@@ -247,27 +264,44 @@ class Store:
 
     def row(self, code, line, start, one, two):
         """An operation's row, the last one in the stream."""
-        if len(self.ops) > STREAM:
-            self.overflow("ops")
+        if len(self.ops) > self.room:
+            self.make_room()
         self.ops.extend((code, line, start, one, two))
-        self.cost += ROW
+
+    def make_room(self):
+        """Empties the stream of operations, and looks at what is left of the limits."""
+        rows = len(self.ops) // OPERATION_ROW
+        self.cost += ROW * rows
+        self.singles_left -= rows - self.on_arrays
+        self.on_arrays = 0
+        if self.n + self.cost >= self.limit:
+            self.on = False
+            raise Full()
+        if self.singles_left < 0:
+            self.on = False
+            raise Singles()
+        if rows:
+            self.overflow("ops")
+        if len(self.singles) > FLUSH:
+            self.flush()
+        left = min(self.singles_left, (self.limit - self.n - self.cost) // (ROW + 1))
+        self.room = min(STREAM, OPERATION_ROW * left)
+
+    def updated(self):
+        """An update was seen: single numbers are followed on, however many there are."""
+        self.singles_left, self.room = sys.maxsize, STREAM
 
     def computed(self, code, value, one, two):
         """The id of a single number that was computed from two others: `single` and `row` in one, since a program that computes number by
         number does little else."""
+        if len(self.ops) > self.room:
+            self.make_room()
         start = self.n
-        if start + self.cost >= self.limit or len(self.ops) > STREAM:
-            self.single(value)
-            self.row(code, self.line(3), start, one, two)
-        else:
-            self.n = start + 1
-            self.singles.append(value)
-            self.ops.extend((code, self.line(3), start, one, two))
-            self.cost += ROW
-        self.singles_left -= 1
-        if self.singles_left < 0:
-            self.on = False
-            raise Singles()
+        self.n = start + 1
+        self.singles.append(value)
+        frame = _frame(2)
+        line = self.places.get(id(frame.f_code), NOWHERE).get(frame.f_lasti)
+        self.ops.extend((code, self.line(3) if line is None else line, start, one, two))
         return start
 
     def has_added(self, before, number):
@@ -313,13 +347,19 @@ class Store:
 
     def event_row(self, site, part, number):
         """The same of a single number."""
-        self.events_left -= 1
+        if len(self.events) > self.events_room:
+            self.make_events_room()
+        self.events.extend((site, part, self.n, number))
+
+    def make_events_room(self):
+        """Empties the stream of events, where there are not too many of them."""
+        self.events_left -= len(self.events) // EVENT_ROW
         if self.events_left < 0:
             self.on = False
-            raise Full()
-        self.events.extend((site, part, self.n, number))
-        if len(self.events) > STREAM:
+            raise Crowded()
+        if self.events:
             self.overflow("events")
+        self.events_room = min(STREAM, EVENT_ROW * self.events_left)
 
     def lose(self, what):
         key = (what, self.line())

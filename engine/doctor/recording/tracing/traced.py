@@ -52,7 +52,12 @@ class Traced(np.ndarray):
         root = self._root
         if root is not None and (root.leaf or root.stepped) and root.first >= 0 and STORE[0].on:
             STORE[0].updates.read(root, root.owner.shape)  # a loop reads an array number by number
-        return scalars.made(value, shadow.item(key))
+        kind = scalars.KINDS.get(type(value))
+        if kind is None:
+            return value
+        out = kind.__new__(kind, value)
+        out._i = shadow.item(key)
+        return out
 
     def __setitem__(self, key, value):
         if type(key) is not int:
@@ -60,13 +65,15 @@ class Traced(np.ndarray):
         if self._s is None:
             adopt(self)
         kind = type(value)
-        if kind in scalars.TRACED and type(self._s[key]) is _ID:
-            before, root = self._s.item(key), self._root
+        if kind in scalars.TRACED and type(before := self._s[key]) is _ID:
+            root = self._root
             _set(self, key, value)
             self._s[key] = value._i
-            written(self)
-            if root is not None and root.first > 0 and STORE[0].on and STORE[0].has_added(before, value._i):
-                STORE[0].updates.step(root, root)  # a loop steps an array number by number
+            if root is not None:
+                root.clean = False
+                root.version += 1
+                if root.first > 0 and STORE[0].on and STORE[0].has_added(int(before), value._i):
+                    STORE[0].updates.step(root, root)  # a loop steps an array number by number
             return
         if isinstance(value, (list, tuple)):
             value = as_traced(value)

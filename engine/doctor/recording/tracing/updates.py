@@ -15,8 +15,9 @@ an array that was added to before it was ever read is an accumulator, and does n
 
 import sys
 
-from .store import Stop
+from .store import NOWHERE, Stop
 
+_frame = sys._getframe
 ALONE = 64
 """After so many rounds of one shape alone they count too."""
 SEVERAL = 3
@@ -54,13 +55,20 @@ class UpdateWatch:
 
     def read(self, root, shape):
         """An array takes part in an operation: whether it has come round. Only called for what came from outside, or was stepped."""
-        line = self.line(3)
+        frame = _frame(2)
+        line = self.store.places.get(id(frame.f_code), NOWHERE).get(frame.f_lasti)
+        if line is None:
+            line = self.line(3)
         lines = root.lines
-        came = root.stepped > 0 and (line in (lines[:-1] or lines) or (line in self.round_on and line in lines))
-        if root.stepped < self.generation:
-            root.stepped = 0
+        if not root.stepped:  # as nearly always, where a loop reads number by number
             if root.first == 0:
                 root.first = line
+            if line not in lines:
+                root.lines = (*lines[-MOST_LINES:], line)
+            return False
+        came = line in (lines[:-1] or lines) or (line in self.round_on and line in lines)
+        if root.stepped < self.generation:
+            root.stepped = 0
             if line not in root.lines:
                 root.lines = (*root.lines[-MOST_LINES:], line)
         elif came:
@@ -80,7 +88,7 @@ class UpdateWatch:
         """A round is complete."""
         rounds = self.others if self.imports else self.store.rounds
         rounds.append([self.store.n, int(root.owner.reshape(-1)[0])])
-        self.store.singles_left = sys.maxsize
+        self.store.updated()
         self.store.again += self.came
         self.came = []
         self.generation += 1

@@ -132,7 +132,13 @@ class ValueWatch:
             return value
         kind = type(value)
         if kind in TRACED:  # as nearly always, where a program computes number by number
-            self.store.event_row(number, self.store.named(entry) if entry else 0, value._i)
+            if entry:
+                self.store.event_row(number, self.store.named(entry), value._i)
+                return value
+            store = self.store
+            if len(store.events) > store.events_room:
+                store.make_events_room()
+            store.events.extend((number, 0, store.n, value._i))
             return value
         if kind in _RECORDED:
             self.keep(number, entry, value)
@@ -216,10 +222,13 @@ class ValueWatch:
 
     def after(self, value, number):
         """What is there after a statement that may have written into it."""
-        if not self.store.on:
+        store = self.store
+        if not store.on:
             return
         if type(value) in TRACED:
-            self.store.event_row(number, 0, value._i)
+            if len(store.events) > store.events_room:
+                store.make_events_room()
+            store.events.extend((number, 0, store.n, value._i))
         else:
             self.keep(number, 0, value)
 

@@ -331,6 +331,12 @@ def test_a_helper_module_is_recorded_and_a_users_engine_is_his(tmp_path: Path) -
     assert any(e.name == "y" and Path(e.site.file).name == "engine.py" for e in record.events)
 
 
+def test_a_file_that_runpy_runs_is_recorded_too(tmp_path: Path) -> None:
+    (tmp_path / "part.py").write_text("import numpy as np\nw = np.ones(3)\ny = w * 2.0\n")
+    record = run(tmp_path, "import runpy\nrunpy.run_path('part.py', run_name='__main__')\n")
+    assert [record.lines[o.line].file for o in record.operations] == ["part.py"]
+
+
 def test_a_helper_module_in_a_folder_above_is_recorded_too(tmp_path: Path) -> None:
     (tmp_path / "common").mkdir()
     (tmp_path / "common" / "layers.py").write_text(
@@ -401,7 +407,8 @@ while True:
 def test_single_numbers_without_an_update_are_not_followed_for_ever() -> None:
     kept = store.Store(io.BytesIO(), lambda *_: 1)
     number = kept.single(1.0)
-    kept.singles_left = 3
+    kept.singles_left = 2
+    kept.make_room()
     for _ in range(3):
         number = kept.computed(0, 1.0, number, number)
     with pytest.raises(store.Singles):

@@ -266,6 +266,7 @@ def test_why_nothing_was_compared_is_how_the_run_ended() -> None:
         ("error", "stopped before anything could be compared"),
         ("full", "11 numbers were recorded, and nothing could be compared yet"),
         ("singles", of_round.NUMBER_BY_NUMBER),
+        ("events", of_round.CROWDED),
         ("end", of_round.NO_STEPS),
     ):
         assert says in of_round.why_undecided(replace(RECORD, outcome={"ended": ended}))
