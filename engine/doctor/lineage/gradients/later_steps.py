@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.tables import whole_numbers
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of, moved_ahead
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
@@ -34,8 +34,7 @@ ArrayKey = tuple[int, int]
 def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> list[str]:
     """A sentence on each array of a round (`record`) that is read again, on a line that read it before, as it was, while nothing ever
     reads what it was stepped to."""
-    steps_made = (o for o in record.operations.on_arrays() if o.name in ("add", "subtract"))
-    sums = [o for o in steps_made if o.size > 1 and o.parameters != IN_PLACE]
+    sums = _sums(record, [int(row.own[0]) for row in rows])
     steps = {
         (int(row.own[0]), len(row.own)): (row.name, step.start)
         for row in rows
@@ -59,6 +58,15 @@ def dropped(whole: Record, record: Record, rows: Sequence[ComparedGradient]) -> 
     ]
 
 
+def _sums(record: Record, firsts: Sequence[int]) -> list[RecordedOperation]:
+    """The sums of arrays of several numbers, of which the first begins with one of these, that are not put in its place."""
+    operations = record.operations
+    rows = operations.sums_on_arrays
+    own = operations.arrays.firsts[operations.operands[0][operations.wide.searchsorted(rows)]]
+    rows = rows[np.isin(own, firsts) & (operations.sizes[rows] > 1) & ~operations.have(IN_PLACE)[rows]]
+    return list(operations.at(rows))
+
+
 def _step_of(record: Record, row: ComparedGradient, sums: Sequence[RecordedOperation]) -> RecordedOperation | None:
     """The operation that steps an array into a new one, as a whole: its update's, or, of `sums`, the first of a line that steps it by a
     multiple of its gradient."""
@@ -80,9 +88,10 @@ def reused(record: Record, versions: Mapping[int, str]) -> list[str]:
     """A sentence on each array that a round steps by numbers which were all computed before. `versions` says what arrays are called, by
     their first number as an earlier round left them."""
     told: dict[str, str] = {}
-    for operation in record.operations.on_arrays():
-        if operation.name not in ("add", "subtract") or operation.parameters != IN_PLACE:
-            continue
+    operations = record.operations
+    rows = operations.sums_on_arrays
+    own = operations.arrays.firsts[operations.operands[0][operations.wide.searchsorted(rows)]]
+    for operation in operations.at(rows[operations.have(IN_PLACE)[rows] & np.isin(own, list(versions))]):
         own, by = operation.operands
         known = own.first in versions and own.size == by.size > 1 and record.is_earlier(by.first)
         if known and (record.makers(by.ids().ravel()) < 0).all():
@@ -112,12 +121,13 @@ def by_zero(record: Record, loss: ChosenLoss) -> list[ComparedGradient]:
 
 def _by_one_number(record: Record, loss: ChosenLoss, names: ArrayNames) -> Iterator[RecordedOperation]:
     """Where an array of several numbers that moves the loss is changed by one number as a whole."""
-    forward = forward_of(record, loss)
-    for operation in record.operations.on_arrays():
-        if operation.name not in ("add", "subtract") or operation.size < 2 or forward[operation.start]:
-            continue
-        own, by = operation.operands
-        if own.size != operation.size or by.size != 1 or not forward[own.first]:
+    forward, operations = forward_of(record, loss), record.operations
+    rows = operations.sums_on_arrays
+    rows = rows[(operations.sizes[rows] > 1) & ~forward[operations.starts[rows]]]
+    by_one = operations.arrays.sizes[operations.operands[1][operations.wide.searchsorted(rows)]] == 1
+    for operation in operations.at(rows[by_one]):
+        own = operation.operands[0]
+        if own.size != operation.size or not forward[own.first]:
             continue
         levels = levels_of(record, own)
         is_step = operation.parameters == IN_PLACE or names.bound_again(levels, operation)

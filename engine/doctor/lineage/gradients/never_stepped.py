@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import always
-from engine.doctor.lineage.record.carry_back import touched
+from engine.doctor.lineage.record.arrays import ranges, whole_numbers
+from engine.doctor.lineage.record.carry_back import reading, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.updates import ArrayNames
@@ -72,12 +73,13 @@ def _is_joined(record: Record, forward: NDArray[np.bool_], ids: Ids, stepped: ND
     meet in a difference."""
     known = np.flatnonzero(stepped).astype(np.int32)
     of_it, of_weights = depending(record, [ids]), depending(record, [known])
-    of_it, of_weights = of_it & ~of_weights, of_weights & ~of_it
-    for operation in record.operations.at(record.operations.named((*PRODUCTS, "add"))):
-        met = [mark for mark in (of_it, of_weights) if any(touched(mark, r) for r in operation.operands)]
-        if operation.size and forward[operation.start] and len(met) > 1:
-            return True
-    return False
+    reads_it, reads_weights = (
+        reading(record, one & ~other) for one, other in ((of_it, of_weights), (of_weights, of_it))
+    )
+    operations = record.operations
+    meet = operations.named((*PRODUCTS, "add"))
+    is_forward = (operations.sizes[meet] > 0) & forward[np.minimum(operations.starts[meet], len(forward) - 1)]
+    return bool((reads_it[meet] & reads_weights[meet] & is_forward).any())
 
 
 def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], stepped: NDArray[np.bool_]) -> list[Ids]:
@@ -85,12 +87,20 @@ def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], s
     not by the forward pass, as a state is."""
     places: dict[tuple[int, int, tuple[int, ...]], RecordedArray] = {}
     known = np.flatnonzero(stepped).astype(np.int32)
-    computed = depending(record, [known, *(operation.result.ids() for operation, _, _ in _products(record))])
-    for operation, which, operand in _products(record):
-        if forward[operation.start] and operand.size > 2 and not touched(computed, operand):
-            places.setdefault((operation.line, which, operand.shape), operand)
+    operations = record.operations
+    products = operations.named(PRODUCTS)
+    made = ranges(operations.starts[products], operations.sizes[products]).astype(np.int32)
+    computed = depending(record, [known, made])
+
+    def is_given(users: NDArray[np.int64], used: NDArray[np.int64]) -> NDArray[np.bool_]:
+        given = forward[np.minimum(operations.starts[users], len(forward) - 1)] & (operations.arrays.sizes[used] > 2)
+        given[given] = ~operations.arrays.touched(computed, used[given])
+        return given
+
+    for operation, which, operand in _products(record, is_given):
+        places[operation.line, which, operand.shape] = operand
     found: dict[int, Ids] = {}
-    for operation, which, operand in _products(later):
+    for operation, which, operand in _products(later, lambda users, used: np.ones(len(users), bool)):
         before = places.pop((operation.line, which, operand.shape), None)
         if before is None or operand.first <= before.first or touched(forward, operand):
             continue
@@ -99,10 +109,18 @@ def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], s
     return list(found.values())
 
 
-def _products(record: Record) -> Iterator[tuple[RecordedOperation, int, RecordedArray]]:
-    """The products of a round, with the place of each operand."""
-    for operation in record.operations.at(record.operations.named(PRODUCTS)):
-        yield from ((operation, which, operand) for which, operand in enumerate(operation.operands))
+def _products(
+    record: Record, asked: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
+) -> Iterator[tuple[RecordedOperation, int, RecordedArray]]:
+    """The products of a round, with the place of each operand, that are `asked` for (by the operations' places, and the arrays'): of each
+    line, place and shape the first."""
+    operations = record.operations
+    users, which, used = operations.reads
+    own = np.flatnonzero(np.isin(users, operations.named(PRODUCTS)))
+    own = own[asked(users[own], used[own])]
+    keys = np.stack((operations.lines[users[own]], which[own], operations.arrays.shapes[used[own]]))
+    for k in whole_numbers(own[np.sort(np.unique(keys, axis=1, return_index=True)[1])]):
+        yield operations[int(users[k])], int(which[k]), operations.arrays[int(used[k])]
 
 
 def _is_made_of(record: Record, later: Record, array: RecordedArray, number: int, forward: NDArray[np.bool_]) -> bool:
@@ -127,7 +145,7 @@ def _is_mask(values: Floats) -> bool:
 
 
 def _is_read(record: Record, ids: Ids) -> bool:
-    return (int(ids[0]), len(ids)) in record.operations.read
+    return record.operations.first_read(int(ids[0]), len(ids)) is not None
 
 
 def _met(record: Record, forward: NDArray[np.bool_], asked: Sequence[int]) -> defaultdict[int, set[int]]:
@@ -136,7 +154,9 @@ def _met(record: Record, forward: NDArray[np.bool_], asked: Sequence[int]) -> de
     operations = record.operations
     pairs = operations.named((*PRODUCTS, "add"))
     is_asked = np.isin(operations.one[pairs], asked) | np.isin(operations.two[pairs], asked)
-    for operation in operations.at(pairs[is_asked | (operations.codes[pairs] < 0)]):
+    users, _, used = operations.reads
+    is_asked |= np.isin(pairs, users[np.isin(operations.arrays.firsts[used], asked)])
+    for operation in operations.at(pairs[is_asked]):
         is_pair = len(operation.operands) == 2 and operation.size
         if is_pair and forward[operation.start : operation.stop].any():
             one, two = (r.first for r in operation.operands)

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.arrays import any_from, whole_numbers
 from engine.doctor.lineage.record.called_names import UPSTREAM
 from engine.doctor.lineage.record.carry_back import Marks
 from engine.doctor.lineage.record.matching import common, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
-from engine.doctor.lineage.record.tables import whole_numbers
 from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, begin_of, levels_of, may_go_back
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
@@ -205,7 +205,7 @@ def _without_others(
 
 def _as_far_as_it_came(record: Record, rows: list[ComparedGradient]) -> list[ComparedGradient]:
     """Of a program that stopped by an exception or at a limit, a gradient that is not right may only not be complete."""
-    if record.outcome.get("ended") not in ("error", "full", "singles"):
+    if record.outcome.get("ended") not in ("error", "full", "singles", "events"):
         return rows
     stopped = {"status": "not compared", "reason": "the program stopped before it was complete"}
     return [replace(row, **stopped) if row.status in ("wrong", "zero") else row for row in rows]
@@ -218,21 +218,21 @@ def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
 
 def read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
     """The arrays (their first number and size) that a line of the forward pass reads more than once, as it does weights."""
-    operations = record.operations
-    counts: dict[tuple[int, int, int], int] = defaultdict(int)
-    for operation in operations.on_arrays():
-        if forward[operation.start : operation.stop].any():
-            for first, size in {(r.first, r.size) for r in operation.operands if r.size}:
-                counts[first, size, operation.line] += 1
+    operations, arrays = record.operations, record.operations.arrays
+    users, _, used = operations.reads
+    is_forward = np.flatnonzero(any_from(forward, operations.starts[users], operations.sizes[users]))
+    known, which = np.unique(arrays.firsts[used].astype(np.int64) << 32 | arrays.sizes[used], return_inverse=True)
+    read = np.unique(users[is_forward] << 32 | which[is_forward])  # once by an operation
+    of_arrays = known[read & 0xFFFFFFFF], operations.lines[read >> 32]
     numbers = np.flatnonzero((operations.codes > 0) & forward[operations.starts])
     one, two, lines = operations.one[numbers], operations.two[numbers], operations.lines[numbers]
-    two = np.where(two == one, 0, two)  # read once by an operation
-    reads = np.concatenate((one, two)).astype(np.int64) << 32 | np.concatenate((lines, lines))
-    keys, often = np.unique(reads[reads >= 1 << 32], return_counts=True)
-    for key, count in zip(keys.tolist(), often.tolist(), strict=True):
-        if count > 1 or (key >> 32, 1, key & 0xFFFFFFFF) in counts:
-            counts[key >> 32, 1, key & 0xFFFFFFFF] += count
-    return {(first, size) for (first, size, _), count in counts.items() if count > 1}
+    two = np.where(two == one, 0, two)
+    of_numbers = np.concatenate((one, two)).astype(np.int64) << 32 | 1, np.concatenate((lines, lines))
+    keys, lines = (np.concatenate(both) for both in zip(of_arrays, of_numbers, strict=True))
+    known, which = np.unique(keys, return_inverse=True)
+    read, often = np.unique(which.astype(np.int64) << 32 | lines, return_counts=True)
+    again = whole_numbers(np.unique(known[read[often > 1] >> 32]))
+    return {(key >> 32, size) for key in again if (size := key & 0xFFFFFFFF) and key >> 32}
 
 
 def _not_settled(ids: Ids, fitting: list[RecordedEvent], names: ArrayNames) -> list[ComparedGradient]:
@@ -279,9 +279,9 @@ def _of_numbers(
 def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[RecordedEvent]:
     """The last version of each named value that was made, in part, from forward values, and is none itself."""
     events, operations, added_to = record.events, record.operations, np.zeros(len(record.pool), bool)
-    for operation in operations.on_arrays():
-        if operation.parameters == IN_PLACE and operation.operands:
-            added_to[operation.operands[0].ids()] = True
+    into = operations.operands[0][operations.have(IN_PLACE)[operations.wide]]
+    for _, ids in operations.arrays.parts(np.unique(into[into >= 0])):
+        added_to[ids] = True
     back = Marks(record, forward, but=forward).numbers()
     names = {(k.site.function, k.name) for k in events.seen_kinds}
     filled = {(function, name.split("[")[0]) for function, name in names if "[" in name and not _KEY.search(name)}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.doctor.lineage.gradients.returned import last_of, meant
+from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray
-from engine.doctor.lineage.record.tables import whole_numbers
 from engine.doctor.recording.calls.guesses import BACKWARD
 
 NOTHING_CAME = "no gradient that was compared came from it"

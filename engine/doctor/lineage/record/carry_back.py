@@ -8,12 +8,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.dependence import any_from, dependence
-from engine.doctor.lineage.record.derivatives import share
+from engine.doctor.lineage.record.arrays import any_from, whole_numbers
+from engine.doctor.lineage.record.dependence import dependence
+from engine.doctor.lineage.record.derivatives import share, shares
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.tables import OperationBlock, whole_numbers
+from engine.doctor.lineage.record.tables import BLOCK
 from engine.doctor.recording.tracing.codes import NAMES
 
+LARGE, FEW = 1 << 12, 4
+"""Operations of which each makes more numbers are carried back one by one, and so are so few of a kind."""
 Visit = Callable[[int, int, Floats, Floats, Floats], None]
 """Called with the operation's place, the operand's, dL/d(result), the share, and the running sum of shares of the operand."""
 
@@ -37,10 +40,15 @@ def carried_back(
         had_part[record.makers(ids) + 1] = 1
         last = max(last, int(ids.max(initial=0)))
     dependence(record).back(had_part)
+    if visit is None and not stops:
+        _by_depth(record, adjoint, np.flatnonzero(had_part[1:]))
+        adjoint[0] = 0.0
+        return adjoint
     first = int(record.starts.searchsorted(last, "right"))
     with np.errstate(all="ignore"):
         for block in record.operations.blocks(first, 0):
-            columns = _columns(record, block)
+            codes = record.operations.codes[block.begin : block.begin + len(block.starts)]
+            columns = _columns(record, codes, block.starts, block.one, block.two)
             parts = had_part[block.begin + 1 : block.begin + 1 + len(block.starts)].tolist()
             for at, end, k in reversed(list(block.stretches())):
                 if k >= 0 and parts[k]:
@@ -56,16 +64,83 @@ def carried_back(
     return adjoint
 
 
+def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64]) -> None:
+    """The loss carried back through these operations, the deepest first: those of one depth know nothing of one another, and what does the
+    same to arrays of the same form is carried back at once."""
+    operations = record.operations
+    kind, wide = np.full(len(places), -1, np.int64), operations.codes[places] < 0
+    on_arrays = operations.wide.searchsorted(places[wide])
+    kind[wide] = operations.alike[on_arrays]
+    is_large = operations.sizes[places] > LARGE
+    kind[wide & (is_large | (kind < 0))] = -2
+    order = np.lexsort((kind, wide, -dependence(record).depths[places + 1]))
+    places, kind, wide = places[order], kind[order], wide[order]
+    depths = dependence(record).depths[places + 1]
+    edges = np.flatnonzero((np.diff(kind) != 0) | ((np.diff(depths) != 0) & wide[1:]) | (kind[1:] == -2)) + 1
+    begins, ends = [0, *edges.tolist()], [*edges.tolist(), len(places)]
+    with np.errstate(all="ignore"):
+        for begin, end in zip(begins, ends, strict=True):
+            own = places[begin:end]
+            if begin < end and kind[begin] == -1:
+                _single_numbers(record, own, adjoint)
+            elif end - begin < FEW or not _hand_on_together(record, own, adjoint):
+                for k in whole_numbers(own):
+                    operation = record.operations[k]
+                    g = adjoint[operation.start : operation.stop]
+                    if holds(g):
+                        _hand_on(record, k, operation, g.reshape(operation.shape), adjoint, None)
+
+
+def _single_numbers(record: Record, places: NDArray[np.int64], adjoint: Floats) -> None:
+    """Through operations on single numbers, in this order."""
+    for k in range(0, len(places), BLOCK):
+        some = places[k : k + BLOCK][::-1]
+        operations = record.operations
+        columns = (whole_numbers(column[some]) for column in (operations.starts, operations.one, operations.two))
+        _numbers_hand_on(_columns(record, operations.codes[some], *columns), slice(0, len(some)), 0, adjoint.data, None)
+
+
+def _hand_on_together(record: Record, places: NDArray[np.int64], adjoint: Floats) -> bool:
+    """Through operations that do the same to arrays of the same form, of which none was made from another; whether that can be."""
+    operations, arrays = record.operations, record.operations.arrays
+    first = operations[int(places[0])]
+    starts = operations.starts[places]
+    ids = starts[:, None] + np.arange(first.size)
+    moving = adjoint[ids].any(axis=1)
+    places, ids = places[moving], ids[moving]
+    count = len(places)
+    if not count:
+        return True
+    g, r = (numbers[ids].reshape(count, *first.shape) for numbers in (adjoint, record.pool))
+    rows = operations.wide.searchsorted(places)
+    read = [operations.operands[which][rows] for which in range(len(first.operands))]
+    given = [each[:1] if (each == each[0]).all() else each for each in read]
+    numbers = [arrays.numbers(each).reshape(len(each), *o.shape) for each, o in zip(given, first.operands, strict=True)]
+    operands = [record.pool[each] for each in numbers]
+    made = [shares(first.name, g, r, operands, which, first.parameters) for which in range(len(operands))]
+    if any(part is None for part in made):
+        return False
+    for own, part in zip(numbers, made, strict=True):
+        part = np.zeros(0) if part is None else part
+        if own.size == len(own):  # single numbers, which may be written in the text
+            written = np.isin(own.ravel(), np.fromiter(record.constants, np.int64))
+            part[np.broadcast_to(written, (count,) if len(own) == 1 else written.shape)] = 0.0
+        if len(own) == 1 < count:
+            part = part.sum(axis=0, keepdims=True)
+        np.add.at(adjoint, own.ravel(), part.ravel())
+    return True
+
+
 _NumberColumns = tuple[list[int], list[int], list[int], list[float], list[float]]
 _NumberRow = tuple[int, int, int, float, float]
 
 
-def _columns(record: Record, block: OperationBlock) -> _NumberColumns:
+def _columns(
+    record: Record, codes: NDArray[np.int32], numbers: list[int], one: list[int], two: list[int]
+) -> _NumberColumns:
     """Of the rows of single numbers: the number, its operands (0 for what is written in the text), and by what dL/d(it) is multiplied for
     each."""
-    slopes, both = np.zeros((2, len(block.starts))), np.array((block.one, block.two))
-    codes = record.operations.codes[block.begin : block.begin + len(block.starts)]
-    starts = np.array(block.starts)
+    slopes, both, starts = np.zeros((2, len(numbers))), np.array((one, two)), np.array(numbers)
     for code in whole_numbers(np.unique(codes[codes > 0])):
         for count in (1, 2):
             rows = np.flatnonzero((codes == code) & ((both[1] > 0) == (count == 2)))
@@ -73,7 +148,7 @@ def _columns(record: Record, block: OperationBlock) -> _NumberColumns:
             for which in range(count) if len(rows) else ():
                 slopes[which, rows] = share(NAMES[code], np.ones(len(rows)), record.pool[starts[rows]], operands, which)
     both[np.isin(both, np.fromiter(record.constants, np.int64))] = 0
-    return cast("_NumberColumns", (block.starts, *both.tolist(), *slopes.tolist()))
+    return cast("_NumberColumns", (numbers, *both.tolist(), *slopes.tolist()))
 
 
 def _numbers_hand_on(
@@ -157,6 +232,11 @@ def reached_by_each(record: Record, groups: Sequence[Iterable[RecordedArray]]) -
     graph.back(operations)
     graph.read_by(record, operations, marked)
     return marked
+
+
+def reading(record: Record, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which operations read a number that is marked."""
+    return dependence(record).touching(record, marked)[1:]
 
 
 def depending(record: Record, sources: Iterable[Ids]) -> NDArray[np.bool_]:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+MATRICES = 3
+"""Of how many axes several matrices are."""
 _2 = log(2.0)
 _10 = log(10.0)
 
@@ -194,6 +196,38 @@ def share(
         "where": lambda: summed_to(_chosen(g, x, which), operands[which].shape),
     }
     return special[name]()
+
+
+def shares(
+    name: str,
+    g: Floats,
+    r: Floats,
+    operands: Sequence[Floats],
+    which: int,
+    parameters: Sequence[int] = (),
+) -> Floats | None:
+    """The same of several operations at once, one a row: an operand that is the same one for all has one row. None for what is told one by
+    one."""
+    x, count, ndim = operands[which], len(g), g.ndim - 1
+    shape = x.shape[1:]
+    if name in BINARY and len(operands) == 2:
+        one, two = (o.reshape(len(o), *(1,) * (g.ndim - o.ndim), *o.shape[1:]) for o in operands)
+        made = np.broadcast_to(BINARY[name][which](g, r, one, two), g.shape)
+        kept = (1,) * (ndim - len(shape)) + shape
+        repeated = tuple(1 + axis for axis in range(ndim) if kept[axis] == 1 and g.shape[1 + axis] != 1)
+        return made.sum(repeated).reshape(count, *shape) if repeated else made.reshape(count, *shape)
+    if name in UNARY and len(operands) == 1 and shape == g.shape[1:]:
+        return UNARY[name](g, r, x)
+    if name == "sum":
+        return _spread(g, [1 + axis for axis in parameters], (count, *shape))
+    if name == "matmul" and all(o.ndim <= MATRICES for o in operands):
+        one, two = operands
+        columns = two if two.ndim == MATRICES else two[..., None]
+        rows = one if one.ndim == MATRICES else one[:, None]
+        g = g.reshape(count, rows.shape[1], columns.shape[2])
+        made = np.matmul(g, columns.swapaxes(1, 2)) if which == 0 else np.matmul(rows.swapaxes(1, 2), g)
+        return made.reshape(count, *shape)
+    return None
 
 
 def _chosen(g: Floats, condition: Floats, which: int) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,21 +13,18 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.arrays import Floats, Ids, RecordedArray, in_order, whole_numbers
 from engine.doctor.lineage.record.tables import (
     Events,
-    Floats,
-    Ids,
     Operations,
-    RecordedArray,
     RecordedEvent,
     RecordedOperation,
     RecordedSite,
     Spot,
-    in_order,
-    whole_numbers,
 )
+from engine.doctor.lineage.record.unfolding import unfolded
 from engine.doctor.recording.tracing.codes import NAMES, OF_NUMBERS
-from engine.doctor.recording.tracing.store import EVENT_ROW, KEPT, OPERATION_ROW, VIEW
+from engine.doctor.recording.tracing.store import EVENT_ROW, OPERATION_ROW
 from engine.errors import InputError
 from engine.text import clean
 
@@ -49,7 +45,6 @@ __all__ = [
 
 VERSION = 2
 LARGEST_TEXT = 1 << 26
-MOST_AXES = 32
 MOST_NAMES = 1 << 30
 ROWS = 1 << 16
 """So many rows of a table are read at once."""
@@ -142,78 +137,6 @@ class Record:
         return np.ascontiguousarray(self.leaves[:, 0])
 
 
-class _Stream:
-    """What does not fit into a row, with every range checked. An array that is read often is the same one each time."""
-
-    def __init__(self, numbers: NDArray[np.int32], refs: Ids, count: int) -> None:
-        self.numbers = numbers.data
-        self.refs = refs
-        self.count = count
-        self.arrays: dict[tuple[int, ...], RecordedArray] = {}
-
-    def reference(self, numbers: Sequence[int], at: int) -> tuple[RecordedArray, int]:
-        """The array that is told of from a place on, and the place that follows."""
-        ndim = numbers[at + 2]
-        if not 0 <= ndim <= MOST_AXES:
-            raise ValueError
-        end = at + 3 + (ndim if numbers[at] else 2 * ndim)
-        key = tuple(numbers[at:end])
-        found = self.arrays.get(key)
-        if found is None:
-            if len(key) != end - at:
-                raise ValueError
-            found = self.arrays[key] = self._array(key, ndim)
-        return found, end
-
-    def _array(self, key: tuple[int, ...], ndim: int) -> RecordedArray:
-        kind, base, shape, strides = *key[:2], key[3 : 3 + ndim], key[3 + ndim :]
-        size = self.size(shape)
-        if kind == KEPT:
-            if base < 0 or base + size > len(self.refs):
-                raise ValueError
-            return RecordedArray(shape, kept=self.refs[base : base + size].reshape(shape))
-        low = high = base
-        for n, stride in zip(shape, strides, strict=True):
-            if stride < 0:
-                low += max(n - 1, 0) * stride
-            else:
-                high += max(n - 1, 0) * stride
-        if kind != VIEW or low < 1 or high >= self.count:
-            raise ValueError
-        return RecordedArray(shape, base, strides)
-
-    def size(self, shape: Sequence[int]) -> int:
-        size = 1
-        for n in shape:
-            size *= n
-            if n < 0 or size > self.count * 64:
-                raise ValueError
-        return size
-
-    def operation(self, code: int, line: int, start: int, place: int, length: int) -> RecordedOperation:
-        if not 0 <= place <= len(self.numbers) - length:
-            raise ValueError
-        numbers = self.numbers[place : place + length].tolist()
-        at = numbers[0] + 2
-        shape = tuple(numbers[1 : at - 1])
-        if not 0 <= numbers[0] <= MOST_AXES or start + self.size(shape) > self.count:
-            raise ValueError
-        operands: list[RecordedArray] = []
-        for _ in range(numbers[at - 1]):
-            one, at = self.reference(numbers, at)
-            operands.append(one)
-        parameters = tuple(numbers[at + 1 :])
-        if numbers[at] != len(parameters):
-            raise ValueError
-        return RecordedOperation(NAMES[code], line, start, shape, tuple(operands), parameters)
-
-    def seen(self, place: int) -> RecordedArray:
-        """The array of an event."""
-        if not 0 <= place < len(self.numbers):
-            raise ValueError
-        return self.reference(self.numbers[place : place + 3 + 2 * MOST_AXES].tolist(), 0)[0]
-
-
 def read(folder: Path) -> Record:
     """The record in a folder; InputError, one sentence, where it is none."""
     try:
@@ -238,10 +161,11 @@ def _read(folder: Path) -> Record:
         raise ValueError
     lines = tuple(UserLine(str(f), int(n)) for f, n in content["lines"])
     sites = tuple(_site(s) for s in content["sites"])
-    stream = _Stream(np.fromfile(folder / "wide", np.int32), refs, count)
-    operations = _operations(_rows(folder / "ops", OPERATION_ROW), stream, len(lines))
     names = tuple(str(n) for n in content["names"])
-    events = _events(_rows(folder / "events", EVENT_ROW), stream, sites, names)
+    rows, seen = (_rows(folder / name, width) for name, width in (("ops", OPERATION_ROW), ("events", EVENT_ROW)))
+    _check_operations(rows, len(lines), count)
+    kinds = _kinds(seen, sites, names, count)
+    operations, events = unfolded(rows, seen, kinds, np.fromfile(folder / "wide", np.int32), refs, count)
     leaves = np.fromfile(folder / "leaves", np.int32).reshape(-1, 3)
     if len(leaves) and not (leaves[:, 0].min() >= 1 and (leaves[:, 0].astype(np.int64) + leaves[:, 1]).max() <= count):
         raise ValueError
@@ -275,24 +199,19 @@ def _rows(file: Path, width: int) -> NDArray[np.int32]:
     return table
 
 
-def _operations(table: NDArray[np.int32], stream: _Stream, lines: int) -> Operations:
+def _check_operations(table: NDArray[np.int32], lines: int, count: int) -> None:
     codes, made_on, starts, one, two = table
-    wide, count = np.flatnonzero(codes < 0), stream.count
     known = (codes != 0) & (np.abs(codes) < len(NAMES)) & (made_on >= 0) & (made_on < lines) & (starts >= 1)
     known &= (starts < count) | (codes < 0)
     known &= (codes < 0) | (np.isin(codes, list(OF_NUMBERS)) & (one >= 1) & (one < count) & (two >= 0) & (two < count))
     if not known.all() or (np.diff(starts) < 0).any():
         raise ValueError
-    made = [stream.operation(-code, *rest) for code, *rest in table[:, wide].T.tolist()]
-    one[wide], two[wide] = np.arange(len(wide)), 0
-    return Operations(table, made)
 
 
-def _events(
-    table: NDArray[np.int32], stream: _Stream, sites: tuple[RecordedSite, ...], names: tuple[str, ...]
-) -> Events:
+def _kinds(table: NDArray[np.int32], sites: tuple[RecordedSite, ...], names: tuple[str, ...], count: int) -> list[Spot]:
+    """The kinds of events that there are, after which the columns are those of `Events`, but for the numbers of arrays."""
     number, parts, times, values = table
-    if ((number < 0) | (number >= len(sites)) | (parts < -len(names)) | (values >= stream.count)).any():
+    if ((number < 0) | (number >= len(sites)) | (parts < -len(names)) | (values >= count)).any():
         raise ValueError
     if (np.diff(times) < 0).any() or (values == 0).any() or (abs(parts) > MOST_NAMES).any():
         raise ValueError
@@ -302,9 +221,5 @@ def _events(
         own, which = np.unique(number[some].astype(np.int64) << 32 | (parts[some] + MOST_NAMES), return_inverse=True)
         keys = [(key >> 32, (key & 0xFFFFFFFF) - MOST_NAMES) for key in whole_numbers(own)]
         number[some] = np.array([kinds.setdefault(key, len(kinds)) for key in keys], np.int32)[which]
-    wide = np.flatnonzero(values < 0)
-    made: dict[RecordedArray, int] = {}
-    for k, place in zip(wide.tolist(), whole_numbers(values[wide]), strict=True):
-        values[k] = -1 - made.setdefault(stream.seen(-1 - place), len(made))
     parts[:], times[:] = times, values
-    return Events([Spot(sites[site], part, names) for site, part in kinds], table[:3], list(made))
+    return [Spot(sites[site], part, names) for site, part in kinds]

@@ -7,109 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, TypeVar, cast, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.arrays import (
+    AnyNumber,
+    ArrayTable,
+    Ids,
+    RecordedArray,
+    in_order,
+    ranges,
+    single,
+    whole_numbers,
+)
 from engine.doctor.recording.tracing.codes import CODES, NAMES
 from engine.doctor.recording.tracing.store import LISTED
 
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int32]
-
-AnyNumber = TypeVar("AnyNumber", bound=np.generic)
-
 BLOCK = 1 << 14
 """So many rows are looked at at once."""
-
-
-def in_order(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of an array whose entries follow one another in C order."""
-    strides: list[int] = []
-    step = 1
-    for n in reversed(shape):
-        strides.insert(0, step)
-        step *= n
-    return tuple(strides)
-
-
-@dataclass(frozen=True, eq=False)
-class RecordedArray:
-    """Which numbers an array was made of: a strided view of ids that follow one another (`strides`), or ids kept one by
-    one (`kept`)."""
-
-    shape: tuple[int, ...]
-    base: int = 0
-    strides: tuple[int, ...] = ()
-    kept: Ids | None = None
-
-    @property
-    def size(self) -> int:
-        return prod(self.shape)
-
-    def ids(self) -> Ids:
-        """The ids, in the array's shape."""
-        if self.kept is not None:
-            return self.kept
-        if self.follows:
-            return np.arange(self.base, self.base + self.size, dtype=np.int32).reshape(self.shape)
-        out = np.full(self.shape, self.base, np.int32)
-        for axis, (length, stride) in enumerate(zip(self.shape, self.strides, strict=True)):
-            along = np.arange(length, dtype=np.int32) * stride
-            out += along.reshape((length,) + (1,) * (len(self.shape) - axis - 1))
-        return out
-
-    @cached_property
-    def follows(self) -> bool:
-        """Whether the ids follow one another in C order."""
-        return self.kept is None and self.strides == in_order(self.shape)
-
-    def holds(self, number: int) -> bool:
-        """Whether a number stands in it."""
-        return self.base <= number < self.base + self.size if self.follows else number in self.ids()
-
-    def number(self, place: int) -> int:
-        """The id at one place, counted in C order."""
-        return self.base + place if self.follows or not self.shape else int(self.ids().flat[place])
-
-    def at(self, places: NDArray[np.integer[Any]], shape: tuple[int, ...]) -> Ids:
-        """The ids at these places of the array repeated to a shape, counted in C order. ValueError where it cannot be."""
-        if self.follows and shape == self.shape:
-            return (places + self.base).astype(np.int32)
-        return np.broadcast_to(self.ids(), shape).ravel()[places]
-
-    def of(self, numbers: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
-        """The array's entries out of one that has a place for every number: a view where the ids follow one another, else a copy."""
-        if self.kept is not None:
-            return numbers[self.kept]
-        width = numbers.itemsize
-        strides = [width * s for s in self.strides]
-        return np.ndarray(self.shape, numbers.dtype, numbers, width * self.base, strides)
-
-    @cached_property
-    def repeats(self) -> bool:
-        """Whether a number stands in it more than once."""
-        if self.kept is None:
-            return self.size > 1 and 0 in self.strides
-        following = np.diff(self.kept.ravel())
-        return not (following > 0).all() and bool((np.diff(np.sort(self.kept, axis=None)) == 0).any())
-
-    @property
-    def first(self) -> int:
-        return self.base if self.kept is None or not self.kept.size else int(self.kept.flat[0])
-
-
-def whole_numbers(numbers: NDArray[np.integer[Any]]) -> list[int]:
-    """As Python's."""
-    return cast("list[int]", numbers.tolist())
-
-
-def single(number: int) -> RecordedArray:
-    """A single number. There are very many: nothing is set but what tells it from others."""
-    made = object.__new__(RecordedArray)
-    made.__dict__.update(shape=(), base=number)
-    return made
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -199,23 +116,67 @@ class OperationBlock:
         yield at, len(self.starts), -1
 
 
+class OnArrays:
+    """What operations on arrays have beyond a row.
+
+    A column each: `shapes` and `parameters` (places among all of these), and `begins`: `operands[begins[k]:begins[k + 1]]` are the places,
+    among `arrays`, of what the k-th reads.
+    """
+
+    def __init__(
+        self,
+        all_shapes: Sequence[tuple[int, ...]],
+        all_parameters: Sequence[tuple[int, ...]],
+        columns: NDArray[np.int32],
+        begins: NDArray[np.int64],
+        operands: NDArray[np.int64],
+        arrays: ArrayTable,
+    ) -> None:
+        self.all_shapes, self.all_parameters = all_shapes, all_parameters
+        self.shapes, self.parameters = columns
+        self.begins, self.operands, self.arrays = begins, operands, arrays
+        self._made: list[RecordedOperation | None] = [None] * len(self.shapes)
+
+    @cached_property
+    def sizes(self) -> Ids:
+        """How many numbers each made."""
+        return np.array([prod(shape) for shape in self.all_shapes], np.int32)[self.shapes]
+
+    def operation(self, k: int, code: int, line: int, start: int) -> RecordedOperation:
+        """The k-th."""
+        made = self._made[k]
+        if made is None:
+            read = whole_numbers(self.operands[self.begins[k] : self.begins[k + 1]])
+            shape, parameters = self.all_shapes[int(self.shapes[k])], self.all_parameters[int(self.parameters[k])]
+            operands = tuple([self.arrays[place] for place in read])
+            made = self._made[k] = RecordedOperation(NAMES[code], line, start, shape, operands, parameters)
+        return made
+
+
 class Operations(Sequence[RecordedOperation]):
     """The operations of a run, or of a round of it, in their order.
 
     A column each: `codes`, `lines`, `starts`, and the operands of those that make a single number of one or two others, `one` and `two` (0
-    where there is none). The others, `wide`, have a code below 0, and the place among `made` in the column of `one`.
+    where there is none). The others, `wide`, have a code below 0, and the place among those `on_arrays` in the column of `one`.
     """
 
-    def __init__(self, table: NDArray[np.int32], made: Sequence[RecordedOperation]) -> None:
+    def __init__(self, table: NDArray[np.int32], on_arrays: OnArrays) -> None:
         self.codes, self.lines, self.starts, self._one, self.two = table
         self._table = table
-        self._made = made
+        self._on_arrays = on_arrays
 
     @classmethod
     def of(cls, operations: Sequence[RecordedOperation]) -> Operations:
         """A table of these."""
         rows = [(-CODES[o.name], o.line, o.start, k, 0) for k, o in enumerate(operations)]
-        return cls(np.array(rows, np.int32).reshape(-1, 5).T, operations)
+        arrays = list(dict.fromkeys(array for o in operations for array in o.operands))
+        place = {array: k for k, array in enumerate(arrays)}
+        columns = np.stack([np.arange(len(operations), dtype=np.int32)] * 2)
+        begins = np.cumsum([0, *(len(o.operands) for o in operations)])
+        operands = np.array([place[array] for o in operations for array in o.operands], np.int64)
+        shapes, parameters = [o.shape for o in operations], [o.parameters for o in operations]
+        on_arrays = OnArrays(shapes, parameters, columns, begins, operands, ArrayTable.of(arrays))
+        return cls(np.array(rows, np.int32).reshape(-1, 5).T, on_arrays)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -226,12 +187,12 @@ class Operations(Sequence[RecordedOperation]):
     def __getitem__(self, key: slice) -> Operations: ...
     def __getitem__(self, key: int | slice) -> RecordedOperation | Operations:
         if isinstance(key, slice):
-            return Operations(self._table[:, key], self._made)
+            return Operations(self._table[:, key], self._on_arrays)
         return self._row(*self._table[:, key].tolist())
 
     def _row(self, code: int, line: int, start: int, one: int, two: int) -> RecordedOperation:
         if code < 0:
-            return self._made[one]
+            return self._on_arrays.operation(one, -code, line, start)
         return RecordedOperation(NAMES[code], line, start, (), (single(one), single(two)) if two else (single(one),))
 
     def __iter__(self) -> Iterator[RecordedOperation]:
@@ -274,34 +235,97 @@ class Operations(Sequence[RecordedOperation]):
         """The places of those on arrays."""
         return np.flatnonzero(self.codes < 0)
 
-    @cached_property
-    def read(self) -> dict[tuple[int, int], int]:
-        """The arrays of several numbers that are operands: their first numbers and how many there are, with the first number of what was
-        made of each first."""
-        operands = ((r, operation.start) for operation in self.on_arrays() for r in operation.operands)
-        read: dict[tuple[int, int], int] = {}
-        for reference, start in operands:
-            if reference.size > 1:
-                read.setdefault((reference.first, reference.size), start)
-        return read
+    @property
+    def arrays(self) -> ArrayTable:
+        """What operations on arrays read, also those of the run that are not among these."""
+        return self._on_arrays.arrays
 
     @cached_property
-    def sums(self) -> dict[int, RecordedOperation]:
-        """By the first number of arrays of several numbers: what adds another of their shape to them, or subtracts it, if nothing was made
-        of them before."""
-        sums: dict[int, RecordedOperation] = {}
-        for operation in self.on_arrays():
-            if operation.name in ("add", "subtract") and len(operation.operands) == 2 and operation.size > 1:
-                one, two = operation.operands
-                if one.shape == two.shape == operation.shape and self.read[one.first, one.size] == operation.start:
-                    sums[one.first] = operation
-        return sums
+    def reads(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """What operations on arrays read, operand by operand: the place of the operation, which of its operands it is, and the array's
+        place among `arrays`."""
+        rows, begins = self._one[self.wide], self._on_arrays.begins
+        counts = begins[rows + 1] - begins[rows]
+        which = ranges(np.zeros(len(rows), np.int64), counts)
+        return np.repeat(self.wide, counts), which, self._on_arrays.operands[np.repeat(begins[rows], counts) + which]
+
+    @cached_property
+    def operands(self) -> Ids:
+        """The places, among `arrays`, of the first three operands of each operation on arrays, -1 where it has fewer."""
+        rows, begins = self._one[self.wide], self._on_arrays.begins
+        made = np.full((3, len(rows)), -1, np.int32)
+        for which, places in enumerate(made):
+            has = begins[rows + 1] - begins[rows] > which
+            places[has] = self._on_arrays.operands[begins[rows[has]] + which]
+        return made
+
+    @cached_property
+    def alike(self) -> NDArray[np.int64]:
+        """For each operation on arrays a number that those share which do the same to arrays of the same forms; below 0 where three are
+        read."""
+        rows, on_arrays = self._one[self.wide], self._on_arrays
+        made = on_arrays.shapes[rows].astype(np.int64) << 32 | on_arrays.parameters[rows]
+        forms = np.append(self.arrays.forms, -1)  # for what is not there
+        for column in (self.codes[self.wide], forms[self.operands[0]], forms[self.operands[1]]):
+            _, made = np.unique(made, return_inverse=True)
+            made = made.astype(np.int64) << 32 | (column.astype(np.int64) & 0xFFFFFFFF)
+        _, made = np.unique(made, return_inverse=True)
+        return np.where(self.operands[2] < 0, made, -1)
+
+    @cached_property
+    def sums_on_arrays(self) -> NDArray[np.int64]:
+        """The places of sums and differences of arrays."""
+        sums = self.named(("add", "subtract"))
+        return sums[self.codes[sums] < 0]
+
+    @cached_property
+    def _first_reads(self) -> tuple[NDArray[np.int64], Ids]:
+        """The arrays of several numbers that are operands, by their first numbers and how many there are, and the first number of what was
+        made of each first."""
+        users, _, used = self.reads
+        firsts, sizes = self.arrays.firsts[used], self.arrays.sizes[used]
+        several = np.flatnonzero(sizes > 1)
+        keys, at = np.unique(firsts[several].astype(np.int64) << 32 | sizes[several], return_index=True)
+        return keys, self.starts[users[several[at]]]
+
+    def first_read(self, first: int, size: int) -> int | None:
+        """The first number of what was made first of an array of several numbers, told by its first number and how many there are."""
+        keys, starts = self._first_reads
+        place = int(keys.searchsorted(key := first << 32 | size))
+        return int(starts[place]) if place < len(keys) and keys[place] == key else None
+
+    @cached_property
+    def shapes(self) -> tuple[Sequence[tuple[int, ...]], Ids]:
+        """The shapes that there are, the first of which is that of single numbers, and the place of each operation's among them."""
+        on_arrays, places = self._on_arrays, np.zeros(len(self), np.int32)
+        places[self.wide] = on_arrays.shapes[self._one[self.wide]] + 1
+        return [(), *on_arrays.all_shapes], places
+
+    def have(self, parameters: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which have these parameters."""
+        on_arrays, made = self._on_arrays, np.full(len(self), parameters == ())
+        known = np.array([p == parameters for p in on_arrays.all_parameters], bool)
+        made[self.wide] = known[on_arrays.parameters[self._one[self.wide]]]
+        return made
+
+    @cached_property
+    def sums(self) -> dict[int, int]:
+        """By the first number of arrays of several numbers: the place of what adds another of their shape to them, or subtracts it, if
+        nothing was made of them before."""
+        rows, arrays = self.sums_on_arrays, self.arrays
+        one, two, three = self.operands[:, self.wide.searchsorted(rows)]
+        shapes, sizes, (keys, starts) = arrays.shapes, arrays.sizes[one], self._first_reads
+        own = np.flatnonzero((two >= 0) & (three < 0) & (shapes[one] == shapes[two]) & (sizes > 1))
+        rows, firsts, sizes = rows[own], arrays.firsts[one[own]], sizes[own]
+        begun = starts[keys.searchsorted(firsts.astype(np.int64) << 32 | sizes)]
+        is_first = begun == self.starts[rows]
+        return dict(zip(whole_numbers(firsts[is_first]), whole_numbers(rows[is_first]), strict=True))
 
     @cached_property
     def sizes(self) -> Ids:
         """How many numbers each made."""
         made = np.ones(len(self), np.int32)
-        made[self.wide] = [self._made[k].size for k in whole_numbers(self._one[self.wide])]
+        made[self.wide] = self._on_arrays.sizes[self._one[self.wide]]
         return made
 
 
@@ -326,9 +350,7 @@ class Events(Sequence[RecordedEvent]):
     among `arrays` there. `begin` is the place of the first one among all events of the run.
     """
 
-    def __init__(
-        self, kinds: Sequence[Spot], table: NDArray[np.int32], arrays: Sequence[RecordedArray], begin: int = 0
-    ) -> None:
+    def __init__(self, kinds: Sequence[Spot], table: NDArray[np.int32], arrays: ArrayTable, begin: int = 0) -> None:
         self.kinds = kinds
         self.spots, self.times, self._numbers = table
         self._table = table
@@ -338,7 +360,7 @@ class Events(Sequence[RecordedEvent]):
     @classmethod
     def none(cls) -> Events:
         """Nothing was seen."""
-        return cls((), np.zeros((3, 0), np.int32), ())
+        return cls((), np.zeros((3, 0), np.int32), ArrayTable.of(()))
 
     def __len__(self) -> int:
         return len(self.spots)
@@ -388,12 +410,18 @@ class Events(Sequence[RecordedEvent]):
     @cached_property
     def firsts(self) -> Ids:
         """The first number of what was seen, 0 where that is empty."""
-        return self.of_each(lambda array: array.first if array.size else 0, self._numbers)
+        return self._of_each(self._arrays.firsts, self._numbers)
 
     @cached_property
     def sizes(self) -> Ids:
         """How many numbers each is of."""
-        return self.of_each(lambda array: array.size, np.ones(len(self), np.int32))
+        return self._of_each(self._arrays.sizes, np.ones(len(self), np.int32))
+
+    def _of_each(self, of_arrays: Ids, numbers: Ids) -> Ids:
+        """A column of the arrays that were seen; for single numbers what is given."""
+        arrays, made = np.flatnonzero(self._numbers < 0), numbers.copy()
+        made[arrays] = of_arrays[-1 - self._numbers[arrays]]
+        return made
 
     def of_each(self, asked: Callable[[RecordedArray], int], numbers: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
         """What is asked of the arrays that were seen, of each once; for single numbers what is given."""

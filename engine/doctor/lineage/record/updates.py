@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.called_names import ARGUMENT
 from engine.doctor.lineage.record.derivatives import PRODUCTS, UNARY
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.tables import Spot, whole_numbers
+from engine.doctor.lineage.record.tables import Spot
 from engine.doctor.recording.tracing.codes import ADD, CODES, GATHER, MULTIPLY, SUBTRACT
 from engine.remembered import remembered
 
@@ -87,24 +88,24 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
     steps: dict[tuple[int | str, int], list[Step]] = defaultdict(list)
     confirmed = {int(record.maker(number)) for number in (*record.again, *(first for _, first in record.rounds))}
     lines = {record.operations[k].line for k in confirmed if k >= 0}
-    for k in _may_step(record, lines, confirmed):
+    origins = dict[tuple[RecordedArray, bool], _LeavesOfArray](), names
+    for k, which in _may_step(record, lines, confirmed):
         operation = record.operations[k]
-        if len(operation.operands) == 2:
-            for step in _steps(record, k, operation, names, operation.line in lines or k in confirmed):
-                steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
+        for step in _steps(record, operation, which, origins, operation.line in lines or k in confirmed):
+            steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
     return _with_further(record, names, _without_means(record, names, list(steps.values())), lines)
 
 
 def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) -> list[list[Step]]:
     """Without a mean of weights over rounds: it begins as a copy of them, and what is added to it is a part of them after their step."""
 
-    def is_mean(step: Step, others: Sequence[Step]) -> bool:
-        made = _scaled_from(record, step.by)
-        of = next((s for s in others if s.made.start == made and s.levels[-1][0] == step.levels[-1][0]), None)
+    def is_mean(step: Step) -> bool:
+        of = by_made.get((_scaled_from(record, step.by), int(step.levels[-1][0])))
         return of is not None and (of.made.parameters == IN_PLACE or names.bound_again([*of.levels], of.made))
 
     firm = [s for group in groups for s in group if s.sure and s.made.operands[0].first == s.levels[0][0]]
-    left = ([s for s in group if not s.sure or not is_mean(s, firm)] for group in groups)
+    by_made = {(s.made.start, int(s.levels[-1][0])): s for s in reversed(firm)}
+    left = ([s for s in group if not s.sure or not is_mean(s)] for group in groups)
     return [group for group in left if group]
 
 
@@ -125,10 +126,11 @@ def _scaled_from(record: Record, ids: Ids) -> int:
 def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[RecordedOperation]:
     """What adds another array, perhaps scaled, to one in place before the loss is made from it: a velocity, by which Nesterov's momentum
     moves the weights to where their gradient is taken."""
-    for operation in record.operations.sums.values():
+    operations = record.operations
+    rows = np.array([*operations.sums.values()], np.int64)
+    for operation in operations.at(rows[operations.have(IN_PLACE)[rows] & forward[operations.starts[rows]]]):
         moved, by = operation.operands
-        is_before = operation.parameters == IN_PLACE and bool(forward[operation.start])
-        if is_before and levels_of(record, by) and levels_of(record, moved):
+        if levels_of(record, by) and levels_of(record, moved):
             yield operation
 
 
@@ -139,11 +141,13 @@ def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], l
 
     def of(step: Step) -> Step:
         first = int(step.levels[0][0])
-        is_sum = operations.read.get((first, len(step.by)), step.made.start) >= step.made.start
+        until = operations.first_read(first, len(step.by))
+        is_sum = until is None or until >= step.made.start
         if not step.sure or len(step.by) != step.made.size or (is_sum and not np.ptp(record.pool[step.levels[0]])):
             return step
         further, last = list[FurtherStep](), step.made
-        while (made := operations.sums.get(last.start)) is not None:
+        while (k := operations.sums.get(last.start)) is not None:
+            made = operations[k]
             known = made.parameters == IN_PLACE or made.line in lines or names.bound_again([*step.levels], made)
             if not known or not np.array_equal(made.operands[0].ids().ravel(), np.arange(last.start, last.stop)):
                 break
@@ -154,16 +158,63 @@ def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], l
     return [[of(step) for step in group] for group in groups]
 
 
-def _may_step(record: Record, lines: set[int], confirmed: set[int]) -> list[int]:
-    """The operations that may step an array, or a single number: most sums of these are not of what came from outside and what was
-    computed, which is seen at once."""
+def _may_step(record: Record, lines: set[int], confirmed: set[int]) -> list[tuple[int, int]]:
+    """The operations that may step an array, or a single number, each with the operand that it may step: most sums are not of what came
+    from outside and what was computed, which is seen at once."""
     operations = record.operations
     rows = operations.named(("add", "subtract"))
-    one, two, codes = operations.one[rows], operations.two[rows], operations.codes[rows]
     is_sure = np.isin(operations.lines[rows], list(lines)) | np.isin(rows, list(confirmed))
-    may = may_go_back(record, one) & (record.makers(two) >= 0)
-    may |= is_sure & (codes == ADD) & may_go_back(record, two) & (record.makers(one) >= 0)
-    return whole_numbers(rows[may | (codes < 0)])
+    is_added = np.abs(operations.codes[rows]) == ADD
+    alone = operations.codes[rows] > 0
+    one, two = operations.one[rows], operations.two[rows]
+    may = np.zeros((len(rows), 2), bool)
+    may[:, 0] = alone & may_go_back(record, one) & (record.makers(two) >= 0)
+    may[:, 1] = alone & is_sure & is_added & may_go_back(record, two) & (record.makers(one) >= 0)
+    wide = np.flatnonzero(~alone)
+    several = operations.sizes[rows[wide]] > 1
+    second = is_added[wide] & (several | is_sure[wide]) & ~operations.have(IN_PLACE)[rows[wide]]
+    tried = np.stack((np.ones(len(wide), bool), second), axis=1)
+    may[wide] = tried & _arrays_may_step(record, rows[wide], is_sure[wide])
+    ks, which = np.nonzero(may)
+    return list(zip(whole_numbers(rows[ks]), whole_numbers(which), strict=True))
+
+
+@remembered
+def _keeping(record: Record) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which operations may leave an operand what it was, but for a scale or the order of its entries, as far as sizes tell (all on single
+    numbers); and which also if it may have been scaled by an array."""
+    operations, arrays, wide = record.operations, record.operations.arrays, record.operations.wide
+    both, codes = operations.operands[:2], np.abs(operations.codes[wide])
+    scales = (arrays.sizes[both] == 1) & (arrays.sizes[both[::-1]] == operations.sizes[wide])
+    scales &= (both[1] >= 0) & (operations.operands[2] < 0)
+    scales[0] &= codes != DIVIDE
+    products = np.isin(codes, (MULTIPLY, DIVIDE))
+    kept = np.ones(len(operations), bool)
+    kept[wide] = (codes == GATHER) | (scales.any(axis=0) & (products | np.isin(codes, (ADD, SUBTRACT))))
+    by_arrays = kept.copy()
+    by_arrays[wide] |= products
+    return kept, by_arrays
+
+
+def _arrays_may_step(record: Record, rows: NDArray[np.int64], is_sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether these sums of arrays may step their first operand, and their second, as far as sizes and what made the first numbers tell."""
+    operations, arrays, wide = record.operations, record.operations.arrays, record.operations.wide
+    kept, by_arrays = _keeping(record)
+    both = operations.operands[:2]
+    are_two, sizes = (both[1] >= 0) & (operations.operands[2] < 0), operations.sizes[wide]
+    own = wide.searchsorted(rows)
+    in_place = is_sure | operations.have(IN_PLACE)[rows]
+    may = np.zeros((len(rows), 2), bool)
+    for which in (0, 1):
+        stepped, by = both[which, own], both[1 - which, own]
+        size, first = arrays.sizes[stepped], arrays.firsts[stepped]
+        maker = record.makers(first)
+        from_leaf = (maker < 0) | ((size > 1) & (first < begin_of(record)))
+        from_leaf |= np.where(in_place, by_arrays[maker], kept[maker])
+        is_computed = arrays.kept[by] | (record.makers(arrays.firsts[by]) >= 0)
+        fits = (size == sizes[own]) & (size > 0) & ((arrays.sizes[by] > 1) | (size == 1))
+        may[:, which] = are_two[own] & fits & from_leaf & is_computed
+    return may
 
 
 def may_go_back(record: Record, numbers: Ids, alone: bool = True) -> NDArray[np.bool_]:
@@ -178,7 +229,7 @@ def may_go_back(record: Record, numbers: Ids, alone: bool = True) -> NDArray[np.
     is_sum = np.isin(np.abs(codes), (ADD, SUBTRACT))
     if alone:
         is_sum &= (codes < 0) | (record.makers(operations.two[made_by]) < 0)
-    may[computed] = scaled | is_sum
+    may[computed] = _keeping(record)[0][made_by] & (scaled | is_sum)
     return may | (computed & (numbers < begin_of(record)))
 
 
@@ -192,31 +243,56 @@ def _owner(record: Record, ids: Ids, names: ArrayNames) -> int | str:
     return record.leaf(first) if k < 0 else -record.operations[k].start
 
 
-def _steps(record: Record, k: int, operation: RecordedOperation, names: ArrayNames, sure: bool) -> Iterable[Step]:
-    for which in (0, 1) if operation.name == "add" and (operation.size > 1 or sure) else (0,):
-        stepped, by = operation.operands[which], operation.operands[1 - which]
-        if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
-            continue
-        if by.size == 1 and _is_given(record, by.first):
-            continue
-        in_place = sure or operation.parameters == IN_PLACE
-        levels = levels_of(record, stepped) or (levels_of(record, stepped, by_vectors=True) if in_place else [])
-        if not levels or (not sure and names.renamed(levels)):
-            continue
-        added = np.broadcast_to(by.ids(), operation.shape).ravel()
-        if (record.makers(added) < 0).all():
-            continue
-        sign = 1.0 if operation.name == "add" else -1.0
-        known = sure or operation.parameters == IN_PLACE or names.bound_again(levels, operation)
+class _LeavesOfArray:
+    """What an array that may be stepped goes back to: its levels, and the leaves that it is put together of."""
+
+    def __init__(self, record: Record, names: ArrayNames, array: RecordedArray, in_place: bool) -> None:
+        levels = levels_of(record, array) or (levels_of(record, array, by_vectors=True) if in_place else [])
+        self.levels = levels
+        self.parts = list[tuple[tuple[Ids, ...], NDArray[np.bool_] | slice]]()
+        """The levels of each leaf, and which numbers of the array are of it."""
+        if not levels:
+            return
+        self.is_renamed = names.renamed(levels)
         owners = record.leaf_starts.searchsorted(levels[-1], "right")
         owned = np.unique(owners).tolist()
         if len(owned) > 1:  # put together of arrays that have no name, or a few numbers were changed
             without_name = len(levels) > 1 and not any(names.leaf(owner - 1) for owner in owned)
             if without_name or (record.makers(levels[-1]) >= 0).any():
-                owned, owners[:] = owned[:1], owned[0]
+                owned = owned[:1]
         for owner in owned:
-            own = owners == owner
-            yield Step(tuple(level[own] for level in levels), added[own], sign, operation, known)
+            own = owners == owner if len(owned) > 1 else slice(None)
+            self.parts.append((tuple(level[own] for level in levels), own))
+
+
+def _steps(
+    record: Record,
+    operation: RecordedOperation,
+    which: int,
+    origins: tuple[dict[tuple[RecordedArray, bool], _LeavesOfArray], ArrayNames],
+    sure: bool,
+) -> Iterable[Step]:
+    """The steps that a sum makes of one of its operands, if it does: one for each leaf that this goes back to. `origins` are those of the
+    arrays that were asked for before."""
+    stepped, by = operation.operands[which], operation.operands[1 - which]
+    if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
+        return
+    if by.size == 1 and _is_given(record, by.first):
+        return
+    in_place = sure or operation.parameters == IN_PLACE
+    known, names = origins
+    origin = known.get((stepped, in_place))
+    if origin is None:
+        origin = known[stepped, in_place] = _LeavesOfArray(record, names, stepped, in_place)
+    if not origin.levels or (not sure and origin.is_renamed):
+        return
+    added = (by.ids() if by.shape == operation.shape else np.broadcast_to(by.ids(), operation.shape)).ravel()
+    if (record.makers(added) < 0).all():
+        return
+    sign = 1.0 if operation.name == "add" else -1.0
+    is_bound = sure or operation.parameters == IN_PLACE or names.bound_again(origin.levels, operation)
+    for levels, own in origin.parts:
+        yield Step(levels, added[own], sign, operation, is_bound)
 
 
 def _is_given(record: Record, number: int) -> bool:
@@ -365,6 +441,7 @@ class ArrayNames:
         self._wholes: dict[tuple[int, int], list[str]] = {}
         self._leaves: dict[int, list[str]] = {}
         self._last_parts: dict[tuple[int, bool], frozenset[str]] = {}
+        self._parts_at_first: dict[tuple[int, int], frozenset[str]] = {}
 
     def _named(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of these events those in which something was seen under a name."""
@@ -467,12 +544,18 @@ class ArrayNames:
 
     def _at_first(self, ids: Ids) -> frozenset[str]:
         """`last_parts` of the names that an array of several numbers had before anything was made of it."""
-        first, until = int(ids.flat[0]), self.record.operations.read.get((int(ids.flat[0]), ids.size))
-        if until is None:
-            return self.last_parts(ids)
-        places = self._named(self.record.events.beginning(first))
-        places = places[(self.record.events.sizes[places] > 1) & (self.record.events.times[places] <= until)]
-        return frozenset(_last(kind.name) for kind in self._kinds(places)) or self.last_parts(ids)
+        first, size = int(ids.flat[0]), ids.size
+        found = self._parts_at_first.get((first, size))
+        if found is None:
+            until = self.record.operations.first_read(first, size)
+            named = frozenset[str]()
+            if until is not None:
+                events = self.record.events
+                places = self._named(events.beginning(first))
+                places = places[(events.sizes[places] > 1) & (events.times[places] <= until)]
+                named = frozenset(_last(kind.name) for kind in self._kinds(places))
+            found = self._parts_at_first[first, size] = named or self.last_parts(ids)
+        return found
 
 
 def _specific(name: str) -> tuple[bool, bool]:

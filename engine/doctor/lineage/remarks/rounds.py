@@ -89,13 +89,13 @@ def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:
 
 def stepped_unread(seen: RemarkedRun) -> Iterator[Remark]:
     """Arrays that are stepped where the weights are, and that nothing else reads: a bias that the forward pass leaves out."""
-    whole, read, names = seen.whole, seen.whole.operations.read, ArrayNames(seen.record)
+    whole, read, names = seen.whole, seen.whole.operations.first_read, ArrayNames(seen.record)
     lines = {o.line for row in seen.compared if row.update is not None for o in row.update.made}
     steps = [s for group in found(seen.record, names) for s in group if s.sure and s.made.line in lines]
     for step in steps:
         own, size = step.levels[-1], len(step.by)
-        is_last = read.get((int(own[0]), size)) == step.made.start and size == step.made.size > 1
-        again = read.get((step.made.start, size)) if is_last else None
+        is_last = read(int(own[0]), size) == step.made.start and size == step.made.size > 1
+        again = read(step.made.start, size) if is_last else None
         if again is None or seen.forward[own].any():
             continue
         operation = whole.operations[whole.maker(again)]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.record.carry_back import Marks, carried_back, depending, reached, reached_by_each, touched
 from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
-from engine.doctor.lineage.record.tables import Spot, whole_numbers
+from engine.doctor.lineage.record.tables import Spot
 from engine.doctor.lineage.record.updates import Step
 from engine.doctor.recording.calls.driven import LOSS
 from engine.doctor.recording.tracing.codes import NAMES
@@ -342,11 +342,15 @@ def without_targets(record: Record, arrays: Sequence[NDArray[np.int32]]) -> list
         for k, code in np.unique(np.stack((by, operations.codes))[:, by >= 0], axis=1).T.tolist():
             uses[int(k)].add(NAMES[int(code)])
     owned = owner >= 0
-    for reference, name in {(r, operation.name) for operation in operations.on_arrays() for r in operation.operands}:
-        if touched(owned, reference):
-            own = reference.of(owner)
-            for k in whole_numbers(np.unique(own[own >= 0])):
-                uses[k].add(name)
+    users, _, used = operations.reads
+    own, which = np.unique(used, return_inverse=True)
+    is_owned = operations.arrays.touched(owned, own)
+    pairs = np.unique(np.stack((which, -operations.codes[users]))[:, is_owned[which]], axis=1)
+    for some, ids in operations.arrays.parts(own[pairs[0]]):
+        by = owner[ids]
+        codes = np.repeat(pairs[1, some], operations.arrays.sizes[own[pairs[0, some]]])
+        for k, code in np.unique(np.stack((by, codes))[:, by >= 0], axis=1).T.tolist():
+            uses[int(k)].add(NAMES[int(code)])
     return [ids for ids in arrays if not ids.size or uses[owner[ids.flat[0]]] != {"subtract"}]
 
 
