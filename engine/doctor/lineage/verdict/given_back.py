@@ -112,6 +112,10 @@ def _numbers_without_gradients(
     read = np.concatenate([column[singles] for column in (operations.one, operations.two)])
     own = np.unique(read[(read > 0) & (read < begin)])
     left = own[(adjoint[own] != 0.0) & ~np.isin(own, [*known, *record.constants])]
+    events, inside = record.events, np.zeros(len(record.pool), bool)
+    for event in events.at(np.flatnonzero((events.sizes > 1) & (events.firsts < begin))) if len(left) else ():
+        inside[event.value.ids()] = True
+    left = left[inside[left]]
     names = ArrayNames(record)
     for line in dict.fromkeys(names.made(int(number)) for number in left):
         yield f"what line {line} makes, number by number: {NONE_CAME}"
