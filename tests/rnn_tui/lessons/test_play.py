@@ -123,7 +123,7 @@ async def test_the_learner_mends_the_program_and_the_lesson_sees_it(
     monkeypatch.chdir(tmp_path)
     lesson = read_lesson(lesson_names()["fix"])
     async with running(open_session(None, {}), size=(80, 24), lang="zh", learn=lesson) as driven:
-        await until(driven.pilot, lambda: isinstance(driven.app.screen, WalkScreen), seconds=60)
+        await until(driven.pilot, lambda: isinstance(driven.app.screen, WalkScreen) and driven.text(), seconds=60)
         screen = driven.app.screen
         assert isinstance(screen, WalkScreen)
         assert screen.examiner is not None
