@@ -19,6 +19,7 @@ from engine.doctor.read.top_level import without_its_run
 from engine.doctor.recognise.passes import caller, passes
 from engine.doctor.recording.calls.calls import loaded
 from engine.doctor.recording.calls.guesses import Uses, kept_as, kinds, uses
+from engine.doctor.recording.calls.sizes import misfits
 from engine.doctor.report import own_run_report
 from engine.doctor.report.own_run_report import OF_SEVERAL, examine_own_run
 from engine.doctor.report.report import Report
@@ -159,6 +160,13 @@ def test_rows_that_are_asked_where_they_are_one_are_one_hot() -> None:
     methods = {f.name: f for f in ast.parse(used).body if isinstance(f, ast.FunctionDef)}
     (kept,) = kept_as(methods["forward"], "X")
     assert kinds("X", uses(methods["backward"], kept, methods), "")[0] == "h2"
+
+
+def test_what_an_array_is_asked_and_put_into_says_what_it_is() -> None:
+    """A class's own argument that is copied is no size; of what is put into a row all axes but the last are of one."""
+    (function,) = ast.parse("def __init__(self, W): self.W = W.copy()").body
+    assert kinds("W", uses(function, "W", {}), maker=True)[0] == "a2"
+    assert misfits("could not broadcast input array from shape (11,31) into shape (31,)") == [(11, 1)]
 
 
 @pytest.mark.parametrize(

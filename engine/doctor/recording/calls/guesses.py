@@ -65,8 +65,9 @@ NO_GRADIENT = {
 }
 _OF_ARRAYS = {
     "shape", "T", "dot", "sum", "copy", "reshape", "astype", "transpose", "mean", "size", "ndim", "max", "min", "ravel",
-    "flatten", "items", "keys", "values", "get", "append", "tolist", "swapaxes", "argmax", "squeeze", "any", "all", "std",
+    "flatten", "tolist", "swapaxes", "argmax", "squeeze", "any", "all", "std",
 }  # fmt: skip
+_OF_DICTS_AND_LISTS = {"items", "keys", "values", "get", "append"}
 
 
 def is_gradient(name: str) -> bool:
@@ -215,7 +216,7 @@ def _call(function, node, name, functions, depth, found):
     if inner is None or depth > 2 or (inner is function and _is_of_another(node.func)):
         return
     names = [a.arg for a in inner.args.args]
-    if isinstance(node.func, ast.Attribute) and names[:1] == ["self"]:
+    if names[:1] == ["self"] and (isinstance(node.func, ast.Attribute) or inner.name == "__init__"):
         names = names[1:]
     for given, argument in zip(names, node.args):
         if _is(argument, name):
@@ -250,7 +251,7 @@ def _base(node):
 
 def own_methods(used):
     """The methods of an argument that no array has."""
-    return used.methods - _OF_ARRAYS
+    return used.methods - _OF_ARRAYS - _OF_DICTS_AND_LISTS
 
 
 def kinds(name, used, text="", maker=False):
@@ -263,11 +264,11 @@ def kinds(name, used, text="", maker=False):
         return ["dict"]
     if used.unpacked and not used.rank:
         return ["seq"]
-    if used.attributes - _OF_ARRAYS:
+    if used.attributes - _OF_ARRAYS - _OF_DICTS_AND_LISTS:
         return ["object"]
     if RATE.match(name):
         return ["rate"]
-    is_array = used.subscripts or used.rank or used.array or used.factor or used.addend
+    is_array = used.subscripts or used.rank or used.array or used.factor or used.addend or used.attributes & _OF_ARRAYS
     if used.range or (maker and not is_array):
         return ["far", "size"] if FAR.search(name) else ["size"]
     told = documented(name, text)

@@ -253,4 +253,6 @@ def misfits(message):
         return []
     one, two = shapes[0][::-1], shapes[1][::-1]
     is_output = "output operand" in message or "input array" in message
-    return [(a, b) for a, b in zip(one, two) if a != b and (is_output or 1 not in (a, b))]
+    put_into = one[len(two) :] if "input array" in message else []  # axes that it may only have if they are of one
+    pairs = [(a, b) for a, b in zip(one, two) if a != b and (is_output or 1 not in (a, b))]
+    return pairs + [(n, 1) for n in put_into if n != 1]

@@ -35,6 +35,8 @@ class WantedArguments:
                 self.functions.setdefault(node.name, node)
         self.functions.update((n.name, n) for n in tree.body if isinstance(n, ast.FunctionDef))  # of one name the last
         self.classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+        makers = {name: self._methods_of(name).get("__init__") for name in self.classes}
+        self.functions.update((name, maker) for name, maker in makers.items() if maker is not None)
         own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == asked["owner"]]
         self.methods = {n.name: n for n in own[-1].body if isinstance(n, ast.FunctionDef)} if own else {}
         self.methods.update(_given_later(tree, asked["owner"], self.functions))
