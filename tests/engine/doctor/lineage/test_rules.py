@@ -167,7 +167,7 @@ def test_right_wrong_or_undecided() -> None:
 
 
 def test_the_loss_that_agrees_best_has_most_right_gradients_then_its_name_then_fewest_wrong_ones() -> None:
-    def score(*rows: ComparedGradient, doubtful: bool = False) -> verdict.Score:
+    def score(*rows: ComparedGradient, doubtful: bool = False) -> run_verdict.Score:
         return run_verdict.score(RunVerdict("", LOSS_OF_ALL, rows, loss_doubtful=doubtful))
 
     right, wrong = row("U"), row("V", status="wrong")
