@@ -99,13 +99,16 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
 def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) -> list[list[Step]]:
     """Without a mean of weights over rounds: it begins as a copy of them, and what is added to it is a part of them after their step."""
 
-    def is_mean(step: Step) -> bool:
-        of = by_made.get((_scaled_from(record, step.by), int(step.levels[-1][0])))
-        return of is not None and (of.made.parameters == IN_PLACE or names.bound_again([*of.levels], of.made))
+    firm = {s.made.start: s for group in groups for s in group if s.sure and len(s.by) > 1}
+    firm = {start: s for start, s in firm.items() if s.made.operands[0].first == s.levels[0][0]}
 
-    firm = [s for group in groups for s in group if s.sure and s.made.operands[0].first == s.levels[0][0]]
-    by_made = {(s.made.start, int(s.levels[-1][0])): s for s in reversed(firm)}
-    left = ([s for s in group if not s.sure or not is_mean(s)] for group in groups)
+    def is_mean(step: Step) -> bool:
+        of = firm.get(_scaled_from(record, step.by)) if step.sure and len(step.by) > 1 else None
+        if of is None or of.levels[-1][0] != step.levels[-1][0]:
+            return False
+        return of.made.parameters == IN_PLACE or names.bound_again([*of.levels], of.made)
+
+    left = ([s for s in group if not is_mean(s)] for group in groups)
     return [group for group in left if group]
 
 
