@@ -93,13 +93,18 @@ def _with_what_was_written(
     for operation in record.operations.on_arrays() if left else ():
         for read in operation.operands:
             key = read.first, read.size
-            if key in left and not read.follows:
-                ids = read.ids().ravel()
-                other = ids[ids != found[key]]
-                given = (record.makers(ids) < 0) | (ids < begin_of(record))
-                if not read.repeats and given.all() and not np.isin(other, found[key]).any():
-                    whole = {k: own for k, own in whole.items() if not np.isin(own, other).all()} | {key: ids}
-                    left.discard(key)
+            if key not in left or read.kept is None:
+                continue
+            ids = read.kept.ravel()
+            if not ((record.makers(ids) < 0) | (ids < begin_of(record))).all():
+                left.discard(key)  # and so it is from now on
+                continue
+            other = ids[ids != found[key]]
+            if len(other) and not read.repeats and not np.isin(other, found[key]).any():
+                written = set(whole_numbers(other))
+                whole = {k: own for k, own in whole.items() if k[0] not in written or not np.isin(own, other).all()}
+                whole[key] = ids
+                left.discard(key)
     return whole
 
 
