@@ -21,7 +21,7 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "_rt_key_",
 )
 LISTED, SHAPED, FILLED = "__rt_listed__", "__rt_shaped__", "__rt_filled__"
-DOTTED, BY_TYPE = "__rt_dotted__", "__rt_by_type__"
+DOTTED, BY_TYPE, SUMMED = "__rt_dotted__", "__rt_by_type__", "__rt_summed__"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -365,6 +365,9 @@ class Rewriter(ast.NodeTransformer):
             return self.call(LEAF, [node], node)
         if name == "dot" and of is not None and len(node.args) == 1 and not node.keywords:
             return self.call(LEAF, [self.call(DOTTED, [of, node.args[0]], node)], node)
+        is_sum = name == "sum" and of is None and len(node.args) == 1 and not node.keywords
+        if is_sum and not isinstance(node.args[0], (ast.GeneratorExp, ast.Starred)):
+            return self.call(LEAF, [self.call(SUMMED, [function, node.args[0]], node)], node)
         root = _root(function) if name in _OF_ARRAYS else None
         if root is not None and node.args and isinstance(node.args[0], _MAY_BE_LISTS):
             node.args[0] = self.call(LISTED, [ast.copy_location(root, node), node.args[0]], node)

@@ -195,6 +195,7 @@ def run(job):
             (instrument.SHAPED, patches.shaped),
             (instrument.DOTTED, patches.dotted),
             (instrument.BY_TYPE, patches.by_type),
+            (instrument.SUMMED, patches.summed),
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)

@@ -170,6 +170,7 @@ assert all(isinstance(v, float) for row in w for v in row) and np.array(w).shape
 assert np.vstack([x, [[1, 2]]]).shape == (3, 2) and np.append(x, 1.0).shape == (5,) and np.insert(x[0], 1, 9.0)[1] == 9.0
 assert np.append(x, [["a", "b"]], axis=0).dtype.kind == "U"
 assert [(k, float(v)) for k, v in np.ndenumerate(x[:1])] == [((0, 0), 2.5), ((0, 1), 3.0)] == list(np.ndenumerate(x[:1].tolist()))
+assert sum(x[0]) == sum(x[0].tolist()) and type(sum(x[0])) is type(x[0, 0]) and sum(x).tolist() == x.sum(axis=0).tolist()
 twice = np.fromiter((2 * entry for entry in x[0]), float)
 assert twice.tolist() == [5.0, 6.0] and type(twice) is type(x) and np.fromiter(range(2), int).tolist() == [0, 1]
 one = np.dot(x[0], x[1])
