@@ -89,7 +89,9 @@ def _with_what_was_written(
 ) -> dict[tuple[int, int], Ids]:
     """The same with those that had entries written over by numbers from outside as they then were, as weights into which a row of biases is
     put; what was written into them is none by itself."""
-    left, whole = set(changing), dict(found)
+    left, whole, beginning = set(changing), dict(found), defaultdict[int, list[tuple[int, int]]](list)
+    for key in found:
+        beginning[key[0]].append(key)
     for operation in record.operations.on_arrays() if left else ():
         for read in operation.operands:
             key = read.first, read.size
@@ -101,8 +103,9 @@ def _with_what_was_written(
                 continue
             other = ids[ids != found[key]]
             if len(other) and not read.repeats and not np.isin(other, found[key]).any():
-                written = set(whole_numbers(other))
-                whole = {k: own for k, own in whole.items() if k[0] not in written or not np.isin(own, other).all()}
+                for inside in (k for number in whole_numbers(other) for k in beginning.get(number, ())):
+                    if np.isin(found[inside], other).all():
+                        whole.pop(inside, None)
                 whole[key] = ids
                 left.discard(key)
     return whole
