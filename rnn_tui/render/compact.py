@@ -70,7 +70,8 @@ def cropped(segments: list[Segment], start: int, end: int) -> list[Segment]:
                 _, part = part.split_cells(start - at)
             if after > end:
                 part, _ = part.split_cells(end - max(at, start))
-            result.append(part)
+            if part.text:
+                result.append(part)
         at = after
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
@@ -68,6 +68,7 @@ def test_a_compact_row_looks_the_same(system: str, segments: list[Segment]) -> N
 
 
 @examples(100)
+@example([Segment("a", Style())], [Segment("▀▀", Style())])
 @given(SEGMENTS, SEGMENTS)
 def test_what_is_not_sent_again_is_there_already(old: list[Segment], new: list[Segment]) -> None:
     before, after = Strip(old), Strip(new)

@@ -239,29 +239,27 @@ def assumed(
         return made
     matches = [(c, _at_outputs(record, c, stated)) for c in made]
     agreeing = [c for c, match in matches if match is not None and match.right]
-    return agreeing or [
-        c for c, match in matches if (match.cosine > NEARLY if match is not None else _is_apart(record, c, stated))
-    ]
+    return agreeing or [c for c, match in matches if match is None or match.cosine > NEARLY]
 
 
 def differs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
     """Whether a computed loss gives the outputs other gradients than the one that is taken for it, and not these up to a factor. Of one
     that was made from the outputs of another forward pass it is not known."""
     match = _at_outputs(record, taken, computed)
-    return not match.right if match is not None else not _is_apart(record, taken, computed)
-
-
-def _is_apart(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
-    """Whether two losses were made in forward passes of their own, which have nothing in common that was computed."""
-    both = np.flatnonzero(forward_of(record, taken) & forward_of(record, computed))
-    return not (record.makers(both.astype(np.int32)) >= 0).any()
+    return match is not None and not match.right
 
 
 def _at_outputs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> Agreement | None:
-    """How the gradients of the outputs compare; None where the computed loss was not made from them."""
+    """How the gradients of the outputs compare; where the computed loss was not made from them, those of what both were made from, as of
+    logits whose softmax is computed once more on the way back. None where there is nothing of the kind."""
     adjoint = adjoint_of(record, computed)
     given = np.concatenate([adjoint[reference.ids()].ravel() for reference, _ in taken.seeds])
-    return compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
+    match = compared(given, np.concatenate([seed.ravel() for _, seed in taken.seeds]))
+    if match is not None:
+        return match
+    both = np.flatnonzero(forward_of(record, taken) & forward_of(record, computed)).astype(np.int32)
+    both = both[record.makers(both) >= 0]
+    return compared(adjoint[both], adjoint_of(record, taken)[both])
 
 
 def covers(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:
