@@ -124,7 +124,8 @@ def _hand_on_together(record: Record, places: NDArray[np.int64], adjoint: Floats
         part = np.zeros(0) if part is None else part
         if own.size == len(own):  # single numbers, which may be written in the text
             written = np.isin(own.ravel(), np.fromiter(record.constants, np.int64))
-            part[np.broadcast_to(written, (count,) if len(own) == 1 else written.shape)] = 0.0
+            written = np.broadcast_to(written, (count,)).reshape(count, *(1,) * (part.ndim - 1))
+            part = np.where(written, 0.0, part)  # which may be one number, repeated
         if len(own) == 1 < count:
             part = part.sum(axis=0, keepdims=True)
         np.add.at(adjoint, own.ravel(), part.ravel())
