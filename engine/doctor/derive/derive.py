@@ -23,7 +23,7 @@ from engine.doctor.derive.tree.helpers import helpers_of
 from engine.doctor.derive.tree.shapes import SeenShapes
 from engine.doctor.derive.tree.syntax_of import base, names, path, reads, shown_entries
 from engine.doctor.derive.values.values import ForwardValues
-from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.gradients.inputs import inputs
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.the_loss.loss import ChosenLoss

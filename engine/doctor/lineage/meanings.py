@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.gradients.returned import last_of, meant
+from engine.doctor.lineage.gradients.gradient_names import last_of, meant
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.forward_names import ForwardNames
 from engine.doctor.lineage.record.looked_up import SMALL, Equality, Lookup

@@ -14,7 +14,7 @@ from math import log
 
 import numpy as np
 
-from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.gradients.inputs import inputs
 from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of

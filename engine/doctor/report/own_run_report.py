@@ -13,11 +13,11 @@ import numpy as np
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.missing_share import with_missing_shares
 from engine.doctor.lineage.meanings import Meanings
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import Agreement, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, UserLine
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks

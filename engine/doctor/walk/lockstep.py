@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.gradients.returned import last_of, meant
+from engine.doctor.lineage.gradients.gradient_names import last_of, meant
 from engine.doctor.lineage.record.matching import SINGLE, tolerance
 from engine.doctor.lineage.record.reading import RecordedEvent
 from engine.doctor.recognise.network import Recognised

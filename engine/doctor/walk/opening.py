@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.gradients.inputs import inputs
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss import loss as losses

@@ -13,9 +13,9 @@ import numpy as np
 from engine.doctor.derive.derived import Keep
 from engine.doctor.derive.tree.statements import all_statements, blocks, enclosing, targets
 from engine.doctor.derive.tree.syntax_of import names
-from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.gradients.inputs import inputs
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.reading import Floats, Record
-from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.the_loss import loss as losses
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.read.source import SourceFile

@@ -13,12 +13,13 @@ from engine.doctor.derive.derived import BackwardFunction, DerivedLine, Keep
 from engine.doctor.derive.forward.passes import ForwardPass
 from engine.doctor.derive.program.ready import ReadyProgram, in_double
 from engine.doctor.derive.proof.placed import run_text
-from engine.doctor.lineage.gradients.returned import inputs
+from engine.doctor.lineage.gradients.inputs import inputs
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import carried_back
+from engine.doctor.lineage.record.levels import levels_of
 from engine.doctor.lineage.record.looked_up import Lookup
 from engine.doctor.lineage.record.matching import DOUBLE, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.record.updates import ArrayNames, levels_of
 from engine.doctor.lineage.record.windows import window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.walk.opening import likeliest_loss

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
+from engine.doctor.lineage.record.levels import levels_of
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, levels_of, moved_ahead
+from engine.doctor.lineage.record.tables import IN_PLACE
+from engine.doctor.lineage.record.updates import moved_ahead
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
@@ -22,7 +25,7 @@ HANDED_IN = "line {} adds to the error what was handed in from outside: of which
 OF_ANOTHER_PASS = (
     "the loss of line {} was computed in another forward pass than the gradients came from, and from other numbers"
 )
-NOT_FOLLOWED = "line {} makes what weights are stepped by with NumPy's {}, which is not followed"
+NOT_FOLLOWED = "gradients were made from what line {} makes with NumPy's {}, which is not followed"
 AHEAD = "line {} moves weights by another array before their gradient is taken, as Nesterov's momentum does: that is not followed"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"

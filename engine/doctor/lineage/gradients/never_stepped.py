@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients import returned
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.inputs import inputs
 from engine.doctor.lineage.gradients.stepped import always
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import ranges, whole_numbers
 from engine.doctor.lineage.record.carry_back import reading, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
-from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, depending, forward_of, without_targets
 
 MOST_OPERATIONS = 2_000
@@ -40,8 +41,8 @@ def never_stepped(
             stepped[ids] = True
     forward = forward_of(record, chosen)
     again = returned.read_again(record, forward)
-    inputs = returned.inputs(record)
-    met = _met(record, forward, [int(ids[0]) for ids in inputs])
+    every = inputs(record)
+    met = _met(record, forward, [int(ids[0]) for ids in every])
 
     def is_read_again(ids: Ids) -> bool:
         first = int(ids[0])
@@ -50,7 +51,7 @@ def never_stepped(
             return is_again
         return _is_read(later, ids) and (is_again or any(record.maker(other) >= 0 for other in met[first]))
 
-    weights = [ids for ids in inputs if not stepped[ids].any() and not _is_mask(record.pool[ids])]
+    weights = [ids for ids in every if not stepped[ids].any() and not _is_mask(record.pool[ids])]
     weights = [ids for ids in weights if not any(stepped[other] for other in met[int(ids[0])]) and is_read_again(ids)]
     weights = [ids for ids in without_targets(record, weights) if _is_joined(record, forward, ids, stepped)]
     names = ArrayNames(record)

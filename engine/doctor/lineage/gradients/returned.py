@@ -6,9 +6,8 @@ dL/d(it), or is called after it: `dWxh` of Wxh, `grads['Wx']` of an entry Wx, `s
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -17,116 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.gradient_names import KEY, last_of, meant
+from engine.doctor.lineage.gradients.inputs import inputs
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import any_from, whole_numbers
-from engine.doctor.lineage.record.called_names import UPSTREAM
 from engine.doctor.lineage.record.carry_back import Marks
 from engine.doctor.lineage.record.matching import common, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedEvent
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, begin_of, levels_of, may_go_back
+from engine.doctor.lineage.record.tables import IN_PLACE
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues
 from engine.doctor.lineage.the_loss.right_values import known as looked_up
 from engine.doctor.recording.calls.driven import BACK
 
-_BEFORE = re.compile(r"^(?:d_?|D|g_?|grads?_?|gradient_?|delta_?|nabla_?|dL_?d?|dJ_?d?|del_?)(?=.)")
-_AFTER = re.compile(r"(?<=.)(?:_?grad(?:ient)?s?|_?diff|_?delta|_d|_g)$")
 FILLED_ZERO, ZERO, LATER = 1, 2, 3
 """What a value is beside the forward pass: zeros that something was added to, other zeros from outside, or made from forward values."""
 MOST_VERSIONS = 64
 """So many values of one name and size are looked at, the last ones."""
-_KEY = re.compile(r"\[[\"']([^\[\]\"']+)[\"']\]$")
-
-
-def last_of(name: str) -> str:
-    """The last part of a name: an entry's key, an attribute, a variable; without what says that it is an object's own."""
-    key = _KEY.search(name)
-    last = key.group(1) if key else name.split("[")[0].rsplit(".", 1)[-1]
-    return last.lstrip("_") or last
-
-
-def meant(name: str) -> set[str]:
-    """What a gradient of this name may be the gradient of."""
-    last = last_of(name)
-    made = {last} if _KEY.search(name) else set[str]()
-    for pattern in (_BEFORE, _AFTER):
-        if pattern.search(last):
-            made.add(pattern.sub("", last))
-    return made
-
-
-def inputs(record: Record, called: Set[str] | None = None) -> list[Ids]:
-    """The arrays that have a name and come from outside (perhaps scaled): each once, as it was first seen; those of several numbers, or the
-    single numbers that are `called` so. An array that holds a number twice, as rows that were looked up in it, is none, and none that was
-    put together of others, but for one of which entries were written over by another: it holds both."""
-    found: dict[tuple[int, int], Ids] = {}
-    events = record.events
-    upstream = set(events.firsts[events.where(lambda kind: kind.name.startswith(UPSTREAM))].tolist())
-    named = events.where(lambda kind: bool(kind.name) and kind.site.kind != "increment")
-    if called is None:
-        named &= (events.sizes > 1) & may_go_back(record, events.firsts, alone=False)
-    else:
-        named &= (events.sizes == 1) & events.where(lambda kind: last_of(kind.name) in called)
-    entries = {k.name.partition("[")[0] for k in events.seen_kinds if "[" in k.name and k.site.kind == "assign"}
-    stored = events.where(lambda kind: kind.name in entries)
-    changing = set(zip(whole_numbers(events.firsts[stored]), whole_numbers(events.sizes[stored]), strict=True))
-    for event in events.at(events.each_once(np.flatnonzero(named))):
-        value = event.value
-        key = value.first, value.size
-        if key in found:
-            continue
-        comes_from_outside = value.first not in upstream and levels_of(record, value)
-        if comes_from_outside and not value.repeats and not _is_joined(record, value):
-            found[key] = value.ids().ravel()
-    found = _with_what_was_written(record, found, changing & found.keys() if called is None else set())
-    whole = {_leaf(record, ids): len(ids) for ids in found.values()}
-    for ids in found.values():
-        whole[_leaf(record, ids)] = max(whole[_leaf(record, ids)], len(ids))
-    return [ids for ids in found.values() if len(ids) == whole[_leaf(record, ids)]]
-
-
-def _with_what_was_written(
-    record: Record, found: dict[tuple[int, int], Ids], changing: Set[tuple[int, int]]
-) -> dict[tuple[int, int], Ids]:
-    """The same with those that had entries written over by numbers from outside as they then were, as weights into which a row of biases is
-    put; what was written into them is none by itself."""
-    left, whole, beginning = set(changing), dict(found), defaultdict[int, list[tuple[int, int]]](list)
-    for key in found:
-        beginning[key[0]].append(key)
-    for operation in record.operations.on_arrays() if left else ():
-        for read in operation.operands:
-            key = read.first, read.size
-            if key not in left or read.kept is None:
-                continue
-            ids = read.kept.ravel()
-            if not ((record.makers(ids) < 0) | (ids < begin_of(record))).all():
-                left.discard(key)  # and so it is from now on
-                continue
-            other = ids[ids != found[key]]
-            if len(other) and not read.repeats and not np.isin(other, found[key]).any():
-                for inside in (k for number in whole_numbers(other) for k in beginning.get(number, ())):
-                    if np.isin(found[inside], other).all():
-                        whole.pop(inside, None)
-                whole[key] = ids
-                left.discard(key)
-    return whole
-
-
-def _is_joined(record: Record, value: RecordedArray) -> bool:
-    """Whether an array was put together of others that came from outside: these are the inputs, each by itself."""
-    if value.follows and record.leaf(value.base) == record.leaf(value.base + value.size - 1):
-        return False
-    ids = value.ids()
-    first, last = int(ids.min()), int(ids.max())
-    if record.maker(first) >= 0 or record.leaf(first) == record.leaf(last):
-        return False
-    leaves = np.unique(record.leaf_starts.searchsorted(ids.ravel(), "right") - 1)
-    return bool((record.leaves[leaves, 1] > 1).any() and (record.makers(ids) < 0).all())
-
-
-def _leaf(record: Record, ids: Ids) -> int:
-    """Parts of one array belong together: the leaf, or the operation that scaled it."""
-    maker = record.maker(int(ids[0]))
-    return -1 - maker if maker >= 0 else record.leaf(int(ids[0]))
 
 
 def rows(
@@ -221,7 +127,7 @@ def _as_far_as_it_came(record: Record, rows: list[ComparedGradient]) -> list[Com
 
 def _own_names(ids: Ids, names: ArrayNames) -> set[str]:
     """What an array is called, without what stands around the last part of a name."""
-    return {last_of(n) for n in names.all_of(ids) if "[" not in n or _KEY.search(n)}
+    return {last_of(n) for n in names.all_of(ids) if "[" not in n or KEY.search(n)}
 
 
 def read_again(record: Record, forward: NDArray[np.bool_]) -> set[tuple[int, int]]:
@@ -292,7 +198,7 @@ def _on_the_way_back(record: Record, forward: NDArray[np.bool_]) -> list[Recorde
         added_to[ids] = True
     back = Marks(record, forward, but=forward).numbers()
     names = {(k.site.function, k.name) for k in events.seen_kinds}
-    filled = {(function, name.split("[")[0]) for function, name in names if "[" in name and not _KEY.search(name)}
+    filled = {(function, name.split("[")[0]) for function, name in names if "[" in name and not KEY.search(name)}
     is_filled = events.where(lambda kind: (kind.site.function, kind.name) in filled)
 
     def told(value: RecordedArray) -> int:
@@ -369,7 +275,7 @@ def _of_input(
     own = _own_names(ids, names)
     fitting = fitting if len(ids) > 1 else []
     named = [e for e in fitting if meant(e.name) & own]
-    single = [e for e in named if "[" not in e.name or _KEY.search(e.name)]
+    single = [e for e in named if "[" not in e.name or KEY.search(e.name)]
     once = [
         e for e in single if sum(_called(e) == _called(other) for other in named) == 1
     ]  # others are made anew in each step

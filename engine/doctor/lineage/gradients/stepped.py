@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.gradients import gradients, optimizers
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import Target, Walk
+from engine.doctor.lineage.record.array_names import NAMELESS, ArrayNames
 from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedOperation
-from engine.doctor.lineage.record.updates import IN_PLACE, NAMELESS, ArrayNames, Step, Update, joined
+from engine.doctor.lineage.record.tables import IN_PLACE
+from engine.doctor.lineage.record.updates import Step, Update, joined
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 
 ROUNDING = 1e-13

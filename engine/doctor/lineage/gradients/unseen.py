@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.doctor.lineage.gradients.returned import last_of, meant
+from engine.doctor.lineage.gradients.gradient_names import last_of, meant
 from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray

@@ -117,11 +117,13 @@ def _hand_on_together(record: Record, places: NDArray[np.int64], adjoint: Floats
     given = [each[:1] if (each == each[0]).all() else each for each in read]
     numbers = [arrays.numbers(each).reshape(len(each), *o.shape) for each, o in zip(given, first.operands, strict=True)]
     operands = [record.pool[each] for each in numbers]
-    made = [shares(first.name, g, r, operands, which, first.parameters) for which in range(len(operands))]
-    if any(part is None for part in made):
-        return False
+    made = list[Floats]()
+    for which in range(len(operands)):
+        part = shares(first.name, g, r, operands, which, first.parameters)
+        if part is None:
+            return False
+        made.append(part)
     for own, part in zip(numbers, made, strict=True):
-        part = np.zeros(0) if part is None else part
         if own.size == len(own):  # single numbers, which may be written in the text
             written = np.isin(own.ravel(), np.fromiter(record.constants, np.int64))
             written = np.broadcast_to(written, (count,)).reshape(count, *(1,) * (part.ndim - 1))

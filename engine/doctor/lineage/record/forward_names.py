@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.derivatives import UNARY
 from engine.doctor.lineage.record.reading import Record, RecordedEvent
-from engine.doctor.lineage.record.updates import ArrayNames
 
 _MADE = {
     "add": "a sum",

@@ -27,6 +27,8 @@ from engine.doctor.recording.tracing.store import LISTED
 
 BLOCK = 1 << 14
 """So many rows are looked at at once."""
+IN_PLACE = (1,)
+"""What an operation's parameters are that puts its result in the place of its first operand."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -293,13 +295,6 @@ class Operations(Sequence[RecordedOperation]):
         keys, starts = self._first_reads
         place = int(keys.searchsorted(key := first << 32 | size))
         return int(starts[place]) if place < len(keys) and keys[place] == key else None
-
-    @cached_property
-    def shapes(self) -> tuple[Sequence[tuple[int, ...]], Ids]:
-        """The shapes that there are, the first of which is that of single numbers, and the place of each operation's among them."""
-        on_arrays, places = self._on_arrays, np.zeros(len(self), np.int32)
-        places[self.wide] = on_arrays.shapes[self._one[self.wide]] + 1
-        return [(), *on_arrays.all_shapes], places
 
     def have(self, parameters: tuple[int, ...]) -> NDArray[np.bool_]:
         """Which have these parameters."""

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.doctor.lineage.gradients.gradients import Target, walked
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.reading import RecordedOperation, UserLine
-from engine.doctor.lineage.record.updates import IN_PLACE, ArrayNames, found
+from engine.doctor.lineage.record.tables import IN_PLACE
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.the_loss import penalty
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of, is_summand

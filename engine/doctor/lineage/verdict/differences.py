@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import reached
+from engine.doctor.lineage.record.levels import levels_of
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.record.updates import ArrayNames, found, levels_of
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.other_weights import MOST, Shift, came_from, outside
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.gradients.inputs import inputs
 from engine.doctor.lineage.gradients.optimizers import unlimited
-from engine.doctor.lineage.gradients.returned import inputs
 from engine.doctor.lineage.gradients.stepped import ONE
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import touched
 from engine.doctor.lineage.record.matching import DOUBLE, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
-from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, adjoint_of, forward_of

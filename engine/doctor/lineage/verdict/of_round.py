@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients import returned
+from engine.doctor.lineage.gradients.inputs import inputs
 from engine.doctor.lineage.gradients.stepped import SteppedRows, always
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import depending, reached
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.record.updates import ArrayNames, found
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import in_windows, shortened
@@ -72,8 +74,7 @@ def of_round(
         best = with_other_losses(record, best, steps, compare)
     is_given = same_as is not None and same_as.is_given
     if best is None or ((not later or is_given) and not score(best)[0]):
-        inputs = returned.inputs(record)
-        others = [c for some in _losses(record, inputs, taken, same_as) for c in some]
+        others = [c for some in _losses(record, inputs(record), taken, same_as) for c in some]
         others = [c for c in others if c.assumed or (NAMED.search(c.name) and not used[c.ids].all())]
         rows = returned.rows(record, names, trusted=is_given)
         other = best_of(record, [others], rows, trusted)

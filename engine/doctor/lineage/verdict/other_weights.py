@@ -14,10 +14,10 @@ from math import isqrt
 import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
+from engine.doctor.lineage.record.levels import levels_of
 from engine.doctor.lineage.record.matching import SINGLE, same, tolerance
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.record.updates import levels_of
 from engine.doctor.lineage.the_loss.loss import forward_of
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged

@@ -19,8 +19,9 @@ from engine.doctor.lineage.gradients.later_steps import (
 )
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.reading import Ids, Record
-from engine.doctor.lineage.record.updates import ArrayNames, found
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.lineage.verdict.meant import unless_it_grows

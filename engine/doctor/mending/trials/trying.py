@@ -13,10 +13,11 @@ import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.stepped import SteppedRows
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import Floats, Record, UserLine
 from engine.doctor.lineage.record.running import Runs, Trials
-from engine.doctor.lineage.record.updates import ArrayNames, found
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.verdict.factors import OF_UPDATES

@@ -136,9 +136,7 @@ class Store:
         self.rounds = []
         self.again = []  # a number of each array or list that was read, once it was stepped, where it had been read before
         self.singles_left = SINGLES  # endless once an update was seen
-        self.room = self.events_room = (
-            0  # how long the streams of operations and events may become before anything is looked at
-        )
+        self.room = self.events_room = 0  # so long these streams may become before a limit is looked at
         self.make_room()
         self.make_events_room()
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
-from engine.doctor.lineage.record.updates import ArrayNames
 from engine.doctor.recording.tracing import instrument, store, updates
 from engine.doctor.run.limits import Limits
 from engine.errors import InputError
@@ -502,3 +502,13 @@ def test_statements_that_were_rewritten_beforehand_are_what_they_would_be(monkey
     monkeypatch.setattr(instrument.Rewriter, "visit_Assign", lambda self, node: seen.append(node) or visit(self, node))
     assert made(text) == expected
     assert [ast.unparse(node.targets) for node in seen] == ["later"]
+
+
+def test_many_arrays_of_one_number_are_carried_back_at_once(tmp_path: Path) -> None:
+    """What comes back to each is the same number, which may not be written into; what a constant gets is dropped."""
+    text = "import numpy as np\nws = [np.ones(1) * k for k in range(6)]\nloss = np.zeros(1)\nfor w in ws:\n    loss = loss + 0.5 * w\n"
+    record = run(tmp_path, text)
+    last = record.operations[-1].result
+    adjoint = carried_back(record, [(last, np.ones(1))])
+    halves = [o for o in record.operations if o.name == "multiply" and o.line == record.operations[-1].line]
+    assert [adjoint[o.operands[1].first] for o in halves] == [0.5] * 6

@@ -479,9 +479,3 @@ def test_a_step_by_what_a_function_makes_that_is_not_followed_leaves_it_open(tmp
     )
     assert verdict.verdict == "undecided"
     assert "solve" in verdict.reason
-
-
-def test_multiples_of_arrays_of_one_number_are_carried_back_for_all_steps_at_once(tmp_path: Path) -> None:
-    losses = "loss = sum(-np.log(ps[t][targets[t], 0]) for t in range(T))"
-    summed = "loss = sum(np.sum(-1.0 * np.log(ps[t][targets[t]])) for t in range(T))"
-    assert verdict_on(tmp_path, network((losses, summed))).verdict == "right"
