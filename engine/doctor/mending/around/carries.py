@@ -112,18 +112,23 @@ def handed_nowhere(
         functions = {e.site.function for e in inside}
         own = [e for e in events if e.site.function in functions and e.value.shape]
         something = {e.name for e in own if record.pool[e.value.ids()].any()}
-        shapes = {e.name: e.value.shape for e in own if e.name not in something}
+        shapes = {e.name: _long(e) for e in own if e.name not in something}
         carries = [name for name, made in _read_only(tree, loop) if made is None and name in shapes]
-        first = {e.name: e for e in reversed(inside) if e.value.shape in [shapes[c] for c in carries]}
+        first = {e.name: e for e in reversed(inside) if _long(e) in [shapes[c] for c in carries]}
         right = {name: e for name, e in first.items() if _is_of_right(record, e, is_right)}
         for some in (carries, *([c] for c in carries)) if len(carries) > 1 else [carries]:
             for names in permutations(right, len(some)) if some else ():
-                if all(right[n].value.shape == shapes[c] for c, n in zip(some, names, strict=True)):
+                if all(_long(right[n]) == shapes[c] for c, n in zip(some, names, strict=True)):
                     lines = {right[n].site.line for n in names}
                     statement = _last_of(loop, set(some), lines)
                     if statement is not None:
                         updates = [f"{c} = {n}" for c, n in zip(some, names, strict=True)]
                         yield statement, "; ".join([text_of(statement), *updates])
+
+
+def _long(event: RecordedEvent) -> tuple[int, ...]:
+    """The axes of more than one entry: zeros of shape (H,) become a state of shape (1, H) where one is added to them."""
+    return tuple(n for n in event.value.shape if n > 1)
 
 
 def never_handed_on(tree: ast.Module, file: str, verdict: RunVerdict, lines: set[int]) -> Iterator[ast.stmt]:

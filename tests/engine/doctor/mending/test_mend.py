@@ -93,6 +93,25 @@ def test_a_carry_that_is_nothing_by_itself_gets_what_it_should_carry(tmp_path: P
     assert found.fix == "kept = dh * k"
 
 
+def test_a_carry_that_is_handed_to_a_misspelt_name_may_have_one_axis_less(tmp_path: Path) -> None:
+    """As in a well-known program that adds binary numbers: it begins as zeros of shape (H,), and the states are rows."""
+    text = changed(
+        NO_READ_OUT,
+        (
+            "x, y = rng.normal(size=(3, 5, 2)), rng.normal(size=(5, 4))",
+            "x, y = rng.normal(size=(3, 1, 2)), rng.normal(size=(1, 4))",
+        ),
+        ("h = {0: np.zeros((5, 4))}", "h = {0: np.zeros((1, 4))}"),
+        ("dh = d @ W.T\n", "future_delat = d\n"),
+        ("dh = h[3] - y", "error, future_delta = h[3] - y, np.zeros(4)"),
+        ("    d = dh", "    dh = future_delta.dot(W.T) + error * (t == 2)\n    d = dh"),
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    (found,) = diagnose(path).diagnoses
+    assert (found.id, found.fix) == ("carry-never-updated", "future_delat = d; future_delta = future_delat")
+
+
 @pytest.mark.parametrize(
     ("edits", "id", "fix"),
     [
