@@ -9,6 +9,7 @@ from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.screen import Screen
 
 from engine.notation import NOTATIONS
@@ -61,6 +62,14 @@ class ThemedApp(TerminalApp):
         # Not a change: nothing is drawn yet, and the style sheet would be read twice.
         self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    def on_key(self, event: Key) -> None:
+        """Letters that a screen had been given before it opened a dialog, as on a busy machine, are meant for the dialog."""
+        if len(self.screen_stack) > 1 and event.is_printable and event.character:
+            from rnn_tui.screens.dialogs.dialog import Dialog  # loaded already, if one is open
+
+            if isinstance(self.screen, Dialog):
+                self.screen.typed_early(event.character)
 
     def watch_theme(self, name: str) -> None:
         """Draws everything in the colours of another theme."""

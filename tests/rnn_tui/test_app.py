@@ -955,3 +955,13 @@ async def test_a_dialog_that_is_closed_twice_closes_once(plain_environment: None
         await pilot.pause()
         assert app.is_running
         assert len(app.screen_stack) == 1
+
+
+async def test_letters_that_come_together_with_the_key_that_opens_a_dialog_are_typed_into_it() -> None:
+    """A busy machine reads several keys at once: all of them are given to the screen that is uppermost then."""
+    async with running() as driven:
+        for key in "gda@3":
+            driven.app.post_message(events.Key(key, key))
+        await until(driven.pilot, lambda: isinstance(driven.app.screen, GotoScreen))
+        line = driven.app.screen.query_one(Input)
+        await until(driven.pilot, lambda: line.value == "da@3")

@@ -98,6 +98,13 @@ class Dialog(ModalScreen[Result]):
             self._answered = True
             self.dismiss(result)
 
+    def typed_early(self, letter: str) -> None:
+        """Types what came before the line had the focus, if the dialog has a line; also where that is not drawn yet."""
+        if not self.is_mounted:
+            self.call_later(self.typed_early, letter)
+        for line in self.query(TypedLine):
+            line.insert_text_at_cursor(letter)
+
     def say_wrong(self, text: str) -> None:
         """Says in the note why what was typed cannot be; it can be corrected."""
         note = self.query(".note").last(Static)
