@@ -33,10 +33,13 @@ def program(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """A plain 24-bit terminal, and bytecode written as usual, whatever the caller has set."""
+    """A plain 24-bit terminal, bytecode written as usual, and this tree's packages, whatever the caller has set.
+
+    The script may belong to another checkout, where rnn-tui is installed from: its start is measured, with the packages from here.
+    """
     dropped = ("NO_COLOR", "PYTHON", "TEXTUAL", "COLUMNS", "LINES", "STY", "TMUX", "LC_", "LANG")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
+    return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
 
 
 def run(command: Sequence[str], code: int, said: str) -> float:

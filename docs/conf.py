@@ -5,6 +5,7 @@ author = "The rnn-tui authors"
 extensions = ["myst_parser"]
 smartquotes = False  # options and texts to be typed stand as they are typed
 html_show_copyright = False
+highlight_language = "none"  # blocks that name no language are commands and what they print
 html_theme = "furo"
 html_title = "rnn-tui"
 myst_heading_anchors = 3

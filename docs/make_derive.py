@@ -370,7 +370,7 @@ def _example(name: str, title: str, derived: Derived) -> str:
     forward = (PROGRAMS / name).read_text("utf-8").rstrip()
     worst = max(derived.agreement.values(), default=0.0)
     said = f"Every gradient agrees with the loss carried back to {worst:.0e} of its norm."
-    return f"## {title}\n\n```\n{forward}\n```\n\n`rnn-tui derive {name}`:\n\n```\n{derived.text()}```\n\n{said}\n"
+    return f"## {title}\n\n```python\n{forward}\n```\n\n`rnn-tui derive {name}`:\n\n```python\n{derived.text()}```\n\n{said}\n"
 
 
 def _lesson(name: str, derived: Derived) -> str:

@@ -67,10 +67,10 @@ def row(name: str, those: list[Outcome]) -> str:
         return ""
     shares = (sum(getattr(o, what) for o in those) / count for what in ("found", "named", "placed"))
     found, named, placed = (f"{share:7.1%}" for share in shares)
-    return f"{name:42} {count:5} {found} {named} {placed} {max(o.seconds for o in those):6.1f}"
+    return f"{name:50} {count:5} {found} {named} {placed} {max(o.seconds for o in those):6.1f}"
 
 
-HEAD = f"{'':42} {'':>5} {'found':>7} {'named':>7} {'line':>7} {'max s':>6}"
+HEAD = f"{'':50} {'':>5} {'found':>7} {'named':>7} {'line':>7} {'max s':>6}"
 
 
 def main() -> int:
@@ -102,7 +102,7 @@ def main() -> int:
                     if options.misses and not (outcome.found and outcome.named and outcome.placed):
                         print(miss(outcome), flush=True)
     for title, groups in (("style", by_style), ("mistake", by_id)):
-        print(f"\n{title:42}{HEAD[42:]}")
+        print(f"\n{title:50}{HEAD[50:]}")
         print("\n".join(row(name, those) for name, those in sorted(groups.items())))
     everything = [outcome for those in by_style.values() for outcome in those]
     print("\n" + row("all", everything))
