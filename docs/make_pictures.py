@@ -13,7 +13,7 @@ from engine.debug.places import parse_place
 from engine.doctor.opening import open_program, open_walk
 from engine.session import open_session
 from rnn_tui.app import DebuggerApp, ThemedApp, WalkApp
-from rnn_tui.kept.saving import svg
+from rnn_tui.render.drawing import svg
 from rnn_tui.screens.main import MainScreen
 
 PICTURES = (

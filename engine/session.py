@@ -38,6 +38,9 @@ class Session:
     weights: Weights | None = None
     """The file whose weights it starts from."""
 
+    def __repr__(self) -> str:
+        return f"<Session: {self.description}>"
+
     @property
     def description(self) -> str:
         """The model in a few words: `rnn relu 1→8→2 · 10 samples · float64`."""

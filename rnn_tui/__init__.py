@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["debug", "watch"]
 
-if "IPython" in sys.modules:  # recordings are then shown as pictures
+if "IPython" in sys.modules:  # recordings and what a debugger stands at are then shown as pictures
     from rnn_tui.own_engine import own_engine
 
     with own_engine():
+        from engine.debug.view import View
         from engine.recording.tape import Tape
-        from rnn_tui.notebook import html_of
+        from rnn_tui.notebook import html_at, html_of
 
-        Tape.drawn = html_of
+        Tape.drawn, View.drawn = html_of, html_at
 
 
 def debug(

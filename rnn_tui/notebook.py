@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import base64
 import sys
 from dataclasses import dataclass
 from html import escape
 
-from rich.console import Console
-from rich.segment import Segment, Segments
+from textual.strip import Strip
 
 from engine.debug.view import View
 from engine.explain.line_parts import writer_for
@@ -18,12 +17,12 @@ from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.flow import draw_flow
 from rnn_tui.panes.program.listing import draw_listing
 from rnn_tui.panes.shared.time_axis import listing_width
+from rnn_tui.render.drawing import svg
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import look
 from rnn_tui.shown.selection import Selection
 
 WIDTH, STRIP, BODY = 120, 4, 23
-_PAGE = '<pre style="line-height:1.2;font-family:Menlo,DejaVu Sans Mono,Consolas,monospace">{code}</pre>'
 
 
 def in_notebook() -> bool:
@@ -33,26 +32,29 @@ def in_notebook() -> bool:
 
 
 def html_of(tape: Tape) -> str:
-    """The iteration at its end: norms by time step, the program, and the flow of the output state's gradient back through time."""
+    """The iteration at its end, as pictures."""
     program = tape.plan.program
     last = program.phase_range("backward").stop
     view = View(last, program.point(last), program.line_at(last), tape, frozenset())
-    frame = Frame(view, writer_for(tape.plan, "ng"), Selection(page="flow"), look())
+    return f"<p><code>{escape(repr(tape))}</code></p>{_pictures(view)}"
+
+
+def html_at(view: View) -> str:
+    """What can be seen at a point, as pictures."""
+    return f"<p><code>{escape(repr(view))}</code></p>{_pictures(view)}"
+
+
+def _pictures(view: View) -> str:
+    """Norms by time step, the program, and the flow of the output state's gradient back through time.
+
+    An image: as text a notebook's fonts would decide how wide each character is, and leave gaps between the rows.
+    """
+    frame = Frame(view, writer_for(view.tape.plan, "ng"), Selection(page="flow"), look())
     left = listing_width(WIDTH)
     below = zip(draw_listing(frame, left, BODY).strips(), draw_flow(frame, WIDTH - left, BODY).strips(), strict=True)
-    lines = [*draw_strip(frame, WIDTH, STRIP).strips(), *([*listed, *flowing] for listed, flowing in below)]
-    console = Console(
-        record=True,
-        width=WIDTH,
-        file=io.StringIO(),
-        force_terminal=True,
-        force_jupyter=False,  # else every line is shown as it is printed
-        color_system="truecolor",
-    )
-    for line in lines:
-        console.print(Segments([*line, Segment("\n")]), end="")
-    pictures = console.export_html(code_format=_PAGE, inline_styles=True)
-    return f"<p><code>{escape(repr(tape))}</code></p>{pictures}"
+    rows = [*draw_strip(frame, WIDTH, STRIP).strips(), *(Strip([*listed, *flowing]) for listed, flowing in below)]
+    picture = base64.b64encode(svg(rows).encode()).decode()
+    return f'<img alt="rnn-tui" width="1000" style="max-width:100%" src="data:image/svg+xml;base64,{picture}">'
 
 
 @dataclass(frozen=True, eq=False, repr=False)

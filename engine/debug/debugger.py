@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.debug import moves
 from engine.debug.recordings import Recordings
-from engine.debug.view import View
+from engine.debug.view import View, place_text
 from engine.errors import InputError
 from engine.language.expression import ExpressionError
 from engine.model.blocks import Line, Point
@@ -38,6 +38,13 @@ class Debugger(Recordings):
     position: int = 0
     breakpoints: frozenset[Breakpoint] = frozenset()
     watches: tuple[Predicate, ...] = ()
+
+    def __repr__(self) -> str:
+        view = self.view
+        return f"<Debugger: {place_text(view.point)}, of {view.tape!r}>"
+
+    def _repr_html_(self) -> str | None:
+        return None if View.drawn is None else View.drawn(self.view)
 
     @property
     def view(self) -> View:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -29,6 +30,15 @@ class View:
     line: Line | None
     tape: Tape
     breakpoints: frozenset[Breakpoint]
+
+    drawn: ClassVar[Callable[[View], str] | None] = None
+    """Draws what can be seen as HTML, where a front end that can has been imported."""
+
+    def __repr__(self) -> str:
+        return f"<View: {place_text(self.point)}, of {self.tape!r}>"
+
+    def _repr_html_(self) -> str | None:
+        return None if View.drawn is None else View.drawn(self)
 
     @property
     def program(self) -> Program:

@@ -37,6 +37,9 @@ class Program:
     output: str
     steps: int
 
+    def __repr__(self) -> str:
+        return f"<Program: {sum(1 for _ in self.lines)} lines, T = {self.steps}>"
+
     @cached_property
     def _firsts(self) -> tuple[int, ...]:
         firsts = [0]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from rich.console import Console
-from rich.segment import Segment, Segments
 
 from engine.debug.view import place_text
 from engine.debug.whatif import Branch
@@ -23,6 +20,7 @@ from engine.language.functions import Array
 from engine.session import Session
 from engine.text import clean
 from rnn_tui.panes.pictured import pictured
+from rnn_tui.render.drawing import svg
 from rnn_tui.render.numbers import matrix_text, number
 from rnn_tui.show import explained
 from rnn_tui.shown.frame import Frame
@@ -45,7 +43,6 @@ KINDS = {
 }
 WALK_KINDS = {**{ending: KINDS[ending] for ending in (".svg", ".txt", ".csv")}, ".npy": "the array at the cursor"}
 """What the walk through a program of the user's own saves."""
-FONTS = "Fira Code, DejaVu Sans Mono, Menlo"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +108,6 @@ class ShownWalk:
     def content(self, kind: str) -> str | bytes:
         """What is written into a file of a kind."""
         return _SCREEN[kind](self)
-
-
-def svg(rows: Sequence[Strip]) -> str:
-    """Rows of a screen as a picture, without fonts to be fetched."""
-    width = max(row.cell_length for row in rows)
-    console = Console(
-        width=width, height=len(rows), file=io.StringIO(), force_terminal=True, color_system="truecolor", record=True
-    )
-    console.print(Segments([segment for row in rows for segment in (*row, Segment.line())]), end="")
-    drawing = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="rnn-tui"), flags=re.DOTALL)
-    return drawing.replace("Fira Code", FONTS)
 
 
 def text(rows: Sequence[Strip]) -> str:
