@@ -111,12 +111,12 @@ class Guide(ABC):
         if question := step.ask or step.do:
             yield self._asked(question), "ask"
         for n, hint in enumerate(() if progress.done else step.hints[: progress.hints], 1):
-            yield f"{words['hint']} {n}: {self._said(hint)}", "hint"
+            yield words["hinted"].format(n) + self._said(hint), "hint"
         if not self.asking and (progress.done or not step.until):
             told = self._told(step)
             said = "" if step.say is None else self._said(step.say)
             if told or said:
-                yield f"{words[told]} {said}" if told else said, "say"
+                yield words.get(told, "") + said, "say"
             if self.over:
                 yield words["over"], "dim"
 

@@ -56,12 +56,15 @@ def draw_why(frame: Frame, width: int, height: int) -> Canvas:
         if text:
             canvas.text(2, y, shortened(text, room), style)
             y += 1
-    if asked.ledger is not None and height - y > 12:
-        for text in subtotals(frame, asked.ledger, room):
+    blank = True
+    if asked.ledger is not None:
+        blank = height - y > 12
+        # Where it is low one term, the rest and the sum come first.
+        for text in subtotals(frame, asked.ledger, room)[: 2 if blank else max(0, height - y - 7)]:
             canvas.text(2, y, text, look.text)
             y += 1
     if len(explanation.values):
-        _terms(frame, canvas, asked, y + 1, room)
+        _terms(frame, canvas, asked, y + blank, room)
     else:
         canvas.text(2, y + 1, shortened(origin(frame.view.tape, cell.name), room), look.dim)
         canvas.text(2, height - 2, shortened(frame.named("`backspace` returns · `esc` closes"), room), look.dim)

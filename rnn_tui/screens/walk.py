@@ -278,7 +278,7 @@ class WalkScreen(LessonKeys):
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else None
         if isinstance(below, LessonKeys):
             self.app.pop_screen()
-            self.call_later(below.run_action, "lessons")
+            below.call_later(below.run_action, "lessons")  # this screen is closing, and would not hear the answer
         else:
             self._say("Lessons are in the debugger: rnn-tui learn")
 

@@ -26,7 +26,7 @@ Draw: TypeAlias = Callable[[Any, int, int], Canvas]
 """Draws what a screen shows, its frame, in so many columns and lines."""
 
 
-ALWAYS = ("header", "zoom", "lesson", "footer")
+ALWAYS = ("header", "zoom", "why", "lesson", "footer")
 """Panes that are never dimmed."""
 
 

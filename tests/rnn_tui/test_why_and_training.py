@@ -174,6 +174,8 @@ async def test_a_gradient_that_is_still_summed_has_its_largest_steps_and_samples
         (line,) = (line for line in text.splitlines() if "by step" in line)
         assert set(re.findall(r"t = (\d+)", line)) == {"8", "9", "10"}
         assert "iteration 0, t = 10…8" in text
+        low = "\n".join(strip.text for strip in draw_why(driven.main.frame, 37, 11).strips())
+        assert "by step: t = " in low and " terms, largest first" in low and " = sum" in low
 
 
 async def test_by_mouse_alone() -> None:

@@ -152,6 +152,9 @@ async def test_the_learner_mends_the_program_and_the_lesson_sees_it(
         await driven.pilot.press("L")
         await driven.pilot.pause()
         assert "测验" in driven.text(), "the list of lessons, over the debugger"
+        await driven.pilot.press("home", "enter")
+        await driven.pilot.pause()
+        assert driven.main.guide is not None and driven.main.guide.lesson.name == "walk"
 
 
 async def test_digits_are_guesses_while_a_question_is_open_and_views_else() -> None:
@@ -176,12 +179,18 @@ async def test_what_a_step_does_not_talk_about_is_faint_and_what_it_does_is_outl
     lesson = read_lesson(lesson_names()["vanishing"])
     async with running(open_session(lesson.data, {}), learn=lesson) as driven:
         text = driven.controller.frame.look.text.color
-        styles = {
-            name: {segment.style.color for strip in driven.pane(name)._strips for segment in strip if segment.style}
-            for name in ("listing", "lesson")
-        }
-        assert text not in styles["listing"]
-        assert text in styles["lesson"]
+
+        def bright(name: str) -> bool:
+            return any(s.style and s.style.color == text for strip in driven.pane(name)._strips for s in strip)
+
+        assert not bright("listing")
+        assert bright("lesson")
+        guide = driven.main.guide
+        assert guide is not None
+        driven.main.show(guide.next() and guide.guess(0))
+        await driven.pilot.pause()
+        assert bright("why"), "a wrong guess is answered by it"
+        assert not bright("listing")
 
 
 def test_the_language_is_that_of_the_option_or_of_the_locale() -> None:
