@@ -43,6 +43,8 @@ SIGNS: dict[int, str] = {PLUS_INF: "+", MINUS_INF: "−"}
 _RUN = 1 << 14
 _KEPT = 32
 """Longer runs are rare and not worth a place in the table."""
+MOST: Final = 4096
+"""Segments in a table before it is begun anew: of pairs of values and lengths there are over a hundred thousand, a screen has hundreds."""
 
 
 class Tiles(dict[int, Segment]):
@@ -55,6 +57,9 @@ class Tiles(dict[int, Segment]):
 
     def __missing__(self, key: int) -> Segment:
         number, length = divmod(key, _RUN)
+        if len(self) >= MOST:
+            self.clear()
+            self._known.clear()
         if number not in self._known:
             self._known[number] = _half(self._inks, number) if number < WHOLE else _whole(self._inks, number)
         character, style = self._known[number]
@@ -79,7 +84,7 @@ class Tiles(dict[int, Segment]):
         return [runs[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def tiles(palette: Palette, mode: ColorMode) -> Tiles:
     """The one table for `palette` in `mode`."""
     return Tiles(palette, mode)

@@ -29,6 +29,7 @@ from rnn_tui.render.palette import (
     VIK,
     Palette,
 )
+from rnn_tui.render.tiles import MOST, tiles
 
 TRUE, NONE = ColorMode.TRUECOLOR, ColorMode.NONE
 CURSOR = "#ffd75f"
@@ -97,6 +98,14 @@ def test_infinities_of_both_signs_differ() -> None:
     assert fill(PLUS_INF) != fill(MINUS_INF)
     rows = heatmap(codes([PLUS_INF, MINUS_INF]), BERLIN, cell_width=4, cell_height=1)
     assert texts(rows) == ["+∞  −∞  "]
+
+
+def test_what_is_remembered_of_pictures_is_bounded_and_changes_none() -> None:
+    whole = np.arange(LEVELS, dtype=np.uint8)
+    every_pair = codes(*(row for top in whole for row in (np.full(LEVELS, top), whole)))
+    first, again = ([heatmap(every_pair, BERLIN, cell_width=width) for width in (1, 2)] for _ in range(2))
+    assert first == again
+    assert len({segment for rows in first for row in rows for segment in row}) > MOST >= len(tiles(BERLIN, TRUE))
 
 
 def test_not_yet_looks_like_nothing_else() -> None:
