@@ -149,16 +149,14 @@ def _of_window(tape: Tape, alone: Plan, loss: int, low: int, high: int) -> dict[
     """What these lines read in rows [low, high), with the window of a loss, and zeros where they write."""
     lines = [line for block in alone.program.blocks for line in block.lines]
     written, read = {line.name for line in lines}, {name.name for line in lines for name in line.equation.reads}
-    values = dict(tape.parameters)
-    for name in written | read - {*values} | {gradient(LOGITS)}:
+    values = {**tape.parameters, **alone.zeros(written | {gradient(LOGITS)}, high - low)}
+    for name in read - {*values}:
         quantity = alone.program.quantities.get(name)
         if quantity is None:  # a size of the network
             continue
         beyond = quantity.rows == "T+1"
         if name in (FLOW_CUT, FLOW_CUT_REVERSE) and name not in tape:
             values[name] = _window(tape, loss, ahead=name == FLOW_CUT_REVERSE)[low:high]
-        elif name in written or name == gradient(LOGITS):
-            values[name] = np.zeros((high - low + beyond, *alone.shape(quantity)[1:]), alone.network.dtype)
         else:
             values[name] = np.asarray(tape[name][low : high + beyond] if quantity.rows else tape[name])
     return values

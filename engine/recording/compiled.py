@@ -13,6 +13,7 @@ from engine.language.functions import Array, Axes
 from engine.model.blocks import Block, Loop
 from engine.model.network import Network
 from engine.model.program import Program
+from engine.recording.beside import Beside
 from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
 from engine.tables.heads import LOGITS
@@ -82,6 +83,11 @@ class CompiledProgram:
     block_steps: int
 
     @cached_property
+    def beside(self) -> Beside:
+        """What lies side by side."""
+        return Beside(self.program)
+
+    @cached_property
     def blocks(self) -> list[CompiledBlock]:
         """Each block of forward, loss and backward."""
         return [self._compile(block) for block in self.program.blocks if block.phase != "update"]
@@ -132,7 +138,7 @@ class CompiledProgram:
         return self._finished(emitter)
 
     def _emitter(self) -> Emitter:
-        return Emitter(self.program.quantities, self.axes, self.sizes)
+        return Emitter(self.program.quantities, self.axes, self.sizes, self.beside)
 
     def _finished(self, emitter: Emitter) -> Runner:
         return emitter.compile(self.network.dtype, self.block_steps)

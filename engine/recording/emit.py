@@ -6,7 +6,7 @@ steps seen as one bigger batch (`z[low:high]` with its first two axes joined).
 Many small matrix products are slow, so at one step those that share a side are computed as one. Products with the same
 left side (`h_prev @ Whi`, `h_prev @ Whf`, …) become one product with the matrices side by side; each line takes its
 columns. The products that a line adds up (`dzi @ Whi.T + dzf @ Whf.T + …`) become one product of the left sides, side
-by side, with the matrices stacked.
+by side, with the matrices stacked. Left sides that lie so in memory (`beside.py`) are taken as they lie, also over many steps.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from engine.language.functions import COMPUTE, FUNCTIONS, Array, Axes, compute_n
 from engine.language.operators import OPERATORS
 from engine.language.printing import transposed, upright
 from engine.model.blocks import Quantity
+from engine.recording.beside import Beside, Columns, side_by_side
 
 Runner: TypeAlias = Callable[[dict[str, Array], int, int], None]
 """A compiled part of a plan: works on rows [low, high) of the arrays it is given by name."""
@@ -61,10 +62,16 @@ def _code(source: str) -> CodeType:
 class Emitter:
     """Collects the source of one function `run(values, low, high)` over rows [low, high) of the recorded arrays."""
 
-    def __init__(self, quantities: Mapping[str, Quantity], axes: Mapping[str, Axes], sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self, quantities: Mapping[str, Quantity], axes: Mapping[str, Axes], sizes: Mapping[str, int], beside: Beside
+    ) -> None:
         self.quantities = quantities
-        self.axes = axes
-        self.sizes = sizes
+        self.axes = dict(axes)
+        self.sizes = dict(sizes)
+        self.beside = beside
+        self.columns: dict[str, Columns] = {}
+        self.narrow: set[str] = set()
+        self.seen: set[str] = set()
         self.prologue: dict[str, str] = {}
         self.body: list[str] = []
         self.indent = "    "
@@ -103,7 +110,7 @@ class Emitter:
         namespace: dict[str, Any] = {name: getattr(np, name) for name in (*_UFUNCS, "negative", "square", "copyto")}
         namespace |= COMPUTE
         namespace |= {name: np.array(value, dtype) for name, value in self.constants.items()}
-        namespace |= {"reduce_sum": np.add.reduce, "joined": _joined, **self.sizes}
+        namespace |= {"reduce_sum": np.add.reduce, "joined": _joined, "side_by_side": side_by_side, **self.sizes}
         exec(_code(source), namespace)
         shapes = {name: self._shape(axes, block, block_steps) for name, (axes, block) in self.temporaries.items()}
         shapes |= self.wide
@@ -161,7 +168,7 @@ class Emitter:
     def _apply(self, function: str, operands: list[Expression], out: str, whole: Expression) -> None:
         """function(*operands, out=out); the first compound operand that has the shape of the result is computed in `out` itself."""
         shape = infer(whole, self.axes)
-        in_place = function in _IN_PLACE
+        in_place = function in _IN_PLACE and out not in self.narrow  # rows with others between them are slow
         values: list[str] = []
         for operand in operands:
             if in_place and out not in values and self._compound(operand) and infer(operand, self.axes) == shape:
@@ -181,6 +188,8 @@ class Emitter:
         match expression:
             case _ if expression in self.families:
                 return self._shared(expression)
+            case _ if not self.in_loop and expression in self.beside.families:
+                return self._with_neighbours(expression)
             case Name():
                 return self._name(expression)
             case Number(value=value):
@@ -218,17 +227,27 @@ class Emitter:
         return self.made[expression]
 
     def _to_gather(self, expression: Expression) -> list[Binary]:
-        """The addends at one step that are products of rows with a weight matrix, none of them transposed or all of them."""
+        """The addends that are products of rows with a weight matrix, none of them transposed or all of them: at one step all, over many
+        steps those whose rows are neighbours."""
         products = [p for p in addends(expression) if self._is_product(p) and p not in self.families]
         kinds = {isinstance(p.right, Transpose) for p in products}
-        return products if self.in_loop and len(kinds) == 1 else []
+        return products if len(kinds) == 1 and (self.in_loop or self._neighbours(products)) else []
+
+    def _neighbours(self, products: Sequence[Binary]) -> Columns | None:
+        lefts = [p.left.name for p in products if isinstance(p.left, Name) and not p.left.step]
+        return self.beside.together(lefts) if len(lefts) == len(products) else None
 
     def _gathered(self, products: list[Binary], rest: list[Expression], out: str) -> None:
-        wide, *parts = self._wide(
-            infer(products[0].left, self.axes)[0], [infer(p.left, self.axes)[1] for p in products]
-        )
-        for part, product in zip(parts, products, strict=True):
-            self._into(product.left, part)
+        neighbours = self._neighbours(products)
+        if neighbours:
+            wide = self._name(self._all_of(neighbours))
+            products.sort(key=lambda product: neighbours.of.index(names(product.left)[0].name))
+        else:
+            wide, *parts = self._wide(
+                infer(products[0].left, self.axes)[0], [infer(p.left, self.axes)[1] for p in products]
+            )
+            for part, product in zip(parts, products, strict=True):
+                self._into(product.left, part)
         right = self._joined(
             [_matrix(p) for p in products], transposed=isinstance(products[0].right, Transpose), axis=0
         )
@@ -240,6 +259,24 @@ class Emitter:
         self._call("matmul", [wide, right], value)
         self._call("add", [out, value], out)
         self._release(value)
+
+    def _with_neighbours(self, expression: Expression) -> str:
+        """The columns that are an expression's value where it is computed with all neighbours in the place of one."""
+        neighbours, one = self.beside.families[expression]
+        whole = substitute(expression, {Name(one): self._all_of(neighbours)})
+        if whole not in self.made:
+            self.made[whole] = self._value(whole)
+        widths = [self.sizes[self.axes[name][1]] for name in neighbours.of]
+        place = neighbours.of.index(one)
+        return f"{self.made[whole]}[..., {sum(widths[:place])}:{sum(widths[: place + 1])}]"
+
+    def _all_of(self, neighbours: Columns) -> Name:
+        """What stands for all of them in an expression."""
+        name, axis = neighbours.name, f"{neighbours.name} axis"
+        self.columns[name] = neighbours
+        self.axes[name] = "B", axis
+        self.sizes[axis] = sum(self.sizes[self.axes[one][1]] for one in neighbours.of)
+        return Name(name)
 
     def _is_product(self, expression: Expression) -> TypeGuard[Binary]:
         """Whether it is a product of a quantity's rows with a weight matrix."""
@@ -253,7 +290,7 @@ class Emitter:
         """The products at one step that share their left side: for each of them, the whole family."""
         together: dict[tuple[Expression, bool], list[Binary]] = {}
         for node in dict.fromkeys(node for line in lines for node in walk(line)):
-            if self._is_product(node):
+            if self._is_product(node) and not (isinstance(node.left, Name) and node.left.name in self.beside):
                 together.setdefault((node.left, isinstance(node.right, Transpose)), []).append(node)
         return {node: family for family in together.values() if len(family) > 1 for node in family}
 
@@ -277,6 +314,8 @@ class Emitter:
     def _name(self, name: Name) -> str:
         if name.name in self.sizes:
             return name.name
+        if name.name in self.columns:
+            return self._columns_of(self.columns[name.name])
         quantity = self.quantities.get(name.name)
         source = f"values[{name.name!r}]"
         if quantity is None or not quantity.rows:
@@ -285,9 +324,23 @@ class Emitter:
         variable = f"{name.name}_{'m' if name.step < 0 else ''}{abs(name.step)}"
         array = self._bind(self.prologue, f"v_{name.name}", source)
         rows = f"{array}[low{shift:+d} : high{shift:+d}]" if shift else f"{array}[low:high]"
+        result = f"{variable}_t" if self.in_loop else f"{variable}_b"
+        if name.name in self.beside:
+            self.narrow.add(result)
         if self.in_loop:
-            return self._bind(self.rows, f"{variable}_t", rows)
-        return self._bind(self.prologue, f"{variable}_b", f"{rows}.reshape(n, *{array}.shape[2:])")
+            return self._bind(self.rows, result, rows)
+        return self._bind(self.prologue, result, f"{rows}.reshape(n, *{array}.shape[2:])")
+
+    def _columns_of(self, neighbours: Columns) -> str:
+        """All neighbours as one; over many steps not before they are asked for: a copy of them would be one of what was there before."""
+        source = f"side_by_side(values, {neighbours.of!r}, copied={not self.in_loop})[low:high]"
+        if self.in_loop:
+            return self._bind(self.rows, f"{neighbours.name}_t", source)
+        variable = f"{neighbours.name}_b"
+        if variable not in self.seen:
+            self.seen.add(variable)
+            self.body.append(f"{self.indent}{variable} = {source}.reshape(n, -1)")
+        return variable
 
     @staticmethod
     def _bind(where: dict[str, _Bound], variable: str, source: _Bound) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,14 +31,27 @@ class RowPlace:
         return -(-self.used // ALIGNMENT) * ALIGNMENT
 
 
-def allocated(places: Mapping[str, RowPlace]) -> dict[str, Array]:
-    """The arrays by name, uninitialised, one after another in one piece of memory."""
-    buffer, start = aligned(sum(place.nbytes for place in places.values())), 0
+def allocated(places: Mapping[str, RowPlace], beside: Iterable[tuple[str, ...]] = ()) -> dict[str, Array]:
+    """The arrays by name, uninitialised, one after another in one piece of memory; those of a group `beside` each other are columns of one
+    array."""
+    groups = [*beside, *((name,) for name in places if not any(name in group for group in beside))]
+    whole = [_columns([places[name] for name in group]) for group in groups]
+    buffer, start = aligned(sum(place.nbytes for place in whole)), 0
     arrays: dict[str, Array] = {}
-    for name, place in places.items():
-        arrays[name] = buffer[start : start + place.used].view(place.dtype).reshape(place.shape)
+    for group, place in zip(groups, whole, strict=True):
+        array = buffer[start : start + place.used].view(place.dtype).reshape(place.shape)
         start += place.nbytes
-    return arrays
+        widths = [places[name].shape[-1] for name in group] if len(group) > 1 else []
+        parts = np.split(array, np.cumsum(widths)[:-1], axis=-1) if widths else [array]
+        arrays.update(zip(group, parts, strict=True))
+    return {name: arrays[name] for name in places}
+
+
+def _columns(places: list[RowPlace]) -> RowPlace:
+    """The place of arrays beside each other."""
+    if len(places) == 1:
+        return places[0]
+    return RowPlace((*places[0].shape[:-1], sum(place.shape[-1] for place in places)), places[0].dtype)
 
 
 def aligned(size: int) -> Array:

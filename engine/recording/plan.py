@@ -9,7 +9,7 @@ products, hence equal bits however often a block is computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeAlias
@@ -120,13 +120,25 @@ class Plan:
 
         With checkpoints, a carried quantity has a row for each bound of a block, what is not carried none at all.
         """
-        arrays = allocated(self._places)
+        arrays = self._allocated(self._places)
         for name, array in arrays.items():
             if name in self.program.written_once:
                 array[...] = 0
             elif self.program.quantities[name].rows == "T+1":
                 array[0] = array[-1] = 0
         return arrays
+
+    def part(self, names: Iterable[str], steps: int) -> dict[str, Array]:
+        """Arrays for so many steps of some quantities in time, uninitialised; neighbours as columns of one, as in a recording."""
+        places: dict[str, RowPlace] = {}
+        for name in names:
+            quantity = self.program.quantities[name]
+            rows = steps + (quantity.rows == "T+1")
+            places[name] = RowPlace((rows, *self.shape(quantity)[1:]), np.dtype(self.network.dtype))
+        return self._allocated(places)
+
+    def _allocated(self, places: Mapping[str, RowPlace]) -> dict[str, Array]:
+        return allocated(places, [group for group in self._compiled.beside.groups if {*group} <= {*places}])
 
     @cached_property
     def _places(self) -> dict[str, RowPlace]:
@@ -238,13 +250,14 @@ class Plan:
     def carry_losses_by(self, rows: Rows, cuts: Mapping[str, Array]) -> None:
         """`windows.carry_losses`: the same into `cuts`, where `rows` says what is there of some steps."""
         carriers, window = self._compiled.carriers, self.network.truncate or 0
-        carry_losses(self.program, carriers, self.bounds, window, rows, self._zeros, cuts)
+        carry_losses(self.program, carriers, self.bounds, window, rows, self.zeros, cuts)
 
-    def _zeros(self, name: str, steps: int) -> Array:
-        """So many steps of a quantity in time."""
-        quantity = self.program.quantities[name]
-        rows = steps + (quantity.rows == "T+1")
-        return np.zeros((rows, *self.shape(quantity)[1:]), self.network.dtype)
+    def zeros(self, names: Iterable[str], steps: int) -> dict[str, Array]:
+        """So many steps of quantities in time."""
+        arrays = self.part(names, steps)
+        for array in arrays.values():
+            array[...] = 0
+        return arrays
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int | None = None) -> Array:
         """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them (None) the recorded bits."""

@@ -229,13 +229,12 @@ class Segments(Mapping[str, Array]):
         """The values of a segment when it has gone through some sweeps again."""
         low, high = self.plan.bounds[number]
         values, again = dict(self.parameters), {name for sweep in sweeps for name in sweep.written}
+        values |= self.plan.part(self._lazy, high - low)
         for name, quantity in self.plan.program.quantities.items():
             kept = self.kept.get(name)
             if name in self._lazy:
-                rows = high - low + (quantity.rows == "T+1")
-                values[name] = array = np.empty((rows, *self.plan.shape(quantity)[1:]), self.plan.network.dtype)
                 if quantity.rows == "T+1":
-                    array[0] = array[-1] = 0
+                    values[name][0] = values[name][-1] = 0
             elif kept is not None:
                 part = kept[low : high + (quantity.rows == "T+1")] if quantity.rows else kept
                 values[name] = (

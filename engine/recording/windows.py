@@ -8,7 +8,7 @@ losses of a block of steps are carried together, each by one step at a time: all
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from engine.language.derive import CUT, FULL, NEXT, gradient
@@ -20,8 +20,8 @@ from engine.tables.heads import LOGITS
 
 Rows: TypeAlias = Callable[[int, int], Mapping[str, Array]]
 """What the backward pass reads of the steps of some rows [low, high): of quantities in time these rows, and of states one more."""
-Zeros: TypeAlias = Callable[[str, int], Array]
-"""So many rows of a quantity, and of a state one more."""
+Zeros: TypeAlias = Callable[[Iterable[str], int], dict[str, Array]]
+"""So many rows of quantities, and of a state one more."""
 
 
 def carry_losses(
@@ -58,7 +58,7 @@ class _Losses:
             earlier, later = self._carriers[:number], self._carriers[number + 1 :]
             arriving = {name for one in earlier for name in one.written} & carrier.reads
             read_later = {name for one in later for name in one.reads}
-            alone = {name: self._zeros(name, self._high - self._low) for name in carrier.written | arriving}
+            alone = self._zeros(carrier.written | arriving, self._high - self._low)
             begun = [0, *(distance for distance, names in self._kept.items() if arriving & {*names})]
             distances = range(max(begun), -reach - 1, -1) if carrier.up else range(min(begun), reach + 1)
             for distance in distances:
