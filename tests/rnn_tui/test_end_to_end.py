@@ -59,7 +59,7 @@ def test_forward_and_all_the_way_back(tmux, width: int, height: int) -> None:
     screen = terminal.wait_for_still(
         lambda s: head("▶ forward", "t = 10")(s) and "▶ p = softmax(logits)" in s and "p[0,0] = " in s
     )
-    assert re.search(r"  f → L 0\.\d+", screen.partition("\n")[0])
+    assert re.search(r"  f to loss 0\.\d+", screen.partition("\n")[0])
     terminal.keys("f")
     terminal.wait_for(lambda s: head("● loss", "L 0.7297")(s) and "sum of 10 terms" in s)
 

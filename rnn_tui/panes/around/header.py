@@ -134,11 +134,17 @@ def _ahead(frame: Frame, loss: StyledText) -> StyledText:
     """Where the loss is not computed yet: the keys that lead to it, if there are any here, and faintly what it will be."""
     look, view = frame.look, frame.view
     (first, _), *rest = loss
+    known = first.lstrip()
     key = next((keys.split()[0] for keys, _, action in frame.keys if action == "finish"), "")
     if not key or frame.selection.page in ("training", "yours"):
-        return [(f"   → {first.lstrip()}", look.dim)]
+        return [(f"   → {known}", look.dim)]
     last = view.program.point(view.position + 1).phase == "loss"
-    return [(f"   {key if last else f'{key} {key}'}", look.accent), (f" → {first.lstrip()}", look.dim), *rest]
+    # No arrow: that is a key, too.
+    return [
+        (f"   {key if last else f'{key} {key}'}", look.accent),
+        (f" to loss {known.removeprefix('L ')}", look.dim),
+        *rest,
+    ]
 
 
 def draw_footer(frame: Frame | WalkFrame, width: int, height: int) -> Canvas:
