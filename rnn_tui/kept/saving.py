@@ -213,7 +213,10 @@ def _html(shown: Shown) -> str:
 
     title = html.escape(_title(shown))
     parts = [f"<h2>{heading}</h2>\n<pre>{html.escape(body)}</pre>" for heading, body in _sections(shown) if body]
-    style = "body{font-family:sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}svg{width:100%;height:auto}"
+    style = (
+        "body{font-family:sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}"
+        "svg{width:100%;height:auto}pre{white-space:pre-wrap}"
+    )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>\n'
         f"<body><h1>{title}</h1>\n{svg(shown.rows)}\n" + "\n".join(parts) + "\n</body></html>\n"

@@ -11,7 +11,7 @@ from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.tables.optimizers import PARAMETER, named
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
-from rnn_tui.panes.shared.words import share_words
+from rnn_tui.panes.shared.words import POOLED, pooled_words, share_words
 from rnn_tui.render.canvas import Canvas, fitting
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
@@ -41,15 +41,17 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     cursor = weight_cell(frame)
     names = _visible(frame, height - 2 - below)
     rows = [matrix_of(frame, name, view.tape.parameters[name]).shape[0] for name in names]
-    y = 1
+    y, pooled = 1, False
     for name, lines in zip(names, _shares(rows, height - 2 - below - len(names), frame), strict=True):
-        _band(frame, canvas, name, y, column, lines, columns, cursor)
+        pooled |= _band(frame, canvas, name, y, column, lines, columns, cursor)
         y += 1 + lines
     if below:
         draw_ledger(frame, canvas, height - 1 - below, below)
     if len(names) < len(view.program.parameters):
         note = f" {len(names)} of {len(view.program.parameters)} parameters, around the one at hand "
         canvas.text(2, height - 1, fitting(note, width - 4), look.dim)
+    elif pooled:
+        canvas.text(2, height - 1, fitting(pooled_words(frame), width - 4), look.dim)
     return canvas
 
 
@@ -91,7 +93,8 @@ def _shares(rows: list[int], budget: int, frame: Frame) -> list[int]:
 
 def _band(
     frame: Frame, canvas: Canvas, name: str, y: int, column: int, lines: int, made: list[str], cursor: WeightCell
-) -> None:
+) -> bool:
+    """A parameter's line of text and its pictures; whether these are pooled."""
     look, view = frame.look, frame.view
     slope, shown = gradient(name), frame.writer.spelling.name
     value = view.parameter(name)
@@ -100,8 +103,10 @@ def _band(
     term, label = _term(frame, slope)
     pointed = 0 if total is None else 1  # what is said of the cell is about the value until there is a gradient
     # text, numbers, style, and the quantity on whose scale they are coloured
+    count, wide = matrix_of(frame, name, value).shape
+    pooled = count > _rows(frame, lines) or wide > column - 2
     columns: list[tuple[str, Array | None, Style, str]] = [
-        (shown(name), value, look.accent if active else look.text, name),
+        (shown(name) + POOLED * pooled, value, look.accent if active else look.text, name),
         (_summed(frame, slope), total, look.backward, slope),
     ]
     for quantity in (named(line, name) for line in made):
@@ -136,6 +141,12 @@ def _band(
                 cursor.place if cursor.name == name and index == pointed else None,
                 name if index == 1 else None,
             )
+    return pooled
+
+
+def _rows(frame: Frame, lines: int) -> int:
+    """Rows of numbers that lines of the screen show at most."""
+    return lines if frame.look.mode.name == "NONE" else 2 * lines
 
 
 def _lying(frame: Frame, name: str, array: Array) -> Array:
@@ -181,7 +192,7 @@ def _picture(
     clickable: str | None,
 ) -> None:
     look = frame.look
-    matrix = pool(array, lines if look.mode.name == "NONE" else 2 * lines, width)
+    matrix = pool(array, _rows(frame, lines), width)
     cell = max(1, min(4, width // matrix.shape[1]))
     codes = frame.codes(matrix, tone)
     if missing:

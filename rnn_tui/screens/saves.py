@@ -25,6 +25,7 @@ class Saves(PanedScreen):
         """Asks for a name and saves what its ending says."""
         from rnn_tui.screens.dialogs.file_dialogs import SaveScreen
 
+        self.app.clear_notifications()  # what was said last is no part of the picture
         self._open(SaveScreen(name, self.shown.kinds), self._save)
 
     def _save(self, path: Path) -> None:

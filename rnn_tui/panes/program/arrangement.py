@@ -9,6 +9,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from engine.explain.line_parts import Part
+from rnn_tui.panes.shared.words import POOLED
 from rnn_tui.render.canvas import fitting, shortened
 from rnn_tui.render.heatmap import height as picture_height
 from rnn_tui.render.numbered import NARROWEST, NUMBERED
@@ -33,7 +34,6 @@ SIZES: tuple[tuple[int, CellHeight], ...] = (
     (1, "half"),
 )
 """Cell sizes from large to small; the first that fits is taken. Those of five columns or more hold their numbers."""
-POOLED = "÷"
 INFIX = frozenset(["+", "−", "·", "⊙", "/", "=", "←", "Σ", ")", "│"])
 """Operators that may begin a row: what stands before them does not belong to what follows."""
 LONG_LABEL, SHORT_LABEL, TINY_LABEL = 24, 11, 10

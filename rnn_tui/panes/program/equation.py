@@ -9,9 +9,9 @@ from rich.style import Style
 
 from engine.explain.length import length
 from engine.explain.line_parts import Part
-from rnn_tui.panes.program.arrangement import POOLED, Item, Manner, arrange, scalar, shape_note, tens_in
+from rnn_tui.panes.program.arrangement import Item, Manner, arrange, scalar, shape_note, tens_in
 from rnn_tui.panes.shared.legend import padding_key
-from rnn_tui.panes.shared.words import share_words
+from rnn_tui.panes.shared.words import pooled_words, share_words
 from rnn_tui.render.canvas import Canvas, fitting, shortened
 from rnn_tui.render.numbered import with_numbers
 from rnn_tui.render.palette import Palette
@@ -51,7 +51,7 @@ def _legend(frame: Frame, canvas: Canvas, items: list[Item]) -> None:
     if any(part.padding is not None for part in frame.parts):
         x = padding_key(frame, canvas, x, canvas.height - 1)
     if any(item.shown != item.shape for item in items if item.shape):
-        note = frame.named(f" {POOLED} pooled: `z` zooms ")
+        note = pooled_words(frame)
         if x + cell_len(note) < canvas.width:
             canvas.text(x, canvas.height - 1, note, look.dim)
 

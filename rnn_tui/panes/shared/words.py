@@ -14,6 +14,8 @@ from engine.model.program import carries_losses
 from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
 
+POOLED = "÷"
+"""The mark of a picture whose cells stand for several numbers each."""
 NORM = "gnorm"
 FLOWS = {
     NEXT: "through the next step",
@@ -23,6 +25,11 @@ FLOWS = {
     REVERSE: "through the reverse direction",
 }
 """Where a flow comes from, by the ending of its name."""
+
+
+def pooled_words(frame: Frame) -> str:
+    """What the mark means, for the edge of a pane."""
+    return frame.named(f" {POOLED} pooled: `z` zooms ")
 
 
 def flow_words(frame: Frame, name: str) -> str:
