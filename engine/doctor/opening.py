@@ -40,13 +40,14 @@ def open_program(
     notation: str | None = None,
     wishes: Wishes | None = None,
     cells: Sequence[Cell] = (),
+    progress: TextIO | None = None,
 ) -> tuple[Session, Lockstep] | ProgramWalk:
     """Runs the program, with its user's rights, and opens the walk through what it did; where it computes a network of ours, or of one of
     the `cells`, that network's session beside it, in `notation` or the one whose names the program uses.
 
-    InputError where it cannot be run or called, or computes no loss.
+    How far it is stands on `progress`, if that is a terminal. InputError where it cannot be run or called, or computes no loss.
     """
-    walk = open_walk(path, wishes, function)
+    walk = open_walk(path, wishes, function, progress)
     lockstep = beside(walk, cells)
     return walk if lockstep is None else (_session(lockstep, path, notation), lockstep)
 

@@ -97,15 +97,13 @@ def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Sessio
         raise InputError(
             "--loss given takes the targets of data for gradients; a program's loss is cross-entropy, binary or squared"
         )
-    from rich.console import Console
-
     from engine.doctor.opening import open_program
     from engine.files.cell import read_cell
     from rnn_tui.commands.wishes import wishes_of
 
     cells = (read_cell(given["cell"]),) if own_cell else ()
-    with Console(stderr=True).status(f"examining {clean(parsed.data)}"):
-        return open_program(resolve(parsed.data), parsed.function, given.get("notation"), wishes_of(parsed), cells)
+    wishes, notation = wishes_of(parsed), given.get("notation")
+    return open_program(resolve(parsed.data), parsed.function, notation, wishes, cells, sys.stderr)
 
 
 def _record_first(session: Session) -> None:

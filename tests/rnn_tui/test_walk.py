@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -300,7 +302,13 @@ def test_arguments_of_the_program_and_its_python_go_to_its_own_run(
     forward: ProgramWalk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     wished: list[Wishes] = []
-    monkeypatch.setattr(opening, "open_walk", lambda path, wishes, _: wished.append(wishes) or forward)
+
+    def opened(path: Path, wishes: Wishes, function: None, progress: TextIO) -> ProgramWalk:
+        assert progress is sys.stderr, "what takes long says how far it is"
+        wished.append(wishes)
+        return forward
+
+    monkeypatch.setattr(opening, "open_walk", opened)
     (tmp_path / "mine.py").write_text("")
     parsed = parser_of(None).parse_args([str(tmp_path / "mine.py"), "--python", "python3.9"])
     parsed.arguments = ("--epochs", "3")

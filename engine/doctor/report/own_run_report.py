@@ -92,11 +92,14 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     if whole and not any(e.site.line > len(source.lines) and e.site.file == runs.name for e in record.events):
         return OwnRun(base, NOT_REACHED)
     failures, decided = OwnFailures(), None
+    runs.says("it ran; carrying its loss back (Ctrl+C ends it)")
     with failures.when("it judged the run"):
         decided = _decided(runs, source, record, failures, whole=whole, mend=mend)
     if decided is None:
+        runs.says("")
         return OwnRun(base, failures.said[-1], record=record)
     record, verdict, found = decided
+    runs.says("looking up what its lines make (Ctrl+C ends it)")
     with failures.when("it looked for what gradients lack"):
         verdict = _with_missing_shares(verdict)
     seen, meanings = list[Remark](), None
@@ -110,6 +113,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     if verdict.verdict == "wrong" and not any(each.id and not each.leaves for each in found):
         found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
     told = _told(base, source, outcome, verdict, found, runs.name)
+    runs.says("")
     corrected = next((each.corrected for each in found[::-1] if each.corrected is not None and not each.leaves), None)
     return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
 
