@@ -143,6 +143,12 @@ class Controller(Desk):
         self.choose(page=page, asked=(), follow=0)
         self.page.opened()
 
+    def file(self) -> bool:
+        """The next file of the user's program, in its view."""
+        if self.selection.page != "yours":
+            self.turn_to("yours")
+        return self._page("yours").file()
+
     def click(self, target: object, x: int, y: int) -> bool:
         """What a click on a target, at this place inside it, asks for."""
         match target:

@@ -33,7 +33,7 @@ def _works(desk: Desk, page: Page, action: str) -> bool:
     match action:
         case "continue":
             return bool(desk.debugger.breakpoints) or page.works(action)
-        case "enter" | "train" | "cell(0,-1)" | "operand(1)" | "examine":
+        case "enter" | "train" | "cell(0,-1)" | "operand(1)" | "examine" | "file":
             return page.works(action)
         case "set_cell" | "zoom":
             return page.can_zoom()

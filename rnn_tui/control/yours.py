@@ -19,6 +19,7 @@ class YoursPage(Page):
     def __init__(self, desk: Desk, stops: Stops) -> None:
         super().__init__(desk, stops)
         self.needs_file = desk.lockstep is None
+        self._place, self._turned = 0, ("", -1)
         self.zooms = not self.needs_file
         if self.needs_file:
             self.enters = "open"
@@ -47,6 +48,8 @@ class YoursPage(Page):
                 return True
             case "examine":
                 return self.desk.lockstep is not None
+            case "file":
+                return self.desk.lockstep is not None and len(self.desk.lockstep.files) > 1
             case "continue":
                 return self.desk.lockstep is not None and self.desk.lockstep.report.verdict == "wrong"
             case "cell(0,-1)" | "operand(1)":
@@ -64,8 +67,10 @@ class YoursPage(Page):
 
     def _go(self, lockstep: Lockstep, to: int | None) -> bool:
         """Goes to an execution, and the debugger to where the reference is then, if that is known."""
-        if to is None or not 0 <= to < len(lockstep) or to == self._at:
+        same = lockstep is self.desk.lockstep
+        if to is None or not 0 <= to < len(lockstep) or (same and to == self._at):
             return self.desk.moved(False)
+        self.desk.lockstep = lockstep
         position, value = lockstep.reached(to), lockstep.value(to)
         if position is not None and self.desk.debugger.position != position:
             self.desk.debugger.go(position)
@@ -91,6 +96,19 @@ class YoursPage(Page):
 
     def iteration(self, direction: int) -> bool:
         return super().iteration(direction) if self.desk.lockstep is None else self.desk.moved(False)
+
+    def file(self) -> bool:
+        """The program's next file, at the same place of the run."""
+        lockstep = self.desk.lockstep
+        if lockstep is None or len(lockstep.files) < 2:
+            self.desk.say("This is for a program of yours that is several files.")
+            return False
+        if self._turned != (lockstep.file, self._at):  # else the place that all files were turned to is kept
+            self._place = lockstep.executions[self._at].at
+        beside = lockstep.beside()
+        moved = self._go(beside, beside.nearest(self._place))
+        self._turned = beside.file, self._at
+        return moved
 
     def tick(self) -> bool:
         return self.step(1) if self.desk.lockstep is not None else super().tick()

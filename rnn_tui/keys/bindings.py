@@ -184,6 +184,15 @@ COMMANDS: tuple[Command, ...] = (
         line="examine your own file again, or open one (view 6)",
     ),
     Command(
+        "file",
+        "G",
+        "G",
+        OTHER,
+        "Yours: the next file of your program",
+        "next file",
+        line="the next file of your own program (view 6)",
+    ),
+    Command(
         "derived",
         "m",
         "m",
@@ -300,7 +309,7 @@ ANSWERS: tuple[Command, ...] = tuple(
 """What the digits do while a lesson's question is open, before they are views."""
 
 FOOTER_ORDER = (
-    "step(1)", "next", "finish", "run", "train", "enter", "examine", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
+    "step(1)", "next", "finish", "run", "train", "enter", "examine", "file", "toggle_breakpoint", "continue", "sample(1)", "cell(0,-1)",
     "operand(1)", "page('program')", "help", "quit", "goto", "find", "iteration(1)", "set_cell", "notation", "program", "save",
     "breakpoints", "watch", "zoom", "lessons", "open_other",
 )  # fmt: skip

@@ -42,8 +42,10 @@ def draw_source(frame: Frame, width: int, height: int) -> Canvas:
     if lockstep is None:
         return Canvas(width, height, frame.look.canvas)
     function = f" · {lockstep.report.function}" if lockstep.report.function else ""
+    files = lockstep.files
+    which = f" · {files.index(lockstep.file) + 1} of {len(files)} files" if len(files) > 1 else ""
     listed = ListedSource(
-        f"{lockstep.name}{function}",
+        f"{lockstep.name}{function}{which}",
         lockstep.source,
         lockstep.mistakes,
         None if execution is None else range(execution.line, execution.end + 1),

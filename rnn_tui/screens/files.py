@@ -87,6 +87,10 @@ class FileActions(LessonActions):
         else:
             self._examine(self.controller.session.data.path, self.controller.lockstep)
 
+    def action_file(self) -> None:
+        """The next file of the user's program."""
+        self.show(self.controller.file())
+
     def action_derived(self) -> None:
         """The missing backward pass, in the walk through the user's own run."""
         from rnn_tui.screens.walk import WalkScreen

@@ -77,6 +77,23 @@ async def test_it_opens_where_the_program_goes_wrong_and_the_reference_is_there_
         assert (point.phase, point.line, point.t) == ("backward", "da", 5)
 
 
+async def test_G_turns_to_the_other_files_of_the_program_and_back_to_the_same_place(tmp_path: Path) -> None:
+    script = (Path(__file__).parents[1] / "engine/doctor/specimens/script_columns.py").read_text()
+    (tmp_path / "mine.py").write_text(f"from helper import doubled\ndoubled(3.0)\n{script}")
+    (tmp_path / "helper.py").write_text("def doubled(x):\n    y = 2 * x\n    return y\n")
+    found = open_program(tmp_path / "mine.py", wishes=Wishes(stand=tmp_path))
+    assert isinstance(found, tuple)
+    async with yours(found) as driven:
+        before = driven.text()
+        assert "mine.py · 1 of 2 files" in before and "G next file" in before
+        await driven.do("file")
+        assert "helper.py · 2 of 2 files" in driven.text() and re.search(r"▶ +return y", driven.text())
+        await driven.do("file")
+        assert driven.text() == before
+        await driven.do("file", "step(-1)")
+        assert re.search(r"▶ +y = 2 \* x", driven.text())
+
+
 async def test_m_opens_the_walk_with_the_missing_backward_pass_and_leaves_it(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

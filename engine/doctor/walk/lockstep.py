@@ -117,12 +117,14 @@ class Execution:
 
 
 class Lockstep:
-    """All lines that ran of the file with the backward pass, in order; details of a line are computed when they are asked for."""
+    """All lines that ran of one file, that with the backward pass, in order; details of a line are computed when they are asked for."""
 
-    def __init__(self, walk: ProgramWalk, recognised: Recognised, cells: Sequence[Cell] = ()) -> None:
+    def __init__(
+        self, walk: ProgramWalk, recognised: Recognised, cells: Sequence[Cell] = (), file: str | None = None
+    ) -> None:
         """`cells` are further cells that the program was held against, to do so again."""
         self.walk, self.recognised, self.cells = walk, recognised, cells
-        self.report, self.problem, self.file = walk.report, recognised.problem, _file_of(walk)
+        self.report, self.problem, self.file = walk.report, recognised.problem, file or _file_of(walk)
         self.source = walk.source_of(self.file) or walk.source
         self._tape = self.problem.tape
         self._reference = Reference(self.problem, recognised.arrays)
@@ -151,6 +153,21 @@ class Lockstep:
     def name(self) -> str:
         """What the file is called."""
         return self.report.file if self.file == self.walk.main else clean(self.file, 60)
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The program's files that ran, its own first, as far as their text is there."""
+        ran = sorted(dict.fromkeys(line.file for line in self.walk.lines), key=lambda file: file != self.walk.main)
+        return tuple(file for file in ran if self.walk.source_of(file) is not None)
+
+    def beside(self) -> Lockstep:
+        """The same run in the program's next file, the first after the last one."""
+        following = self.files[(self.files.index(self.file) + 1) % len(self.files)] if self.file in self.files else ""
+        return Lockstep(self.walk, self.recognised, self.cells, following)
+
+    def nearest(self, at: int) -> int:
+        """The execution that a place of the walk is at or behind; the first where there is none."""
+        return next((i for i in reversed(range(len(self))) if self.executions[i].at <= at), 0)
 
     @property
     def mistakes(self) -> tuple[NamedMistake, ...]:
