@@ -109,9 +109,9 @@ def soak(wanted: argparse.Namespace) -> int:
                 runs.append(future.result())
                 _told(runs[-1])
     longest = max(one.longest for one in runs)
-    held = (
-        {one.process: one.megabytes[1] for one in runs[: len(grounds)]},
-        {one.process: one.megabytes[1] for one in runs},
+    began, round_over, ended = (
+        {one.process: one.megabytes[after] for one in some}
+        for some, after in ((runs[::-1], 0), (runs[: len(grounds)], 1), (runs, 1))
     )
     figures = {
         "actions": sum(one.done for one in runs),
@@ -119,9 +119,10 @@ def soak(wanted: argparse.Namespace) -> int:
         "frames": sum(one.frames for one in runs),
         "longest frame": f"{longest[0] * 1e3:.0f} ms: {longest[1]}",
         f"frames over {SLOW * 1e3:.0f} ms": sum(one.slow for one in runs),
-        "MB more than after the first round": round(
-            max(held[1][process] - before for process, before in held[0].items())
-        ),
+        "MB of the processes at first, after a round over all grounds, at the end": [
+            list(map(round, held.values())) for held in (began, round_over, ended)
+        ],
+        "MB more than after that round": round(max(ended[process] - held for process, held in round_over.items())),
         "seconds": round(time.monotonic() - start),
     }
     print(json.dumps(figures))

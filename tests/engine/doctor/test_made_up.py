@@ -1207,8 +1207,11 @@ class Cell:
 """
 
 
-def test_weights_in_lists_of_which_no_gradient_was_compared_leave_it_open(tmp_path: Path) -> None:
+def test_weights_in_lists_of_which_no_gradient_was_compared_leave_it_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That of W is wrong, and is kept in a list of lists."""
+    monkeypatch.setattr(trying, "WORK", 0)  # no correction is looked for
     path = tmp_path / "cell.py"
     path.write_text(NUMBERS)
     report = diagnose(path)
