@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,34 +22,28 @@ from engine.recording.schedule import carried
 _ANY = Name("any of them")
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Neighbours in an array, and what a line reads where it takes all of them at once."""
-
-    of: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """What all of them together are called."""
-        return "_".join(self.of)
+Group: TypeAlias = tuple[str, ...]
+"""Quantities that lie side by side, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """The groups of a program's quantities that lie side by side, each in its order."""
+    """What lies side by side in the recordings of a program."""
 
     program: Program
 
     @cached_property
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        """What lines that hand something to the next step of a backward loop multiply by transposed matrices and add up."""
-        groups: list[tuple[str, ...]] = []
+    def groups(self) -> tuple[Group, ...]:
+        """What a line that hands something to the next step of a backward loop multiplies by transposed matrices and adds up, where other
+        lines take all of it or nothing: rows with others between them cost more, of which one product of all has to make up."""
+        groups: list[Group] = []
         for block in self.program.looped("backward"):
             handed_on = carried(block)
-            for line in block.lines:
-                lefts = self._multiplied(line) if line.name in handed_on else ()
-                if len(lefts) > 1 and not any({*group} & {*lefts} for group in groups):
-                    groups.append(lefts)
+            taken = {line.name: self._multiplied(line) for line in block.lines}
+            for name, group in taken.items():
+                apart = all({*other} in ({*group}, {*other} - {*group}) for other in taken.values())
+                if name in handed_on and len(group) > 1 and apart and self.together(group, groups) is None:
+                    groups.append(group)
         return tuple(groups)
 
     def _multiplied(self, line: Line) -> tuple[str, ...]:
@@ -64,21 +59,18 @@ class Beside:
                     pass
         return tuple(dict.fromkeys(found))
 
-    def together(self, wanted: Iterable[str]) -> Columns | None:
-        """These quantities as neighbours in the order in which they lie, or None where they are none."""
-        for group in self.groups:
-            places = sorted(group.index(name) for name in wanted if name in group)
-            if len(places) == len({*wanted}) > 1 and places[-1] - places[0] == len(places) - 1:
-                return Columns(group[places[0] : places[-1] + 1])
-        return None
+    def together(self, wanted: Iterable[str], groups: Iterable[Group] | None = None) -> Group | None:
+        """The group of just these quantities, or None."""
+        wanted = {*wanted}
+        return next((group for group in (self.groups if groups is None else groups) if {*group} == wanted), None)
 
     def __contains__(self, name: str) -> bool:
         return any(name in group for group in self.groups)
 
     @cached_property
-    def families(self) -> Mapping[Expression, tuple[Columns, str]]:
-        """By the expression of a line that multiplies one of them, or sums it over the samples: the neighbours with which there are lines
-        like it, and which one it is about."""
+    def families(self) -> Mapping[Expression, tuple[Group, str]]:
+        """By the expression of a line that multiplies one of a group, or sums it over the samples, as there is one for each: the group, and
+        which one it is about."""
         alike: dict[Expression, list[tuple[str, Expression]]] = {}
         for line in self.program.lines:
             match line.equation.expression:
@@ -88,19 +80,19 @@ class Beside:
                 case _:
                     pass
         return {
-            expression: (columns, name)
+            expression: (group, name)
             for lines in alike.values()
-            if (columns := self.together([name for name, _ in lines])) is not None
+            if (group := self.together(name for name, _ in lines)) is not None
             for name, expression in lines
         }
 
 
-def side_by_side(values: Mapping[str, Array], of: tuple[str, ...], *, copied: bool) -> Array:
-    """Neighbours, among `values` by name, as one array: a view of them.
+def side_by_side(values: Mapping[str, Array], group: Group, *, copied: bool) -> Array:
+    """A group, among `values` by name, as one array: a view of them.
 
     Where they do not lie side by side (they were read from a file) it is a copy if `copied` allows that, else a ValueError.
     """
-    arrays = [values[name] for name in of]
+    arrays = [values[name] for name in group]
     first, width, size = arrays[0], 0, arrays[0].itemsize
     together = True
     for array in arrays:
@@ -110,5 +102,5 @@ def side_by_side(values: Mapping[str, Array], of: tuple[str, ...], *, copied: bo
     if together and first.strides[-2:] >= (width * size, size):
         return np.lib.stride_tricks.as_strided(first, (*first.shape[:-1], width), first.strides)
     if not copied:
-        raise ValueError(f"{', '.join(of)} do not lie side by side")
+        raise ValueError(f"{', '.join(group)} do not lie side by side")
     return np.concatenate(arrays, axis=-1)

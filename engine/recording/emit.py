@@ -40,7 +40,7 @@ from engine.language.functions import COMPUTE, FUNCTIONS, Array, Axes, compute_n
 from engine.language.operators import OPERATORS
 from engine.language.printing import transposed, upright
 from engine.model.blocks import Quantity
-from engine.recording.beside import Beside, Columns, side_by_side
+from engine.recording.beside import Beside, Group, side_by_side
 
 Runner: TypeAlias = Callable[[dict[str, Array], int, int], None]
 """A compiled part of a plan: works on rows [low, high) of the arrays it is given by name."""
@@ -69,7 +69,7 @@ class Emitter:
         self.axes = dict(axes)
         self.sizes = dict(sizes)
         self.beside = beside
-        self.columns: dict[str, Columns] = {}
+        self.groups: dict[str, Group] = {}
         self.narrow: set[str] = set()
         self.seen: set[str] = set()
         self.prologue: dict[str, str] = {}
@@ -189,7 +189,7 @@ class Emitter:
             case _ if expression in self.families:
                 return self._shared(expression)
             case _ if not self.in_loop and expression in self.beside.families:
-                return self._with_neighbours(expression)
+                return self._with_its_group(expression)
             case Name():
                 return self._name(expression)
             case Number(value=value):
@@ -228,20 +228,21 @@ class Emitter:
 
     def _to_gather(self, expression: Expression) -> list[Binary]:
         """The addends that are products of rows with a weight matrix, none of them transposed or all of them: at one step all, over many
-        steps those whose rows are neighbours."""
+        steps those whose rows are a group."""
         products = [p for p in addends(expression) if self._is_product(p) and p not in self.families]
         kinds = {isinstance(p.right, Transpose) for p in products}
-        return products if len(kinds) == 1 and (self.in_loop or self._neighbours(products)) else []
+        return products if len(kinds) == 1 and (self.in_loop or self._group_of(products)) else []
 
-    def _neighbours(self, products: Sequence[Binary]) -> Columns | None:
-        lefts = [p.left.name for p in products if isinstance(p.left, Name) and not p.left.step]
-        return self.beside.together(lefts) if len(lefts) == len(products) else None
+    def _group_of(self, products: Sequence[Binary]) -> Group | None:
+        """The group that the left sides are, one each."""
+        group = self.beside.together(p.left.name for p in products if isinstance(p.left, Name) and not p.left.step)
+        return group if group and len(group) == len(products) else None
 
     def _gathered(self, products: list[Binary], rest: list[Expression], out: str) -> None:
-        neighbours = self._neighbours(products)
-        if neighbours:
-            wide = self._name(self._all_of(neighbours))
-            products.sort(key=lambda product: neighbours.of.index(names(product.left)[0].name))
+        group = self._group_of(products)
+        if group:
+            wide = self._name(self._all_of(group))
+            products.sort(key=lambda product: group.index(names(product.left)[0].name))
         else:
             wide, *parts = self._wide(
                 infer(products[0].left, self.axes)[0], [infer(p.left, self.axes)[1] for p in products]
@@ -260,22 +261,23 @@ class Emitter:
         self._call("add", [out, value], out)
         self._release(value)
 
-    def _with_neighbours(self, expression: Expression) -> str:
-        """The columns that are an expression's value where it is computed with all neighbours in the place of one."""
-        neighbours, one = self.beside.families[expression]
-        whole = substitute(expression, {Name(one): self._all_of(neighbours)})
+    def _with_its_group(self, expression: Expression) -> str:
+        """The columns that are an expression's value where it is computed with its whole group in the place of one."""
+        group, one = self.beside.families[expression]
+        whole = substitute(expression, {Name(one): self._all_of(group)})
         if whole not in self.made:
             self.made[whole] = self._value(whole)
-        widths = [self.sizes[self.axes[name][1]] for name in neighbours.of]
-        place = neighbours.of.index(one)
+        widths = [self.sizes[self.axes[name][1]] for name in group]
+        place = group.index(one)
         return f"{self.made[whole]}[..., {sum(widths[:place])}:{sum(widths[: place + 1])}]"
 
-    def _all_of(self, neighbours: Columns) -> Name:
-        """What stands for all of them in an expression."""
-        name, axis = neighbours.name, f"{neighbours.name} axis"
-        self.columns[name] = neighbours
+    def _all_of(self, group: Group) -> Name:
+        """What stands for a whole group in an expression."""
+        name = "_".join(group)
+        axis = f"{name} axis"
+        self.groups[name] = group
         self.axes[name] = "B", axis
-        self.sizes[axis] = sum(self.sizes[self.axes[one][1]] for one in neighbours.of)
+        self.sizes[axis] = sum(self.sizes[self.axes[one][1]] for one in group)
         return Name(name)
 
     def _is_product(self, expression: Expression) -> TypeGuard[Binary]:
@@ -314,8 +316,8 @@ class Emitter:
     def _name(self, name: Name) -> str:
         if name.name in self.sizes:
             return name.name
-        if name.name in self.columns:
-            return self._columns_of(self.columns[name.name])
+        if name.name in self.groups:
+            return self._columns_of(self.groups[name.name])
         quantity = self.quantities.get(name.name)
         source = f"values[{name.name!r}]"
         if quantity is None or not quantity.rows:
@@ -331,12 +333,12 @@ class Emitter:
             return self._bind(self.rows, result, rows)
         return self._bind(self.prologue, result, f"{rows}.reshape(n, *{array}.shape[2:])")
 
-    def _columns_of(self, neighbours: Columns) -> str:
-        """All neighbours as one; over many steps not before they are asked for: a copy of them would be one of what was there before."""
-        source = f"side_by_side(values, {neighbours.of!r}, copied={not self.in_loop})[low:high]"
+    def _columns_of(self, group: Group) -> str:
+        """A whole group; over many steps not before it is asked for: a copy would be one of what was there before."""
+        source = f"side_by_side(values, {group!r}, copied={not self.in_loop})[low:high]"
         if self.in_loop:
-            return self._bind(self.rows, f"{neighbours.name}_t", source)
-        variable = f"{neighbours.name}_b"
+            return self._bind(self.rows, f"{'_'.join(group)}_t", source)
+        variable = f"{'_'.join(group)}_b"
         if variable not in self.seen:
             self.seen.add(variable)
             self.body.append(f"{self.indent}{variable} = {source}.reshape(n, -1)")

@@ -129,7 +129,7 @@ class Plan:
         return arrays
 
     def part(self, names: Iterable[str], steps: int) -> dict[str, Array]:
-        """Arrays for so many steps of some quantities in time, uninitialised; neighbours as columns of one, as in a recording."""
+        """Arrays for so many steps of some quantities in time, uninitialised; what lies side by side in a recording does so here."""
         places: dict[str, RowPlace] = {}
         for name in names:
             quantity = self.program.quantities[name]
