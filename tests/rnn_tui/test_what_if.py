@@ -50,7 +50,7 @@ async def test_a_cell_is_set_shown_and_undone(size: tuple[int, int]) -> None:
         assert edits(driven) == ["da@3[0,1] = 0"]
         assert driven.main.debugger.view.tape["da"][3, 0, 1] == 0
         assert "what if: da@3[0,1] = 0 (u undoes)" in driven.pane("header").canvas().plain()
-        assert "put in by what if: da@3[0,1] = 0 · original 0.0001822, by −0.0001822" in driven.text()
+        assert "put in by what if: da@3[0,1] = 0 · was 0.0001822, changed by −0.0001822" in driven.text()
         assert {"undo_edit", "beside"} <= {key[2] for key in driven.main.frame.keys}  # type: ignore[union-attr]
         await driven.pilot.press("u")
         await driven.pilot.pause()

@@ -169,7 +169,7 @@ def _edited(frame: Frame, part: Part, index: tuple[int, ...]) -> str:
     if other is not None and other.values is not None and part.values is not None and other.name == part.name:
         now, was = float(part.values[frame.cell]), float(other.values[frame.cell])
         if now != was and not (math.isnan(now) and math.isnan(was)):
-            text.append(f"original {number(was, 10, 5, trim=True)}, by {number(now - was, 10, 4, trim=True)}")
+            text.append(f"was {number(was, 10, 5, trim=True)}, changed by {number(now - was, 10, 4, trim=True)}")
     return " · ".join(text)
 
 
