@@ -57,6 +57,10 @@ _CONVENTIONS = {
 }
 
 
+FULL = ("full", "singles", "events")
+"""How runs end of which no more can be recorded."""
+MOST_UNFOLLOWED = 3
+UNFOLLOWED = "{} ({}) was run without being followed: with what it computes the run was recorded no further than its first update"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
 LEFT = "its cell was left here, because only a later cell defines {name}"
 NOT_FURTHER = "the correction was not looked for further"
@@ -81,6 +85,13 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     that came to its end; without `mend` the line that is wrong is not looked for. Raises InputError where the interpreter asked for
     cannot be used."""
     outcome, record = runs.followed()
+    statement = _filling(runs, outcome, record)
+    if statement is not None:
+        place, note = statement
+        wishes = replace(runs.wishes, unfollowed=(*runs.wishes.unfollowed, place))
+        told = examine_own_run(replace(runs, wishes=wishes), source, whole=whole, mend=mend)
+        if told.report.verdict in ("correct", "wrong"):
+            return replace(told, report=replace(told.report, notes=(note, *told.report.notes)))
     if outcome.note and Path(outcome.folder).is_dir():  # where its data lie: the runs that follow begin there
         runs = replace(runs, wishes=replace(runs.wishes, stand=Path(outcome.folder)))
     left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left if not whole)
@@ -143,6 +154,22 @@ def _decided(
         verdict = _if_it_is_followed(runs, verdict)
         found = found if verdict.verdict == "wrong" else []
     return record, verdict, found
+
+
+def _filling(runs: Runs, outcome: Outcome, record: Record | str) -> tuple[tuple[str, str], str] | None:
+    """The statement, as `Wishes.unfollowed` names it, that filled the record of a run before its first update, with a note that says so."""
+    if isinstance(record, str) or record.rounds or len(runs.wishes.unfollowed) == MOST_UNFOLLOWED:
+        return None
+    number = record.outcome.get("filling")
+    is_full = record.outcome.get("ended") in FULL or outcome.ending.kind == "time"
+    if not is_full or not isinstance(number, int) or not 0 < number < len(record.lines):
+        return None
+    line = record.lines[number]
+    lines = (runs.text_of(line.file) or "").splitlines()
+    text = lines[line.number - 1].strip() if 0 < line.number <= len(lines) else ""
+    place = (line.file, text)
+    where = f"line {line.number}" + ("" if line.file == runs.name else f" of {clean(line.file, 80)}")
+    return None if not text or place in runs.wishes.unfollowed else (place, UNFOLLOWED.format(where, clean(text, 120)))
 
 
 def _with_missing_shares(verdict: RunVerdict) -> RunVerdict:

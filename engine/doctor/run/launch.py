@@ -66,6 +66,8 @@ class Wishes:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     loss: str = ""
     """What its loss is taken to be where it computes none: cross-entropy, binary or squared; "" for what its updates agree with."""
+    unfollowed: tuple[tuple[str, str], ...] = ()
+    """Statements that are run without being recorded: file, by its name in the record, and text of a line of each."""
 
 
 def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
@@ -219,6 +221,7 @@ def _job(
         "memory": wishes.limits.memory,
         "runner": wishes.runner,
         "options": dict(wishes.options),
+        "unfollowed": list(wishes.unfollowed),
         "record": str(record.resolve()),
         "result": str(private / "result.json"),
         "progress": str(private / "progress"),

@@ -26,6 +26,7 @@ OF_ANOTHER_PASS = (
     "the loss of line {} was computed in another forward pass than the gradients came from, and from other numbers"
 )
 NOT_FOLLOWED = "gradients were made from what line {} makes with NumPy's {}, which is not followed"
+UNFOLLOWED = "gradients were made from what line {} makes or reads, which was computed without being followed"
 AHEAD = "line {} moves weights by another array before their gradient is taken, as Nesterov's momentum does: that is not followed"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
@@ -185,16 +186,20 @@ def _is_handed_in(record: Record, loss: ChosenLoss, array: RecordedArray) -> boo
 
 
 def not_followed(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
-    """A sentence where what gradients that are not right were made from begins with what a function made that is not followed. "" where
-    there is none."""
+    """A sentence where what gradients that are not right were made from begins with what a function made that is not followed, or with
+    what a statement did that is not recorded. "" where there is none."""
     wrong = [RecordedArray(row.gradient.shape, kept=row.gradient) for row in rows if row.status == "wrong"]
     functions = {line: name for name, line, _ in record.lost if line}
     if not wrong or not functions:
         return ""
-    marked = reached(record, wrong) & ~forward_of(record, loss)
+    marked = reached(record, wrong)
+    alone = marked & ~forward_of(record, loss)
     for start, size, line in (whole_numbers(leaf) for leaf in record.leaves):
-        if line in functions and marked[start : start + size].any():
-            return NOT_FOLLOWED.format(record.lines[line].number, functions[line])
+        function = functions.get(line)
+        if function == "" and marked[start : start + size].any():
+            return UNFOLLOWED.format(record.lines[line].number)
+        if function and alone[start : start + size].any():
+            return NOT_FOLLOWED.format(record.lines[line].number, function)
     return ""
 
 

@@ -102,6 +102,8 @@ _WITHOUT = [
     "ix_",
 ]
 TABLE = {}
+WRITING = {getattr(np, name) for name in ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask")}
+"""Functions that write into their first argument."""
 
 
 def function(called, inputs, options):
@@ -109,6 +111,9 @@ def function(called, inputs, options):
     handler = TABLE.get(called)
     if handler is None or not store().on:
         if not store().on:
+            if store().unfollowed is not None:
+                for written in (options.get("out"), inputs[0] if called in WRITING else None):
+                    store().unfollowed.wrote(written)
             return called(*[stripped(x) for x in inputs], **{k: stripped(v) for k, v in options.items()})
         return lost_function(called, inputs, options)
     if options.get("out") is not None:

@@ -11,6 +11,7 @@ added), return, append, argument (an array handed to a call that stands alone, w
 
 import ast
 import builtins
+import os
 
 EVENT, LEAF, CAST, AFTER, BASE, KEY = (
     "__rt_event__",
@@ -22,6 +23,7 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
 )
 LISTED, SHAPED, FILLED = "__rt_listed__", "__rt_shaped__", "__rt_filled__"
 DOTTED, BY_TYPE, SUMMED = "__rt_dotted__", "__rt_by_type__", "__rt_summed__"
+BEGINS, ENDS, VALUE = "__rt_begins__", "__rt_ends__", "_rt_value_"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -210,6 +212,14 @@ class Rewriter(ast.NodeTransformer):
         """What stands in the place of a node: of a statement that was rewritten beforehand, in whatever it stands, what was made of it."""
         if not isinstance(node, ast.stmt):
             return super().visit(node)
+        before = self.unfollowed(node)
+        if before:
+            made = self.visited(node)
+            return before + (made if isinstance(made, list) else [made])
+        return self.visited(node)
+
+    def visited(self, node):
+        """The same, recorded."""
         place = self.place(node) if _KNOWN or self.keeps else None
         if place in _KNOWN:
             made, sites, numbers, first = _KNOWN[place]
@@ -222,6 +232,26 @@ class Rewriter(ast.NodeTransformer):
         made = super().visit(node)
         if self.keeps:
             _KNOWN[place] = made, self.sites[first:], self.numbers[before:], first
+        return made
+
+    def unfollowed(self, node):
+        """Of a statement that is run without being recorded, what computes its value beforehand."""
+        texts = UNFOLLOWED.get(os.path.normpath(self.file))
+        value = getattr(node, "value", None)
+        if not texts or not isinstance(node, _WITH_A_VALUE) or value is None:
+            return []
+        if not any(line.strip() in texts for line in self.lines[node.lineno - 1 : node.end_lineno]):
+            return []
+        if any(isinstance(n, (ast.Yield, ast.YieldFrom, ast.Await)) for n in ast.walk(value)):
+            return []
+        self.temporary += 1
+        name = VALUE + str(self.temporary)
+        begins, ends = (ast.Expr(ast.Call(ast.Name(each, ast.Load()), [], [])) for each in (BEGINS, ENDS))
+        made = [begins, ast.Try([ast.Assign([ast.Name(name, ast.Store())], value)], [], [], [ends])]
+        node.value = ast.Name(name, ast.Load())
+        for inner in (each for part in (*made, node.value) for each in ast.walk(part)):
+            if not hasattr(inner, "lineno"):
+                ast.copy_location(inner, node)
         return made
 
     def statement(self, node):
@@ -429,6 +459,9 @@ def _root(function):
     return ast.Name(function.id, ast.Load()) if isinstance(function, ast.Name) else None
 
 
+_WITH_A_VALUE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
+UNFOLLOWED = {}
+"""By a file's path, the texts of lines whose statements are run without being recorded."""
 _KNOWN = {}
 """What was made of statements beforehand, with their sites, the numbers of these in the tree, and the first of them."""
 

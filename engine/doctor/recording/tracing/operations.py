@@ -152,6 +152,8 @@ def _into(function, code, inputs, bare, options):
         before = np.array(shadow_of(target)[0])
     value = function(*bare, **_plain_options(options))
     if target.dtype.kind != _float or not store().on:
+        if store().unfollowed is not None:
+            store().unfollowed.wrote(target)
         return target if type(target) is not Traced else out
     if type(target) is not Traced:
         target = target.view(Traced)  # a plain array that takes part from now on, under the name it is bound to anew

@@ -57,6 +57,18 @@ class LineNumbers:
             frame = frame.f_back
         return 0
 
+    def frames(self):
+        """The user's frames that run now, each with the number of its line, the outermost first."""
+        frame, found = sys._getframe(1), []
+        while frame is not None:
+            place = self.places.get(id(frame.f_code))
+            if place is None:
+                place = self.place(frame.f_code)
+            if place is not _ELSEWHERE:
+                found.append((frame, place.get(frame.f_lasti) or self.number(frame, place)))
+            frame = frame.f_back
+        return found[::-1]
+
     def place(self, code):
         """Where the numbers of a code object's lines are kept."""
         self.seen.append(code)
@@ -184,6 +196,7 @@ def run(job):
         traced.STORE[0] = store
         patches.install()
         watched = watch.ValueWatch(store, sites, options.get("shifts", ()))
+        instrument.UNFOLLOWED.update(unfollowed_lines(job))
         store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (
             (instrument.EVENT, watched.event),
@@ -196,6 +209,8 @@ def run(job):
             (instrument.DOTTED, patches.dotted),
             (instrument.BY_TYPE, patches.by_type),
             (instrument.SUMMED, patches.summed),
+            (instrument.BEGINS, watched.unfollowed.begins),
+            (instrument.ENDS, watched.unfollowed.ends),
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)
@@ -235,6 +250,8 @@ def followed(job, sites, lines, store):
     elif updates is not None:
         store.rounds = updates.others  # a program that does nothing but import
     outcome["seconds"] = time.process_time() - began
+    stacks = getattr(store, "stacks", None)
+    outcome["filling"] = 0 if stacks is None else stacks.filling()
     outcome["modules"] = [name for name in sys.modules if name not in before and not helpers.has(name)]
     return told, outcome
 
@@ -245,6 +262,14 @@ def unrecorded(job, rewritten):
     told, _ = followed(job, [], LineNumbers(), types.SimpleNamespace(on=False))
     progress.over()
     return told
+
+
+def unfollowed_lines(job):
+    """By its path, the texts of lines of each file whose statements are run without being recorded."""
+    found, folder = {}, os.path.dirname(job["file"])
+    for name, line in job["unfollowed"]:
+        found.setdefault(os.path.normpath(os.path.join(folder, name)), set()).add(line)
+    return found
 
 
 def shown_name(job, file):

@@ -29,6 +29,7 @@ import numpy as np
 
 from .. import progress
 from .codes import ADD, CODES, GATHER, MULTIPLY, OF_NUMBERS, SUBTRACT
+from .stacks import Stacks
 
 VIEW, KEPT = 0, 1
 LISTED = (1,)
@@ -131,6 +132,8 @@ class Store:
         self.cost = 0  # of the operations, in numbers; of the rows in memory not yet
         self.on_arrays = 0  # so many of these are not of single numbers
         self.events_left = EVENTS
+        self.stacks = Stacks(line)
+        self.unfollowed = None
         self.updates = None
         self.names = {}
         self.rounds = []
@@ -180,17 +183,21 @@ class Store:
         if self.buffer:
             buffer, self.buffer, self.waiting = self.buffer, [], 0
             self.pool.write(_join(buffer).tobytes())
+            self.stacks.look()
             progress.tell(numbers=self.n)
 
     def overflow(self, name):
         """What there is of a stream goes to its file, behind what went before."""
         stream = getattr(self, name)
+        self.stacks.look()
         with open(os.path.join(os.path.dirname(self.pool.name), name), "ab") as file:
             array("i", stream).tofile(file)
         setattr(self, name, stream[:0])
 
     def leaf(self, value):
         """Ids for an array that came from outside: (shadow, root)."""
+        if self.unfollowed is not None:
+            self.unfollowed.read(value)
         start = self.fresh(value)
         self.came(start, value.size, self.line())
         return self.shadow(start, value.shape, True)

@@ -14,6 +14,7 @@ from .matrices import leaf as matrix_leaf
 from .scalars import TRACED, Given, ListEntry, ListRoot
 from .store import LISTED, VIEW, Root
 from .traced import Traced, wrap
+from .unfollowed import Unfollowed
 
 LARGEST = 4000000
 LONGEST, DEEPEST = 20000, 3
@@ -49,6 +50,7 @@ class ValueWatch:
         self.shifts = {start: (size, by) for start, size, by in shifts}
         self.sites = sites
         self.filled = {}
+        self.unfollowed = Unfollowed(store)
 
     def leaf(self, value):
         """A plain array, a float or a list of them: traced from here on. Lists are changed in place."""
@@ -59,6 +61,7 @@ class ValueWatch:
                     self.shift(value)
                 shadow, root = self.store.leaf(value)
                 return wrap(value, shadow, root)
+            self.unfollowed.saw(value)
             return value
         if kind is Traced or kind is TracedMatrix or not self.store.on:
             return value
@@ -129,6 +132,7 @@ class ValueWatch:
     def event(self, value, number, entry=0):
         """What is assigned, returned or appended at a site; `entry` is what it is called there, where the site does not say it."""
         if not self.store.on:
+            self.unfollowed.saw(value)
             return value
         kind = type(value)
         if kind in TRACED:  # as nearly always, where a program computes number by number
