@@ -18,6 +18,7 @@ from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import Agreement, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, UserLine
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.record.windows import FULL
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
@@ -57,8 +58,6 @@ _CONVENTIONS = {
 }
 
 
-FULL = ("full", "singles", "events")
-"""How runs end of which no more can be recorded."""
 MOST_UNFOLLOWED = 3
 UNFOLLOWED = "{} ({}) was run without being followed: with what it computes the run was recorded no further than its first update"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"

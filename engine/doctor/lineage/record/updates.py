@@ -129,9 +129,11 @@ def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[Recorded
 def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: set[int]) -> list[list[Step]]:
     """The steps, with those of what they made themselves, as long as nothing else was made from that. What nothing was made from before
     its first step is no weight, but what a gradient is summed up in."""
-    operations = record.operations
+    operations, seen = record.operations, set[int]()
 
     def of(step: Step) -> Step:
+        if step.made.start in seen:  # a step further of one before
+            return step
         first = int(step.levels[0][0])
         until = operations.first_read(first, len(step.by))
         is_sum = until is None or until >= step.made.start
@@ -145,6 +147,7 @@ def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], l
                 break
             further.append(FurtherStep(made.operands[1].ids().ravel(), 1.0 if made.name == "add" else -1.0, made))
             last = made
+            seen.add(made.start)
         return replace(step, further=tuple(further)) if further else step
 
     return [[of(step) for step in group] for group in groups]

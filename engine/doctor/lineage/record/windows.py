@@ -9,6 +9,9 @@ import numpy as np
 
 from engine.doctor.lineage.record.reading import Record
 
+FULL = ("full", "singles", "events")
+"""How runs end of which no more can be recorded."""
+
 
 def window(record: Record, begin: int, end: int) -> Record:
     """The part of a record in which the numbers from `begin` to before `end` were made; the pool is shared."""
@@ -27,8 +30,25 @@ def window(record: Record, begin: int, end: int) -> Record:
 
 
 def own_part(record: Record) -> Record:
-    """The record without what modules of the program's own trained while they were imported."""
-    return window(record, int(record.outcome.get("begin") or 0), len(record.pool))
+    """The record without what modules of the program's own trained while they were imported, and without a round after complete ones in
+    which a limit was hit."""
+    begin, end = int(record.outcome.get("begin") or 0), len(record.pool)
+    if record.rounds and record.outcome.get("ended") in FULL:
+        record = _until(record, record.rounds[-1][0])
+        end = len(record.pool)
+    return window(record, begin, end)
+
+
+def _until(record: Record, end: int) -> Record:
+    """A record without the numbers from `end` on."""
+    return replace(
+        window(record, 0, end),
+        pool=record.pool[:end],
+        leaves=record.leaves[record.leaves[:, 0] < end],
+        again=frozenset(number for number in record.again if number < end),
+        constants=frozenset(number for number in record.constants if number < end),
+        outcome={**record.outcome, "ended": "update"},
+    )
 
 
 def ends(record: Record) -> list[int]:

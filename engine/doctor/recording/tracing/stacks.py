@@ -1,7 +1,6 @@
 # pyright: basic, reportArgumentType=false, reportGeneralTypeIssues=false
 """Where a program was while its record grew: which of its lines fills it."""
 
-
 FEWEST = 8
 """So often it must have been looked where the program is, before a line is said to fill the record."""
 
