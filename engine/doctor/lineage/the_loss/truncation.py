@@ -50,7 +50,7 @@ def shortened(
     left, begun = set(uses), 0
     back = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in gradients]) & ~forward
     read = {r.first for o in record.operations if back[o.start] for r in o.operands if r.size}
-    for steps in range(min(MOST_STEPS, max(1, MOST_NUMBERS // len(record.pool)))):
+    for steps in range(most_steps(record)):
         adjoint = carried_back(record, seeds, stops=uses)
         total += adjoint
         handed = {k: _handed(record, adjoint, k, which) for k, which in uses.items()}
@@ -64,6 +64,11 @@ def shortened(
         yield steps, total, is_given or (steps >= FEWEST and size > VANISHED * largest and not 0 < len(left) <= begun)
         if size <= VANISHED * largest:
             return
+
+
+def most_steps(record: Record) -> int:
+    """So many lengths of the way back are tried."""
+    return min(MOST_STEPS, max(1, MOST_NUMBERS // len(record.pool)))
 
 
 def in_windows(

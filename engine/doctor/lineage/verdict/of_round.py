@@ -18,7 +18,7 @@ from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedAr
 from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
-from engine.doctor.lineage.the_loss.truncation import in_windows, shortened
+from engine.doctor.lineage.the_loss.truncation import in_windows, most_steps, shortened
 from engine.doctor.lineage.verdict.meant import meant, with_its_penalty, with_other_losses
 from engine.doctor.lineage.verdict.run_verdict import GradientRows, RunVerdict, best_of, score, verdict_of
 from engine.doctor.recording.tracing.store import EVENTS, SINGLES
@@ -26,6 +26,11 @@ from engine.doctor.recording.tracing.store import EVENTS, SINGLES
 AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
 IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
+NOT_SO_FAR = (
+    "errors may go back some steps on purpose: with {:,} recorded numbers no more than {} are tried. "
+    "Fewer units, steps or samples show the same mistakes"
+)
+TINY = float(np.finfo(float).tiny)
 NUMBER_BY_NUMBER = (
     f"it computes number by number, and no update was seen in the first {SINGLES:,}: no more of them are followed. "
     "Fewer units, steps or samples show the same mistakes"
@@ -172,7 +177,9 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
         found = verdict_of(chosen, made, trusted) if made is not None and len(made) == len(verdict.compared) else None
         return None if found is None or found.verdict == "wrong" else found
 
+    most, left = 0, one.right
     for steps, shorter, is_choice in shortened(record, chosen.seeds, weights, forward, gradients, later=later):
+        most, left = steps + 1, one.right - shorter[one.own]
         if (steps and not is_choice) or (found := told(shorter)) is None:
             continue
         if not is_choice:  # a mistake where it is not meant, and all that is wrong
@@ -182,7 +189,16 @@ def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bo
     inside = in_windows(record, chosen.seeds, weights, forward, gradients)
     if inside is not None and (found := told(inside)) is not None:
         return replace(found, conventions=(*found.conventions, IN_WINDOWS))
+    if most and most == most_steps(record) and _is_nearer(record.pool[one.gradient], one.right, left):
+        return replace(verdict, verdict="undecided", compared=(), reason=NOT_SO_FAR.format(len(record.pool), most - 1))
     return verdict
+
+
+def _is_nearer(gradient: Floats, right: Floats, left: Floats) -> bool:
+    """Whether a gradient, but for its factor, lacks less of what is right than `left`: it may go back further."""
+    gradient, right = gradient.ravel(), right.ravel()
+    factor = float(gradient @ right) / max(float(right @ right), TINY)
+    return float(np.linalg.norm(gradient - factor * right)) < abs(factor) * float(np.linalg.norm(left))
 
 
 def why_undecided(record: Record) -> str:

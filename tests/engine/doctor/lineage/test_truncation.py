@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.lineage.the_loss import truncation
 from engine.doctor.lineage.verdict.of_round import AS_GIVEN, IN_WINDOWS
 from tests.engine.doctor.lineage.programs import verdict_on
 from tests.engine.doctor.lineage.trained import network
@@ -36,6 +37,18 @@ def test_errors_that_go_back_some_steps(tmp_path: Path, steps: int, verdict: str
     assert found.verdict == verdict
     assert ("errors are carried back 3 steps and no further" in found.conventions) == (steps == 3)
     assert (AS_GIVEN in found.conventions) == (steps == 0)
+
+
+@pytest.mark.parametrize(("wrong", "verdict"), [("", "undecided"), ("da = da * 0.5 + 0.1", "wrong")])
+def test_a_way_back_that_may_be_longer_than_what_is_tried_is_told_as_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, verdict: str
+) -> None:
+    """With three lengths tried: errors that go back five steps are left open, and what is nearer to none of them is wrong."""
+    monkeypatch.setattr(truncation, "MOST_STEPS", 3)
+    text = truncated(5).replace("            dbh += da\n", f"            {wrong}\n            dbh += da\n")
+    found = verdict_on(tmp_path, text)
+    assert found.verdict == verdict
+    assert ("no more than 2 are tried" in found.reason) == (verdict == "undecided")
 
 
 TWO_WINDOWS = """
