@@ -91,6 +91,13 @@ class Record:
         told: object = self.outcome.get("modules")
         return tuple(str(name) for name in cast("list[object]", told)) if isinstance(told, list) else ()
 
+    @property
+    def classes(self) -> dict[str, int]:
+        """The program's own classes of arrays, which are not followed, each with the line on which one was seen first."""
+        told: object = self.outcome.get("classes")
+        found = cast("dict[str, object]", told) if isinstance(told, dict) else {}
+        return {clean(name, 60): n for name, n in found.items() if isinstance(n, int) and 0 <= n < len(self.lines)}
+
     def maker(self, number: int) -> int:
         """Which operation made this number: its place in `operations`, -1 for one that came from outside."""
         place = number - self._first

@@ -28,6 +28,8 @@ from engine.doctor.lineage.verdict.meant import unless_it_grows
 from engine.doctor.lineage.verdict.of_round import of_round, why_undecided
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict, verdict_of
 
+OF_A_CLASS = "line {} makes an array of this class, which is not followed: it may hold weights"
+
 
 def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", cut: bool = True) -> RunVerdict:
     """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
@@ -67,6 +69,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if whole.verdict == "right" and first.record is not None:
         left += dropped(record, first.record, first.compared)
         left += by_a_number(first.record, first.loss) if first.loss is not None else []
+        left += [f"{name}: {OF_A_CLASS.format(record.lines[line].number)}" for name, line in record.classes.items()]
     if whole.verdict == "right" and left:
         whole = replace(whole, verdict="undecided", not_compared=(*whole.not_compared, *left))
     if whole.verdict == "right":

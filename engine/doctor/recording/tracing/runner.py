@@ -249,6 +249,7 @@ def followed(job, sites, lines, store):
         outcome["begin"] = updates.begin
     elif updates is not None:
         store.rounds = updates.others  # a program that does nothing but import
+    outcome["classes"] = getattr(store, "classes", {})
     outcome["seconds"] = time.process_time() - began
     stacks = getattr(store, "stacks", None)
     outcome["filling"] = 0 if stacks is None else stacks.filling()

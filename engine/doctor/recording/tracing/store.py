@@ -123,6 +123,7 @@ class Store:
         self.kept = 0
         self.constants = {}
         self.lost = {}
+        self.classes = {}  # of arrays, other than NumPy's, with the line on which each was seen first: these are not followed
         self.leaves = array("i")  # start, size, line of every array that came from outside
         self.leaf_starts = array("i")  # the first column of these alone, to look numbers up in
         self.singles = array("d")  # the last numbers, as long as they came one by one

@@ -81,6 +81,8 @@ class ValueWatch:
                     value[key] = self.leaf(item)
                 elif type(item) is list or type(item) is dict:
                     self.leaf(item)
+        elif isinstance(value, _PLAIN) and value.dtype.kind == "f" and kind.__module__.split(".")[0] != "numpy":
+            self.store.classes.setdefault(kind.__name__, self.store.line())
         return value
 
     def shift(self, value):

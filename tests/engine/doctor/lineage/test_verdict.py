@@ -453,3 +453,18 @@ def test_squares_of_tiny_gradients_are_nothing_that_is_left_in_them(tmp_path: Pa
     )
     text = changed(TAGGER, ADAGRAD, STATES, *growing)
     assert statuses(verdict_on(tmp_path, text, rounds=4)) == dict.fromkeys("UWVbc", "right")
+
+
+def test_with_a_weight_of_a_class_of_arrays_that_is_not_followed_nothing_is_right(tmp_path: Path) -> None:
+    """Its gradient, which takes the wrong state here, has no row."""
+    text = changed(
+        TAGGER,
+        (
+            "c = rng.randn(H) * 0.1, np.zeros(K)\n",
+            "c = rng.randn(H) * 0.1, np.zeros(K)\n\nclass Weight(np.ndarray):\n    pass\n\nW = W.view(Weight)\n",
+        ),
+        ("np.outer(dz, hs[t])", "np.outer(dz, hs[t + 1])"),
+    )
+    found = verdict_on(tmp_path, text)
+    assert found.verdict == "undecided"
+    assert any(left.startswith("Weight: line 12 makes an array of this class") for left in found.not_compared)
