@@ -206,6 +206,10 @@ class Roles:
             return bool(places[0] == places[1])
         return self.record.operations[a].line == self.record.operations[b].line
 
+    def follows(self, one: RecordedArray, two: RecordedArray) -> bool:
+        """Whether one of two arrays was made from the other, as a state was from an earlier one."""
+        return any(bool(depending(self.record, [a.ids()])[b.ids()].any()) for a, b in ((one, two), (two, one)))
+
     @cached_property
     def steps(self) -> int:
         """How many recurrent products are made one of the other: 0 where there are none."""

@@ -59,7 +59,7 @@ _CONVENTIONS = {
 
 
 MOST_UNFOLLOWED = 3
-UNFOLLOWED = "{} ({}) was run without being followed: with what it computes the run was recorded no further than its first update"
+UNFOLLOWED = "{} ({}) was run without being followed: what it computes filled the record before the first update"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
 LEFT = "its cell was left here, because only a later cell defines {name}"
 NOT_FURTHER = "the correction was not looked for further"

@@ -48,6 +48,11 @@ def of_value(c: Correction) -> str:
         return _in_gradient(c, removed, added)
     if not roles.is_forward(removed) or not roles.is_forward(added):
         return _of_flow(c) or _in_comparison(c)
+    are_factors = roles.is_factor(removed) and roles.is_factor(added)
+    if are_factors and not roles.follows(
+        removed, added
+    ):  # of one step, though a loop over the gates makes both on one line
+        return "gate-for-another"
     if roles.siblings(removed, added):
         if len({r.first for r in c.removed}) == 1 < len({r.first for r in c.added}):
             return "one-object-for-all-steps"
@@ -55,9 +60,7 @@ def of_value(c: Correction) -> str:
         return "activation-derivative-wrong-step" if derives else "wrong-step"
     if roles.argument(removed) == added.first or roles.argument(added) == removed.first:
         return "tanh-derivative-of-activation"
-    if roles.is_factor(removed) and roles.is_factor(added):
-        return "gate-for-another"
-    return _in_index(c)
+    return "gate-for-another" if are_factors else _in_index(c)
 
 
 def _in_index(c: Correction) -> str:

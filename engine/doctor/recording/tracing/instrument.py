@@ -190,11 +190,23 @@ class Rewriter(ast.NodeTransformer):
         key = getattr(target.slice, "value", target.slice) if type(target) is ast.Subscript else None
         if not isinstance(key, (ast.BinOp, ast.JoinedStr)) or not any(map(_is_text, ast.walk(key))):
             return None
-        if any(isinstance(n, ast.Call) and getattr(n.func, "id", "") != "str" for n in ast.walk(key)):
+        if any(isinstance(n, ast.Call) and not _is_str(n) for n in ast.walk(key)):
             return None
         pattern = ast.Constant(self.segment(target.value).replace("%", "%%") + "[%r]", kind=None)
         parts = [ast.copy_location(each, target) for each in (pattern, ast.Tuple([self.reading(key)], ast.Load()))]
         return ast.copy_location(ast.BinOp(parts[0], ast.Mod(), parts[1]), target)
+
+    def attribute(self, call):
+        """What an attribute is called that `setattr(self, 'W_' + gate, value)` sets: an expression; None for all else."""
+        if not isinstance(call.func, ast.Name) or call.func.id != "setattr" or len(call.args) != 3 or call.keywords:
+            return None
+        of, name, _ = call.args
+        inner = [n for part in (of, name) for n in ast.walk(part) if not isinstance(n, ast.Call) or not _is_str(n)]
+        if any(isinstance(n, (ast.Call, ast.Starred, ast.NamedExpr)) for n in inner):
+            return None
+        pattern = ast.Constant(self.segment(of).replace("%", "%%") + ".%s", kind=None)
+        parts = [ast.copy_location(each, call) for each in (pattern, ast.Tuple([self.reading(name)], ast.Load()))]
+        return ast.copy_location(ast.BinOp(parts[0], ast.Mod(), parts[1]), call)
 
     def place(self, node):
         """What tells a statement from others: where it stands, in what, and its lines."""
@@ -358,6 +370,15 @@ class Rewriter(ast.NodeTransformer):
                 self.event(last, "append", self.segment(value.func.value), node),
             ]
             return node
+        entry = self.attribute(value)
+        if entry is not None:
+            of, name, made = value.args
+            value.args = [
+                self.visit(of),
+                self.visit(name),
+                self.event(made, "assign", self.segment(of), node, entry=entry),
+            ]
+            return node
         first = next((a for a in value.args if isinstance(a, (ast.Name, ast.Attribute, ast.Subscript))), None)
         if first is None or any(isinstance(n, (ast.Call, ast.Starred)) for n in ast.walk(first)):
             self.generic_visit(node)
@@ -414,6 +435,11 @@ class Rewriter(ast.NodeTransformer):
 def _is_text(node):
     """Whether a text is written here."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _is_str(call):
+    """Whether a call makes a text of something."""
+    return getattr(call.func, "id", "") == "str"
 
 
 def _appends(call):

@@ -196,7 +196,7 @@ def run(job):
         traced.STORE[0] = store
         patches.install()
         watched = watch.ValueWatch(store, sites, options.get("shifts", ()))
-        instrument.UNFOLLOWED.update(unfollowed_lines(job))
+        leave_out(job)
         store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (
             (instrument.EVENT, watched.event),
@@ -265,12 +265,11 @@ def unrecorded(job, rewritten):
     return told
 
 
-def unfollowed_lines(job):
-    """By its path, the texts of lines of each file whose statements are run without being recorded."""
-    found, folder = {}, os.path.dirname(job["file"])
+def leave_out(job):
+    """The statements that a job names are rewritten so that they are run without being recorded."""
+    folder = os.path.dirname(job["file"])
     for name, line in job["unfollowed"]:
-        found.setdefault(os.path.normpath(os.path.join(folder, name)), set()).add(line)
-    return found
+        instrument.UNFOLLOWED.setdefault(os.path.normpath(os.path.join(folder, name)), set()).add(line)
 
 
 def shown_name(job, file):

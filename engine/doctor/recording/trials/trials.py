@@ -34,7 +34,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     for name in job["options"]["modules"]:
         with contextlib.suppress(BaseException):  # as the program's own import of it may be
             importlib.import_module(name)
-    instrument.UNFOLLOWED.update(runner.unfollowed_lines(job))
+    runner.leave_out(job)  # pyright: ignore[reportUnknownMemberType]
     instrument.know(job["text"], job["file"])  # pyright: ignore[reportUnknownMemberType]
     with open(os.path.join(folder, "ask")) as ask, open(os.path.join(folder, "told"), "w") as told:
         for line in ask:

@@ -594,3 +594,62 @@ def test_the_correction_is_looked_for_where_the_program_s_data_lie(tmp_path: Pat
     path.write_text(changed(TAGGER, read, ("later = W.T @ dz", "later = W @ dz")))
     (found,) = diagnose(path, wishes=Wishes(stand=tmp_path)).diagnoses
     assert found.fix == "later = W.T @ dz"
+
+
+GATES = """
+import numpy as np
+rng = np.random.default_rng(7)
+H = 3
+
+class Cell:
+    def __init__(self):
+        self.V = rng.normal(size=(2, H))
+        for gate in "fioc":
+            setattr(self, "W_" + gate, rng.normal(size=(H, H + 2)) * 0.4)
+
+    def forward(self, xs):
+        h = c = np.zeros(H)
+        self.kept = []
+        for x in xs:
+            v = np.hstack((h, x))
+            f, i, o = [1 / (1 + np.exp(-getattr(self, "W_" + gate) @ v)) for gate in "fio"]
+            k = np.tanh(self.W_c @ v)
+            before, c = c, f * c + i * k
+            h = o * np.tanh(c)
+            self.kept.append((v, f, i, o, k, before, c))
+        self.h = h
+        return self.V @ h
+
+    def backward(self, dy):
+        d, dc = {gate: 0 for gate in "fioc"}, np.zeros(H)
+        dV, dh = np.outer(dy, self.h), self.V.T @ dy
+        for v, f, i, o, k, before, c in self.kept[::-1]:
+            dc = dc + dh * o * (1 - np.tanh(c) ** 2)
+            part = {"f": dc * before * f * (1 - f), "i": dc * k * i * (1 - i)}
+            part.update({"o": dh * np.tanh(c) * o * (1 - o), "c": dc * i * (1 - k ** 2)})
+            for gate in "fioc":
+                d[gate] = d[gate] + np.outer(part[gate], v)
+            dh = sum((getattr(self, "W_" + gate).T @ part[gate])[:H] for gate in "fioc")
+            dc = dc * i
+        self.V = self.V - 0.1 * dV
+        return d
+
+cell, xs, target = Cell(), rng.normal(size=(5, 2)), rng.normal(size=2)
+for step in range(3):
+    e = cell.forward(xs) - target
+    loss = 0.5 * np.sum(e ** 2)
+    for gate, gradient in cell.backward(e).items():
+        setattr(cell, f"W_{gate}", getattr(cell, f"W_{gate}") - 0.1 * gradient)
+"""
+
+
+def test_gates_that_a_loop_makes_on_one_line_are_those_of_one_step(tmp_path: Path) -> None:
+    """What takes one for another is named so; the weights are called as the attributes that `setattr` sets."""
+    (tmp_path / "mine.py").write_text(GATES)
+    report = diagnose(tmp_path / "mine.py", None, Wishes(stand=tmp_path))
+    assert [(d.id, d.place and d.place.line) for d in report.diagnoses] == [
+        ("gate-for-another", line_of(GATES, "dc = dc * i"))
+    ]
+    assert {"self.W_f", "self.W_c"} <= {*report.parameters} | {
+        name.replace("cell.", "self.") for name in report.parameters
+    }
