@@ -1,9 +1,5 @@
 """`python -m rnn_tui`."""
 
-from rnn_tui.own_engine import keep_own_engine
+from rnn_tui.start import entry
 
-keep_own_engine()  # python -m looks into the current folder first
-
-from rnn_tui.cli import entry  # noqa: E402
-
-entry()
+entry(as_module=True)

@@ -24,7 +24,7 @@ from engine.files.locate import sample_names
 from engine.files.project import samples
 from engine.registry import CELLS
 from engine.session import open_session
-from rnn_tui import cli
+from rnn_tui import cli, start
 from rnn_tui.arguments import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -728,6 +728,20 @@ def test_an_interrupt_before_a_command_has_begun_is_its_exit_code_alone(
     monkeypatch.setattr(cli, "main", interrupted)
     with pytest.raises(SystemExit) as ended:
         cli.entry()
+    assert (ended.value.code, *capfd.readouterr()) == (130, "", "")
+
+
+def test_an_interrupt_while_it_is_loaded_is_its_exit_code_alone(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "rnn_tui.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "rnn_tui.cli")
+    monkeypatch.delattr(sys.modules["rnn_tui"], "cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        start.entry()
     assert (ended.value.code, *capfd.readouterr()) == (130, "", "")
 
 
