@@ -12,7 +12,7 @@ import threading
 import time
 import tokenize
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -207,8 +207,10 @@ class Trials:
         """Ends the process."""
         if self._thread is None:
             return
+        with suppress(OSError):
+            os.write(self._ask, b"\n")
+        self._thread.join()  # with `ask` still open: a process that is only starting would wait for somebody who opens it
         os.close(self._ask)
-        self._thread.join()
         os.close(self._told)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._thread = None

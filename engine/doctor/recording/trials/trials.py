@@ -1,8 +1,8 @@
 """Changed texts of a program, run one after the other, each in a copy of this process in which everything is loaded already.
 
-Two pipes lie in the job's folder: over `ask` comes the path of a folder for each, over `told` goes a line when it is over. It ends when
-`ask` is closed. In the folder lies `trial.json`: text; `texts` of other files, by their names; runner, the module that runs it (`runner`
-or `probe`); seconds of computing; options.
+Two pipes lie in the job's folder: over `ask` comes the path of a folder for each, over `told` goes a line when it is over. It ends with
+an empty line, or when `ask` is closed. In the folder lies `trial.json`: text; `texts` of other files, by their names; runner, the module
+that runs it (`runner` or `probe`); seconds of computing; options.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     instrument.know(job["text"], job["file"])  # pyright: ignore[reportUnknownMemberType]
     with open(os.path.join(folder, "ask")) as ask, open(os.path.join(folder, "told"), "w") as told:
         for line in ask:
+            if line == "\n":
+                break
             _in_a_copy(job, line.rstrip("\n"), ask)
             told.write("over\n")
             told.flush()
@@ -53,7 +55,7 @@ def _in_a_copy(job: dict[str, Any], folder: str, ask: Any) -> None:
             os._exit(0)
     while os.waitpid(child, os.WNOHANG)[0] == 0:
         ready, _, _ = select.select([ask], [], [], LOOK)
-        if ready:  # closed: nobody waits for it
+        if ready:  # the end, or closed: nobody waits for it
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return

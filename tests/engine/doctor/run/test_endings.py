@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.lineage.record import running
+from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.limits import Limits
+from engine.doctor.run.program import ProgramFile
 from engine.errors import InputError
 from tests.engine.doctor.run.launching import launch
 
@@ -229,3 +232,15 @@ run(ProgramFile(path, path.read_text()), Wishes(runner="plain"), path.parent / "
         assert not is_running(process)
         if number != signal.SIGKILL:
             assert list(temporary.iterdir()) == []
+
+
+def test_trials_that_are_given_up_while_their_process_starts_end_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(running, "run", lambda *asked: ended.append(run(*asked).ending.kind))
+    (tmp_path / "mine.py").write_text("")
+    runs = running.Runs(ProgramFile(tmp_path / "mine.py", ""), Wishes(stand=tmp_path, limits=Limits(waiting=6.0)))
+    with running.Trials(runs) as trials:
+        trials._begin()  # what Ctrl+C in the first moment leaves
+    assert ended == ["end"]
