@@ -150,10 +150,9 @@ class DebuggerApp(ThemedApp):
         return self.main
 
     def left(self) -> dict[str, Any] | None:
-        """How the session that was opened is left; None where other data or a lesson is open at the end, or nothing was done."""
-        controller = self.main.controller
-        same = controller.session.data is self.session.data and self.main.guide is None
-        return memory(controller) if same else None
+        """How the session that was opened is left, below a lesson, too; None where other data are open, or nothing was done."""
+        controller = self.main.apart_from_lessons
+        return memory(controller) if controller.session.data is self.session.data else None
 
     def choices(self) -> Iterator[PaletteEntry]:
         """What has a key, and what has none: what ifs, notations, themes."""

@@ -116,6 +116,9 @@ async def test_how_a_session_was_left_comes_back() -> None:
         assert memory(again.controller) == left == app.left()
         assert again.controller.selection.parameter == "Wa"
         assert ["As you left it" in notification.message for notification in app._notifications] == [True]
+        again.main.show(again.main.begin_lesson(read_lesson(lesson_names()["walk"])))
+        await pilot.press("greater_than_sign", "f")
+        assert app.left() == left, "a lesson over it changes nothing of it"
 
 
 @pytest.mark.parametrize(

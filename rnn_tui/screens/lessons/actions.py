@@ -73,6 +73,11 @@ class LessonActions(LessonKeys):
         examiner = Examiner(lesson, self.language, exercise)
         self.run_worker(partial(self._examined_first, examiner), thread=True, exclusive=True, group="examine")
 
+    @property
+    def apart_from_lessons(self) -> Controller:
+        """What is open, or was before the lesson."""
+        return self.controller if self.guide is None or self._before is None else self._before
+
     def leave_lesson(self) -> None:
         """Back to what was open before."""
         if self.guide is not None and self._before is not None:
