@@ -46,10 +46,10 @@ def bare(record: Record, ids: Ids, line: int, forward: NDArray[np.bool_]) -> Ids
     return ids
 
 
-def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
+def behind_state(record: Record, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Ids | None:
     """The gradient, perhaps times a number, that a step divides by an array or multiplies with one, as optimizers do with their states;
     None where it does not. `right` is what both are up to a factor: while gradients are tiny, such an array is nearly the same everywhere.
-    """
+    What the loss was made from (`forward`) is no gradient, as a state is that an error is multiplied with."""
     crossed = False
     for _ in range(8):
         if crossed:
@@ -60,6 +60,7 @@ def behind_state(record: Record, ids: Ids, right: Floats) -> Ids | None:
         inside = made.arrays
         crossed = len(inside) == 2
         before = inside[: 1 if made.name == "divide" else None]
+        before = [b for b in before if not forward[b].any()]
         like = [b for b in before if (match := compared(record.pool[b], right)) is not None and match.right]
         if not like:
             return None

@@ -178,7 +178,7 @@ class SteppedRows:
         if match is not None and match.right and not update.sure and (match.factor > 0 or len(level) <= ONE):
             return None  # a gradient with a penalty, `dW + decay * W`, rather than a step uphill; any two numbers that are added
         if match is not None and match.right:
-            divided = optimizers.behind_state(record, update.by, right)
+            divided = optimizers.behind_state(record, update.by, right, forward)
             alone = self._unscaled(divided, right, forward) if divided is not None else None
             if alone is None:
                 alone = self._unclipped(optimizers.before_momentum(record, gradient, right, forward), right, forward)

@@ -228,3 +228,31 @@ def test_a_penalty_in_the_gradients_is_the_one_of_the_loss(tmp_path: Path, size:
     )
     assert verdict.verdict == expected
     assert [r.name for r in verdict.compared if r.status == "wrong"] == ["W"] * (expected == "wrong")
+
+
+NUMBERS = """
+import math
+xs, y = [[0.3, -0.2], [0.5, 0.1], [-0.4, 0.2]], 0.7
+W = [[0.012, -0.01], [0.02, 0.005], [-0.011, 0.013]]
+v = [0.01, -0.02, 0.015]
+for _ in range(3):
+    for x in xs:
+        h = [math.tanh(sum(W[i][j] * x[j] for j in range(2))) for i in range(3)]
+        out = sum(v[i] * h[i] for i in range(3))
+        loss = (out - y) ** 2 / 2
+        gv = [(out - y) * h[i] for i in range(3)]
+        gW = [[(out - y) * v[i] * (1 - h[i] ** 2) * x[j] for j in range(2)] for i in range(3)]
+        for i in range(3):
+            step = gv[i] * 0.1
+            v[i] -= step
+            for j in range(2):
+                step = gW[i][j] * 0.1
+                W[i][j] -= step
+"""
+
+
+def test_an_error_computed_anew_for_each_number_is_no_state_of_an_optimizer(tmp_path: Path) -> None:
+    """It is the same beside every number, and what it is multiplied with, a state of the forward pass, is no gradient."""
+    verdict = verdict_on(tmp_path, NUMBERS, rounds=1)
+    factors = {row.name: row.bare.factor for row in verdict.compared if row.status == "right" and row.bare}
+    assert factors == pytest.approx({"v": 0.1, "W": 0.1})
