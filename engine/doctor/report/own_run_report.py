@@ -30,6 +30,7 @@ from engine.doctor.lineage.verdict.other_weights import settled
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import Blamed, blamed
+from engine.doctor.mending.naming.names import OVERWRITTEN
 from engine.doctor.mending.trials.started import started_otherwise
 from engine.doctor.mistakes.catalogue import CATALOGUE
 from engine.doctor.read.source import SourceFile
@@ -60,6 +61,7 @@ _CONVENTIONS = {
 
 MOST_UNFOLLOWED = 3
 UNFOLLOWED = "{} ({}) was run without being followed: what it computes filled the record before the first update"
+LEFT_OUT = "left out: what was handed back before goes on from here"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
 LEFT = "its cell was left here, because only a later cell defines {name}"
 NOT_FURTHER = "the correction was not looked for further"
@@ -312,7 +314,7 @@ def _blaming(report: Report, source: SourceFile, found: Sequence[Blamed]) -> Rep
             tuple(clean(as_written(name), 60) for name in each.mends) or (() if each.leaves else wrong),
             None,
             _place(source, each),
-            clean(each.mended, 400) or _advice(each.id),
+            LEFT_OUT if each.id == OVERWRITTEN else clean(each.mended, 400) or _advice(each.id),
             leaves=tuple(clean(as_written(name), 60) for name in each.leaves),
         )
         for each in found

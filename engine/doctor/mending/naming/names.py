@@ -16,6 +16,7 @@ from engine.doctor.mending.naming.output import of_delta, of_exchange
 from engine.doctor.mending.naming.terms import of_condition, of_dropped_term, of_missing_term
 from engine.doctor.mending.naming.values import of_derivative, of_value
 
+OVERWRITTEN = "carry-overwritten"
 OTHERS = {
     "index": "wrong-step",
     "variable": "wrong-variable",
@@ -39,8 +40,19 @@ def name_of(correction: Correction) -> str:
     """The mistake's id; the kind of the edit where there is no other name."""
     if correction.kind != "masked" and "maximum(" in correction.old and "maximum(" not in correction.mended:
         return OTHERS["mask"]
+    if _leaves_out(correction.mended):
+        return OVERWRITTEN
     named = _BY_KIND.get(correction.kind)
     return (named(correction) if named is not None else "") or OTHERS.get(correction.kind, correction.kind)
+
+
+def _leaves_out(mended: str) -> bool:
+    """Whether a correction gives a name its own value: the line is to be left out."""
+    match ast.parse(mended).body:
+        case [ast.Assign(targets=[target], value=value)]:
+            return text_of(target) == text_of(value)
+        case _:
+            return False
 
 
 def _transpose(c: Correction) -> str:
