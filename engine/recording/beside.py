@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from engine.language.expression import Binary, Expression, Name, Sum, Transpose, addends, substitute
 from engine.language.functions import Array
@@ -28,16 +29,18 @@ Group: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """What lies side by side in the recordings of a program."""
+    """What lies side by side in the recordings of a program; nothing where a step has few numbers (`large` is False): there rows with
+    others between them cost more than calls that are saved."""
 
     program: Program
+    large: bool
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """What a line that hands something to the next step of a backward loop multiplies by transposed matrices and adds up, where other
         lines take all of it or nothing: rows with others between them cost more, of which one product of all has to make up."""
         groups: list[Group] = []
-        for block in self.program.looped("backward"):
+        for block in self.program.looped("backward") if self.large else ():
             handed_on = carried(block)
             taken = {line.name: self._multiplied(line) for line in block.lines}
             for name, group in taken.items():
@@ -64,8 +67,13 @@ class Beside:
         wanted = {*wanted}
         return next((group for group in (self.groups if groups is None else groups) if {*group} == wanted), None)
 
+    @cached_property
+    def group_of(self) -> Mapping[str, Group]:
+        """The group by each of its quantities."""
+        return {name: group for group in self.groups for name in group}
+
     def __contains__(self, name: str) -> bool:
-        return any(name in group for group in self.groups)
+        return name in self.group_of
 
     @cached_property
     def families(self) -> Mapping[Expression, tuple[Group, str]]:
@@ -92,15 +100,20 @@ def side_by_side(values: Mapping[str, Array], group: Group, *, copied: bool) -> 
 
     Where they do not lie side by side (they were read from a file) it is a copy if `copied` allows that, else a ValueError.
     """
-    arrays = [values[name] for name in group]
-    first, width, size = arrays[0], 0, arrays[0].itemsize
-    together = True
-    for array in arrays:
-        place = first.ctypes.data + width * size
-        together = together and array.ctypes.data == place and array.strides == first.strides
+    first = values[group[0]]
+    place, width, size = _address(first), 0, first.itemsize
+    for name in group:
+        array = values[name]
+        if array.strides != first.strides or _address(array) != place + width * size:
+            break
         width += array.shape[-1]
-    if together and first.strides[-2:] >= (width * size, size):
-        return np.lib.stride_tricks.as_strided(first, (*first.shape[:-1], width), first.strides)
+    else:
+        if first.strides[-2:] >= (width * size, size):
+            return as_strided(first, (*first.shape[:-1], width), first.strides)
     if not copied:
         raise ValueError(f"{', '.join(group)} do not lie side by side")
-    return np.concatenate(arrays, axis=-1)
+    return np.concatenate([values[name] for name in group], axis=-1)
+
+
+def _address(array: Array) -> int:
+    return array.__array_interface__["data"][0]

@@ -19,7 +19,7 @@ from engine.recording.schedule import Parts, adjoints, carried, closure, step_by
 from engine.tables.heads import LOGITS
 
 MANY = 1 << 12
-"""Values of a quantity at one step from which fetching them from memory costs more than a call."""
+"""Values of a quantity at one step from which fetching them from memory, or copying them, costs more than a call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class CompiledProgram:
     @cached_property
     def beside(self) -> Beside:
         """What lies side by side."""
-        return Beside(self.program)
+        return Beside(self.program, self.step_values >= MANY)
 
     @cached_property
     def blocks(self) -> list[CompiledBlock]:

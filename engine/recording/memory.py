@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ class RowPlace:
 
     @cached_property
     def used(self) -> int:
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -35,19 +37,25 @@ def allocated(places: Mapping[str, RowPlace], beside: Iterable[tuple[str, ...]] 
     """The arrays by name, uninitialised, one after another in one piece of memory; those of a group `beside` each other are columns of one
     array."""
     groups = [*beside, *((name,) for name in places if not any(name in group for group in beside))]
-    whole = [_columns([places[name] for name in group]) for group in groups]
+    whole = [_beside([places[name] for name in group]) for group in groups]
     buffer, start = aligned(sum(place.nbytes for place in whole)), 0
     arrays: dict[str, Array] = {}
     for group, place in zip(groups, whole, strict=True):
         array = buffer[start : start + place.used].view(place.dtype).reshape(place.shape)
         start += place.nbytes
-        widths = [places[name].shape[-1] for name in group] if len(group) > 1 else []
-        parts = np.split(array, np.cumsum(widths)[:-1], axis=-1) if widths else [array]
-        arrays.update(zip(group, parts, strict=True))
+        arrays |= (
+            columns(array, {n: places[n].shape[-1] for n in group}) if len(group) > 1 else dict.fromkeys(group, array)
+        )
     return {name: arrays[name] for name in places}
 
 
-def _columns(places: list[RowPlace]) -> RowPlace:
+def columns(whole: Array, widths: Mapping[str, int]) -> dict[str, Array]:
+    """The parts of an array's last axis by name."""
+    ends = accumulate(widths.values())
+    return {name: whole[..., end - width : end] for (name, width), end in zip(widths.items(), ends, strict=True)}
+
+
+def _beside(places: list[RowPlace]) -> RowPlace:
     """The place of arrays beside each other."""
     if len(places) == 1:
         return places[0]

@@ -25,7 +25,7 @@ from engine.model.build import build
 from engine.model.network import Network
 from engine.model.program import Program, carries_losses
 from engine.recording.compiled import CompiledBlock, CompiledProgram
-from engine.recording.memory import RowPlace, allocated
+from engine.recording.memory import RowPlace, allocated, columns
 from engine.recording.schedule import carried, is_carried
 from engine.recording.threads import through
 from engine.recording.windows import Rows, carry_losses
@@ -120,7 +120,9 @@ class Plan:
 
         With checkpoints, a carried quantity has a row for each bound of a block, what is not carried none at all.
         """
-        arrays = self._allocated(self._places)
+        arrays = allocated(
+            self._places, [group for group in self._compiled.beside.groups if {*group} <= {*self._places}]
+        )
         for name, array in arrays.items():
             if name in self.program.written_once:
                 array[...] = 0
@@ -128,17 +130,22 @@ class Plan:
                 array[0] = array[-1] = 0
         return arrays
 
-    def part(self, names: Iterable[str], steps: int) -> dict[str, Array]:
-        """Arrays for so many steps of some quantities in time, uninitialised; what lies side by side in a recording does so here."""
-        places: dict[str, RowPlace] = {}
+    def part(
+        self, names: Iterable[str], steps: int, make: Callable[[tuple[int, ...], str], Array] = np.empty
+    ) -> dict[str, Array]:
+        """Arrays for so many steps of some quantities in time, as `make` makes them; what lies side by side in a recording does so here."""
+        arrays: dict[str, Array] = {}
         for name in names:
-            quantity = self.program.quantities[name]
-            rows = steps + (quantity.rows == "T+1")
-            places[name] = RowPlace((rows, *self.shape(quantity)[1:]), np.dtype(self.network.dtype))
-        return self._allocated(places)
-
-    def _allocated(self, places: Mapping[str, RowPlace]) -> dict[str, Array]:
-        return allocated(places, [group for group in self._compiled.beside.groups if {*group} <= {*places}])
+            if name in arrays:
+                continue
+            quantity, group = self.program.quantities[name], self._compiled.beside.group_of.get(name, ())
+            shape = (steps + (quantity.rows == "T+1"), *self.shape(quantity)[1:])
+            if group:
+                widths = {one: self.sizes[self.axes[one][-1]] for one in group}
+                arrays |= columns(make((*shape[:-1], sum(widths.values())), self.network.dtype), widths)
+            else:
+                arrays[name] = make(shape, self.network.dtype)
+        return arrays
 
     @cached_property
     def _places(self) -> dict[str, RowPlace]:
@@ -254,10 +261,7 @@ class Plan:
 
     def zeros(self, names: Iterable[str], steps: int) -> dict[str, Array]:
         """So many steps of quantities in time."""
-        arrays = self.part(names, steps)
-        for array in arrays.values():
-            array[...] = 0
-        return arrays
+        return self.part(names, steps, np.zeros)
 
     def gradient(self, values: Mapping[str, Array], name: str, t: int | None = None) -> Array:
         """The gradient that accumulates over time, summed over the steps up to t as they run; over all of them (None) the recorded bits."""

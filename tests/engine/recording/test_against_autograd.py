@@ -67,9 +67,12 @@ def test_every_quantity_of_every_network_is_autograds(case: Case, block: int, ma
 
 
 @examples(30, derandomize=True)
-@given(all_cases(truncate=2, truncate_by="window", predict="every"))
-def test_windows_of_many_losses_are_those_of_each_loss_alone(case: Case) -> None:
-    with mock.patch.object(engine.recording.plan, "BLOCK_VALUES", 40):
+@given(all_cases(truncate=2, truncate_by="window", predict="every"), st.sampled_from([0, MANY]))
+def test_windows_of_many_losses_are_those_of_each_loss_alone(case: Case, many: int) -> None:
+    with (
+        mock.patch.object(engine.recording.plan, "BLOCK_VALUES", 40),
+        mock.patch.object(engine.recording.compiled, "MANY", many),
+    ):
         check(case)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import engine.recording.compiled
 import engine.recording.plan
 from engine import Debugger, InputError, Network, Tape
 from engine.language.derive import OUT
@@ -81,6 +82,8 @@ def both(monkeypatch: pytest.MonkeyPatch, steps: int, *, short: bool = False, **
     }
     sparse = plan(network, BATCH, steps, masked=short, checkpoints=True)
     monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", sparse.block_steps * BATCH * HIDDEN)
+    if steps > 10:
+        monkeypatch.setattr(engine.recording.compiled, "MANY", 0)  # as in large networks
     full = plan(network, BATCH, steps, masked=short)
     assert full.bounds == sparse.bounds
     return record_with(sparse, X, y, **given), record_with(full, X, y, **given)
