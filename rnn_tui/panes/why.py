@@ -27,6 +27,8 @@ TERMS = 60
 """The largest terms that are shown and can be followed; the rest stands as one sum."""
 VALUE = 12
 NARROW = 56
+FACTOR = 28
+"""Columns that a number takes with its name."""
 BAR = 6
 """Columns of the bar behind a term's value; it is as long as the term is large beside the largest."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -115,9 +117,10 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
     canvas.text(2, top, fitting(f"{what}{f', from the {first + 1}th' if first else ''}", room), look.dim)
     y, shown = top + 1, first
     values = np.abs([term.value for term in terms])
+    bars = min(room - BAR, VALUE + FACTOR * max(len(term.factors) for term in terms))  # no further away than needs be
     largest = float(np.max(values[np.isfinite(values)], initial=0)) if count > 1 else 0.0
     while shown < len(terms) and (y + heights[shown] <= top + 1 + lines or shown == first):
-        _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room, largest)
+        _term(frame, canvas, terms[shown], dict(places[shown]), asked.chosen, y, room, bars, largest)
         y += heights[shown]
         shown += 1
     rest, others = explanation.rest(shown)
@@ -182,6 +185,7 @@ def _term(
     chosen: int,
     y: int,
     room: int,
+    bars: int,
     largest: float,
 ) -> None:
     """`−0.0019 = a@8[2,2] 0.457 × dz@9[2,3] −0.0042`: each number can be followed. Where there is room, how large the term is as a bar."""
@@ -191,7 +195,7 @@ def _term(
     if room < NARROW:
         _bar(frame, canvas, term.value, largest, x, y)
     elif room >= NARROW + BAR:
-        _bar(frame, canvas, term.value, largest, 2 + room - BAR, y)
+        _bar(frame, canvas, term.value, largest, 2 + bars, y)
     places = iter(marked.items())
     for number_, factor in enumerate(term.factors):
         if room < NARROW:
