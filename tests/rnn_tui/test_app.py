@@ -135,7 +135,7 @@ def test_the_keys_are_those_of_the_contract() -> None:
     found = {key: command.action for command in COMMANDS for key in command.keys.split(",")}
     assert {key: found.get(key) for key in CONTRACT} == CONTRACT
     others = {
-        *"xyYPOm",
+        *"xyYPOmG",
         "B",
         "N",
         "full_stop",
