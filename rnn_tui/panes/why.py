@@ -111,6 +111,8 @@ def _terms(frame: Frame, canvas: Canvas, asked: Asked, top: int, room: int) -> N
     # Where it is narrow each number of a product has a line of its own.
     heights = [1 if room >= NARROW else 1 + len(term.factors) for term in terms]
     lines = max(1, canvas.height - top - 5)
+    if lines < sum(heights) <= canvas.height - top - 3 and count == len(terms):  # whole rather than with the keys below
+        lines = sum(heights)
     chosen = next((i for i, marked in enumerate(places) if asked.chosen in dict(marked)), 0)
     first = _first(heights, chosen, lines)
     what = "1 term" if count == 1 else f"{count} terms, largest first"
