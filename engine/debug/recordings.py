@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -26,6 +29,43 @@ OBJECT = 200
 """The bytes that an array takes besides its numbers: of a small network's weights that is most."""
 
 
+class Packed(Mapping[str, Array]):
+    """Arrays of one dtype by name, as they are now, in one piece, and each a read-only view of it when it is asked for."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._places = _places(tuple((name, array.shape) for name, array in arrays.items()))
+        self._numbers = np.concatenate([array.ravel() for array in arrays.values()])
+        self._numbers.flags.writeable = False
+        self.nbytes = self._numbers.nbytes + 2 * OBJECT
+
+    def __getitem__(self, name: str) -> Array:
+        place, shape = self._places[name]
+        return self._numbers[place].reshape(shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def worth_packing(arrays: Mapping[str, Array]) -> bool:
+    """Whether arrays take more as objects than by their numbers, and are of one dtype."""
+    numbers = sum(array.nbytes for array in arrays.values())
+    return numbers < OBJECT * len(arrays) and len({array.dtype for array in arrays.values()}) == 1
+
+
+@lru_cache(maxsize=16)
+def _places(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> Mapping[str, tuple[slice, tuple[int, ...]]]:
+    """Where arrays of these names and shapes lie one after the other: the same object for all states of a training."""
+    ends = accumulate(math.prod(shape) for _, shape in shapes)
+    return {name: (slice(end - math.prod(shape), end), shape) for (name, shape), end in zip(shapes, ends, strict=True)}
+
+
+def _bytes_of(arrays: Mapping[str, Array]) -> int:
+    return arrays.nbytes if isinstance(arrays, Packed) else sum(array.nbytes + OBJECT for array in arrays.values())
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingState:
     """What an iteration starts from: the parameters, what the optimizer keeps, how many updates were made, and the states that the
@@ -39,8 +79,12 @@ class TrainingState:
     @property
     def nbytes(self) -> int:
         """The bytes it holds."""
-        arrays = (*self.parameters.values(), *self.kept.values(), *self.states.values())
-        return sum(array.nbytes + OBJECT for array in arrays)
+        return sum(map(_bytes_of, (self.parameters, self.kept, self.states)))
+
+    def packed(self) -> TrainingState:
+        """The same in as few pieces as are worth it."""
+        parameters, kept = (Packed(each) if worth_packing(each) else each for each in (self.parameters, self.kept))
+        return replace(self, parameters=parameters, kept=kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +114,7 @@ class Checkpoints:
     def keep(self, iteration: int, start: TrainingState) -> None:
         if (iteration - self.first) % self.stride:
             return
-        self.kept[iteration] = start
+        start = self.kept[iteration] = start.packed()
         self.most = max(16, WEIGHTS_LIMIT // max(1, start.nbytes))
         self.thin(self.most)
 

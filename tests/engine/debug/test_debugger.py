@@ -537,10 +537,18 @@ def test_weights_thinned_out_are_still_exact(monkeypatch: pytest.MonkeyPatch) ->
     assert debug._starts.stride > 1
 
 
-def test_few_weights_are_all_kept() -> None:
+def test_few_weights_are_all_kept_in_few_pieces() -> None:
     debug, _ = debugger(1)
+    before = {iteration: dict(debug.start(iteration).parameters) for iteration in range(40)}
     debug.tape(40)
-    assert sorted(debug._starts.kept) == list(range(41))
+    kept = debug._starts.kept
+    assert sorted(kept) == list(range(41))
+    for iteration, parameters in before.items():
+        for name, value in parameters.items():
+            assert kept[iteration].parameters[name].tobytes() == value.tobytes()
+            assert not kept[iteration].parameters[name].flags.writeable
+    assert len({id(kept[9].parameters[name].base) for name in PARAMETERS}) == 1
+    assert kept[9].nbytes < kept[0].nbytes
 
 
 def test_the_tapes_used_last_are_kept() -> None:
