@@ -419,7 +419,7 @@ def _conventions(verdict: RunVerdict) -> dict[str, str]:
     made: dict[str, str] = {}
     for sentence in verdict.conventions:
         key = next((key for start, key in _CONVENTIONS.items() if sentence.startswith(start)), "also")
-        made[key] = clean(sentence)
+        made[key] = "; ".join(filter(None, (made.get(key) if key == "also" else "", clean(sentence))))
     factors = [f.factor for c in verdict.compared if c.status == "right" and (f := _measured(c)) is not None]
     bare = [abs(f) for f in factors]
     if bare and all(same(f, bare[0]) for f in bare) and not same(bare[0], 1.0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -41,6 +41,7 @@ __all__ = [
     "UserLine",
     "in_order",
     "read",
+    "with_rounds",
 ]
 
 VERSION = 2
@@ -63,8 +64,9 @@ class Record:
     """A run. `pool[i]` is the value of number i; `leaves` are the ranges of numbers that came from outside: start,
     size, line (-1 where they are written in the text); `rounds` when the program read a weight that was stepped where
     it had read it first: the number that came next, and the first of the weight's own; `again` a number of each array
-    or list that was read, once it was stepped, where it had been read before; `earlier` the operations before the round
-    that this is a part of, whose results are leaves here; `constants` the numbers that are written in the program's text.
+    or list that was read, once it was stepped, where it had been read before; `stepping` the lines that made these; `earlier` the
+    operations before the round that this is a part of, whose results are leaves here; `constants` the numbers that are written in the
+    program's text.
     """
 
     pool: Floats
@@ -77,6 +79,7 @@ class Record:
     outcome: dict[str, Any]
     rounds: tuple[tuple[int, int], ...] = ()
     again: frozenset[int] = frozenset()
+    stepping: frozenset[int] = frozenset()
     earlier: Operations = field(default_factory=lambda: Operations.of(()))
     constants: frozenset[int] = frozenset()
 
@@ -183,7 +186,15 @@ def _read(folder: Path) -> Record:
     rounds = tuple((int(t), int(n)) for t, n in content["rounds"])
     again = frozenset(int(n) for n in content["again"])
     constants = frozenset(cast("list[int]", leaves[leaves[:, 2] < 0, 0].tolist()))
-    return Record(pool, operations, events, leaves, lines, sites, lost, outcome, rounds, again, constants=constants)
+    record = Record(pool, operations, events, leaves, lines, sites, lost, outcome, rounds, again, constants=constants)
+    return with_rounds(record, rounds, again)
+
+
+def with_rounds(record: Record, rounds: tuple[tuple[int, int], ...], again: frozenset[int]) -> Record:
+    """A record in which these are the rounds, and what came round."""
+    makers = {record.maker(number) for number in (*again, *(first for _, first in rounds))}
+    stepping = frozenset(int(record.operations.lines[k]) for k in makers if k >= 0)
+    return replace(record, rounds=rounds, again=again, stepping=stepping)
 
 
 def _site(row: list[Any]) -> RecordedSite:

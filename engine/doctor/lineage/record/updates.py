@@ -7,7 +7,7 @@ place, bound to a name that it had, or read again where it was read first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,14 +36,19 @@ class Step:
     sure: bool
     further: tuple[FurtherStep, ...] = ()
 
+    @property
+    def every(self) -> tuple[RecordedOperation, ...]:
+        """The operations of all steps, the last one last."""
+        return (self.made, *(operation for f in self.further for operation in f.made))
+
 
 @dataclass(frozen=True, eq=False)
 class FurtherStep:
-    """By operation `made` what a step had made was stepped again, by the numbers `by`: added (`sign` 1) or subtracted (-1)."""
+    """By the operations `made` what a step had made was stepped again, by the numbers `by`: added (`sign` 1) or subtracted (-1)."""
 
     by: Ids
     sign: float
-    made: RecordedOperation
+    made: tuple[RecordedOperation, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,19 +70,19 @@ class Update:
 
     def one_by_one(self) -> Iterator[tuple[Update, Update]]:
         """Each of the steps as an update of its own, and the whole beginning with it."""
-        first = replace(self, made=self.made[: len(self.made) - len(self.further)], further=())
+        first = replace(self, made=self.made[: len(self.made) - sum(len(f.made) for f in self.further)], further=())
         yield first, self
         for f in self.further:
-            own = replace(first, line=f.made.line, by=f.by, signs=np.full(len(f.by), f.sign), made=(f.made,))
-            others = FurtherStep(self.by, float(self.signs[0]), self.made[0]), *(o for o in self.further if o is not f)
-            yield own, replace(own, made=(f.made, *(o.made for o in others)), further=others)
+            own = replace(first, line=f.made[0].line, by=f.by, signs=np.full(len(f.by), f.sign), made=f.made)
+            others = FurtherStep(self.by, float(self.signs[0]), first.made), *(o for o in self.further if o is not f)
+            yield own, replace(own, made=(*f.made, *(k for o in others for k in o.made)), further=others)
 
 
 def found(record: Record, names: ArrayNames) -> list[list[Step]]:
     """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps."""
     steps: dict[tuple[int | str, int], list[Step]] = defaultdict(list)
     confirmed = {int(record.maker(number)) for number in (*record.again, *(first for _, first in record.rounds))}
-    lines = {record.operations[k].line for k in confirmed if k >= 0}
+    lines = record.stepping
     origins = dict[tuple[RecordedArray, bool], _LeavesOfArray](), names
     for k, which in _may_step(record, lines, confirmed):
         operation = record.operations[k]
@@ -126,14 +131,18 @@ def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[Recorded
             yield operation
 
 
-def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: set[int]) -> list[list[Step]]:
+def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: Set[int]) -> list[list[Step]]:
     """The steps, with those of what they made themselves, as long as nothing else was made from that. What nothing was made from before
     its first step is no weight, but what a gradient is summed up in."""
     operations, seen = record.operations, set[int]()
+    are_single = any(step.sure and len(step.by) == step.made.size == 1 for group in groups for step in group)
+    singles = _single_sums(record, lines) if are_single else {}
 
     def of(step: Step) -> Step:
         if step.made.start in seen:  # a step further of one before
             return step
+        if step.sure and len(step.by) == step.made.size == 1:
+            return of_one(step)
         first = int(step.levels[0][0])
         until = operations.first_read(first, len(step.by))
         is_sum = until is None or until >= step.made.start
@@ -145,7 +154,17 @@ def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], l
             known = made.parameters == IN_PLACE or made.line in lines or names.bound_again([*step.levels], made)
             if not known or not np.array_equal(made.operands[0].ids().ravel(), np.arange(last.start, last.stop)):
                 break
-            further.append(FurtherStep(made.operands[1].ids().ravel(), 1.0 if made.name == "add" else -1.0, made))
+            further.append(FurtherStep(made.operands[1].ids().ravel(), 1.0 if made.name == "add" else -1.0, (made,)))
+            last = made
+            seen.add(made.start)
+        return replace(step, further=tuple(further)) if further else step
+
+    def of_one(step: Step) -> Step:
+        further, last = list[FurtherStep](), step.made
+        while (k := singles.get(last.start)) is not None:
+            made = operations[k]
+            by = made.operands[1 if made.operands[0].first == last.start else 0].ids().ravel()
+            further.append(FurtherStep(by, 1.0 if made.name == "add" else -1.0, (made,)))
             last = made
             seen.add(made.start)
         return replace(step, further=tuple(further)) if further else step
@@ -153,7 +172,29 @@ def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], l
     return [[of(step) for step in group] for group in groups]
 
 
-def _may_step(record: Record, lines: set[int], confirmed: set[int]) -> list[tuple[int, int]]:
+def _single_sums(record: Record, lines: Set[int]) -> dict[int, int]:
+    """By single numbers: the place of what adds another to them on one of these lines, or takes it off, if no single number was made of
+    them before."""
+    operations = record.operations
+    places, first = (
+        np.arange(len(operations), dtype=np.int32)[::-1],
+        np.full(len(record.pool), len(operations), np.int32),
+    )
+    for column in (operations.one, operations.two):
+        read = np.full(len(record.pool), len(operations), np.int32)
+        read[column[::-1]] = places  # the first one is written last
+        np.minimum(first, read, out=first)
+    rows = operations.named(("add", "subtract"))
+    rows = rows[(operations.codes[rows] > 0) & np.isin(operations.lines[rows], list(lines))]
+    made: dict[int, int] = {}
+    for column, some in ((operations.one, rows), (operations.two, rows[operations.codes[rows] == ADD])):
+        numbers = column[some]
+        own = (first[numbers] == some) & (record.makers(numbers) >= 0)
+        made.update(zip(whole_numbers(numbers[own]), whole_numbers(some[own]), strict=True))
+    return made
+
+
+def _may_step(record: Record, lines: Set[int], confirmed: set[int]) -> list[tuple[int, int]]:
     """The operations that may step an array, or a single number, each with the operand that it may step: most sums are not of what came
     from outside and what was computed, which is seen at once."""
     operations = record.operations
@@ -278,6 +319,16 @@ def joined(steps: Sequence[Step]) -> Update:
     signs = np.concatenate([np.full(len(s.by), s.sign) for s in steps])
     levels = tuple(np.concatenate(same) for same in zip(*(s.levels for s in steps), strict=True))
     by = np.concatenate([s.by for s in steps])
-    further = steps[0].further if len(steps) == 1 else ()
-    made = *dict.fromkeys(s.made for s in steps), *(f.made for f in further)
+    further = _all_together([step.further for step in steps])
+    made = *dict.fromkeys(s.made for s in steps), *(k for f in further for k in f.made)
     return Update(made[0].line, levels, by, signs, made, any(s.sure for s in steps), further)
+
+
+def _all_together(several: Sequence[tuple[FurtherStep, ...]]) -> tuple[FurtherStep, ...]:
+    """The further steps of the numbers of an array, one after the other; none where some numbers are stepped more often."""
+    if len({tuple(f.sign for f in further) for further in several}) > 1:
+        return ()
+    return tuple(
+        FurtherStep(np.concatenate([f.by for f in same]), same[0].sign, tuple(k for f in same for k in f.made))
+        for same in zip(*several, strict=True)
+    )

@@ -15,6 +15,7 @@ from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.the_loss import penalty
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of, is_summand
+from engine.doctor.lineage.verdict.over_versions import RUNS_ON
 
 STATE_KEPT = "state-kept"
 
@@ -29,7 +30,7 @@ def begins_with(line: int, past: str) -> str:
 
 def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
     """What the forward pass made of weights in one round, and the forward pass of the next one begins with."""
-    if len(seen.verdict.rounds) < 2:
+    if len(seen.verdict.rounds) < 2 or RUNS_ON in seen.verdict.conventions:  # errors are carried back there
         return
     later = seen.verdict.rounds[1]
     if later.record is None or later.loss is None:

@@ -25,7 +25,8 @@ from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.lineage.verdict.meant import unless_it_grows
-from engine.doctor.lineage.verdict.of_round import of_round, why_undecided
+from engine.doctor.lineage.verdict.of_round import ONLY_ONE, of_round, why_undecided
+from engine.doctor.lineage.verdict.over_versions import NOT_YET, RUNS_ON, RunRound, each_step, over_versions
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict, verdict_of
 
 OF_A_CLASS = "line {} makes an array of this class, which is not followed: it may hold weights"
@@ -35,25 +36,13 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     """The verdict on a run: on each of its rounds, until one is wrong. `same_as` is the loss, where it is known by its
     name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that; `cut` whether errors may go back some steps and
     no further."""
-    begin, made, known, left = 0, list[RunVerdict](), dict[int, str](), list[str]()
-    for end in ends(record):
-        part = window(record, begin, end)
-        agreed = made and any(row.status == "right" for row in made[0].compared)
-        verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut, later=bool(agreed))
-        if agreed and verdict.loss is None:
-            verdict = _of_others(part, known, verdict, cut)
-        steps = [o for row in verdict.compared if row.update is not None for o in row.update.made]
-        if not steps:  # a round that shows nothing ends with its updates, too
-            sure = [s for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
-            steps = [each.made for s in sure for each in (s, *s.further)]
-        left = left or reused(part, known)
-        known.update(_versions(part, verdict, known))
-        if steps:
-            begin = max(o.stop for o in steps)
-        if verdict.loss is not None and not (agreed and of_another_pass(part, verdict.loss, verdict.compared)):
-            made.append(replace(verdict, record=part, round=len(made)))
-        if made and made[-1].verdict == "wrong":
-            break
+    made, left = _rounds(record, {}, same_as, taken, cut)
+    if cut and not record.rounds and not any(verdict.verdict in ("right", "wrong") for verdict in made):
+        for other, known in each_step(record):
+            again = _rounds(other, known, same_as, taken, cut)[0]
+            if again and (not made or again[-1].verdict == "right"):
+                made, left = again, []
+                break
     if not made:
         return RunVerdict("undecided", None, reason=why_undecided(record))
     whole = replace(_merged(made), rounds=tuple(made))
@@ -75,6 +64,42 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if whole.verdict == "right":
         whole = _with_all_weights(whole, made)
     return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
+
+
+def _rounds(
+    record: Record, known: dict[int, str], same_as: ChosenLoss | None, taken: str, cut: bool
+) -> tuple[list[RunVerdict], list[str]]:
+    """The verdicts on the rounds of a record, until one is wrong, and what makes a right one none. `known` says what arrays are called."""
+    begin, made, left = 0, list[RunVerdict](), list[str]()
+    rounds, put_off = list[RunRound](), None
+    for end in ends(record):
+        part = window(record, begin, end)
+        agreed = made and any(row.status == "right" for row in made[0].compared)
+        verdict = of_round(part, known, made[0].loss if agreed else same_as, taken, cut, later=bool(agreed))
+        if agreed and verdict.loss is None:
+            verdict = _of_others(part, known, verdict, cut)
+        rounds.append(RunRound(record, begin, end, dict(known), verdict.loss))
+        if cut and (verdict.loss is None or verdict.verdict == "wrong" or verdict.reason == ONLY_ONE):
+            ran_on = next((each.loss for each in made if RUNS_ON in each.conventions), None)
+            other = over_versions(rounds, verdict.loss if verdict.verdict == "wrong" else None, ran_on)
+            if other is not None and any(row.reason == NOT_YET for row in other.compared):
+                put_off = put_off or [*made, replace(verdict, record=part, round=len(made))]
+            verdict = other or verdict
+        steps = [o for row in verdict.compared if row.update is not None for o in row.update.made]
+        if not steps:  # a round that shows nothing ends with its updates, too
+            sure = [s for group in found(part, ArrayNames(part, known)) for s in group if s.sure]
+            steps = [made for s in sure for made in s.every]
+        left = left or reused(part, known)
+        known.update(_versions(part, verdict, known))
+        if steps:
+            begin = max(o.stop for o in steps)
+        if verdict.loss is not None and not (agreed and of_another_pass(part, verdict.loss, verdict.compared)):
+            made.append(replace(verdict, record=part, round=len(made)))
+        if made and made[-1].verdict == "wrong":
+            break
+    if put_off and any(row.reason == NOT_YET for row in _merged(made).compared):
+        return put_off, left
+    return made, left
 
 
 def _not_seen(record: Record, chosen: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
@@ -101,6 +126,8 @@ def _of_others(record: Record, known: Mapping[int, str], verdict: RunVerdict, cu
 def _with_all_weights(verdict: RunVerdict, rounds: Sequence[RunVerdict]) -> RunVerdict:
     """A right verdict with the weights that are not stepped: right only if their gradients are, too."""
     first, later = rounds[0], rounds[1].record if len(rounds) > 1 else None
+    if RUNS_ON in rounds[0].conventions:  # its first loss was made from a state of the round before
+        later = None
     if first.record is None or first.loss is None or not any(r.update for r in first.compared):
         return verdict
     made, left = never_stepped(first.record, later, first.loss, [*first.compared, *verdict.compared])
@@ -141,13 +168,14 @@ def _merged(rounds: Sequence[RunVerdict]) -> RunVerdict:
         ]
         if found:
             rows[rows.index(row)] = replace(found[0], name=row.name)
-    seen, before = {row.line for row in rows}, {int(row.own[0]) for row in rows}
-    first_step = min((o.start for row in rows if row.update is not None for o in row.update.made), default=0)
+    seen, before = {row.line for row in rows}, {int(row.own[0]) for row in first.compared}
+    first_step = min((o.start for row in first.compared if row.update is not None for o in row.update.made), default=0)
     for row in [r for r in rounds[1].compared if r.update is not None]:
         # what was there before the first step, and was not stepped then, is another network's
         if row.line not in seen or (int(row.own[0]) < first_step and int(row.own[0]) not in before):
             rows.append(row)
     left = tuple(f"{r.name}: {r.reason}" for r in rows if r.status == "not compared")
+    left += first.not_compared if first.reason == ONLY_ONE else ()
     verdict = "undecided" if left or not rows else "right"
     said = tuple(dict.fromkeys(said for v in rounds if v is first or v.verdict == "right" for said in v.conventions))
     return replace(first, verdict=verdict, compared=tuple(rows), not_compared=left, conventions=said)
@@ -172,5 +200,5 @@ def _versions(record: Record, verdict: RunVerdict, known: Mapping[int, str]) -> 
     others = {int(row.own[0]): row.name for row in verdict.compared if row.update is None and row.status == "right"}
     for step in (s for group in found(record, ArrayNames(record, known)) for s in group if s.sure) if others else ():
         name = next((others[first] for ids in step.levels if (first := int(ids[0])) in others), "")
-        made.update({each.made.start: name for each in (step, *step.further) if name})
+        made.update({operation.start: name for operation in step.every if name})
     return made

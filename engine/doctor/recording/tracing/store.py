@@ -61,7 +61,7 @@ def number_of(reference):
 class Root:
     """The ids of one result, shared by every view of it, until something is written into it."""
 
-    __slots__ = ("clean", "first", "leaf", "lines", "owner", "since", "stepped", "version")
+    __slots__ = ("began", "clean", "first", "leaf", "lines", "owner", "since", "stepped", "version")
 
     def __init__(self, owner, clean=True, leaf=False):
         self.owner = owner
@@ -72,6 +72,7 @@ class Root:
         self.lines = ()  # the lines on which it was read before it was stepped last
         self.since = ()  # and since then, which count once it is stepped again
         self.stepped = 0
+        self.began = 0  # the first number that an entry was stepped to, where entries are stepped one by one
 
     @property
     def begun(self):

@@ -50,7 +50,13 @@ class Traced(np.ndarray):
                 value._s, value._root = moved, None
             return value
         root = self._root
-        if root is not None and (root.leaf or root.stepped) and root.first >= 0 and STORE[0].on:
+        if (
+            root is not None
+            and (root.leaf or root.stepped)
+            and root.first >= 0
+            and STORE[0].on
+            and (not root.stepped or shadow.item(key) >= root.began)  # an entry that waits for its step comes not round
+        ):
             STORE[0].updates.read(root, root.owner.shape)  # a loop reads an array number by number
         kind = scalars.KINDS.get(type(value))
         if kind is None:
@@ -73,6 +79,7 @@ class Traced(np.ndarray):
                 root.clean = False
                 root.version += 1
                 if root.first > 0 and STORE[0].on and STORE[0].has_added(int(before), value._i):
+                    root.began = root.began if root.stepped else value._i
                     STORE[0].updates.step(root, root)  # a loop steps an array number by number
             return
         if isinstance(value, (list, tuple)):

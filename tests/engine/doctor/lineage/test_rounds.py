@@ -479,3 +479,39 @@ def test_a_step_by_what_a_function_makes_that_is_not_followed_leaves_it_open(tmp
     )
     assert verdict.verdict == "undecided"
     assert "solve" in verdict.reason
+
+
+ENTRIES = """
+import numpy as np
+rng = np.random.default_rng(0)
+W, V = rng.normal(size=(3, 3)) / 2, rng.normal(size=(2, 3)) / 2
+for sample in range(9):
+    x, h, out = rng.normal(size=3).tolist(), [], [0.0, 0.0]
+    for i in range(3):
+        z = 0.0
+        for k in range(3):
+            z += W[i][k] * x[k]
+        h.append(np.tanh(z))
+    for k in range(3):
+        out[0] += V[0][k] * h[k]
+        out[1] += V[1][k] * h[k]
+    e = np.exp(out[0]), np.exp(out[1])
+    loss = -np.log(e[0] / (e[0] + e[1]))
+    for row in range(2):
+        error = e[row] / (e[0] + e[1]) - (row == 0)
+        for j in range(3):
+            for k in range(3):
+                W[j, k] -= 0.001 * error * V[row, j] * (1 - h[j] ** 2) * x[k]
+            V[row, j] -= 0.001 * error * h[j]
+"""
+
+
+@pytest.mark.parametrize("derivative", ["(1 - h[j] ** 2)", "h[j]"])
+def test_weights_stepped_entry_by_entry_for_one_output_after_the_other(tmp_path: Path, derivative: str) -> None:
+    """V is read for its steps before all of it is stepped, and W comes round only where the next sample begins. It is stepped twice."""
+    verdict = verdict_on(tmp_path, ENTRIES.replace("(1 - h[j] ** 2)", derivative))
+    status = "wrong" if derivative == "h[j]" else "right"
+    assert [verdict.verdict, {row.name: row.status for row in verdict.compared}] == [
+        status,
+        {"W": status, "V": "right"},
+    ]
