@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import whole_numbers
+from engine.doctor.lineage.record.carry_back import Marks
 from engine.doctor.lineage.record.levels import DEEPEST, begin_of, keeping, levels_of, may_go_back, scaled
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import IN_PLACE
 from engine.doctor.recording.tracing.codes import ADD
+from engine.remembered import remembered
+
+ROUNDING = 1e-12
+"""So near to where it was a weight is again that was moved and moved back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +134,37 @@ def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[Recorded
         moved, by = operation.operands
         if levels_of(record, by) and levels_of(record, moved):
             yield operation
+
+
+@remembered
+def moved_for_a_check(record: Record) -> NDArray[np.bool_]:
+    """Which numbers were made from an entry of an array that was read before and to which a number from outside was then added, as a
+    numerical check of gradients moves a weight; until it is moved back."""
+    operations, moved, back = record.operations, dict[int, int](), np.zeros(len(record.pool), bool)
+    rows = operations.named(("add", "subtract"))
+    rows = rows[operations.codes[rows] > 0]
+    others = operations.two[rows]
+    may = (record.makers(operations.one[rows]) < 0) | np.isin(operations.one[rows], operations.starts[rows])
+    for operation in operations.at(rows[may & (others > 0)]):
+        number = operation.operands[0].first
+        origin = moved.get(number, number)
+        if (
+            record.maker(origin) >= 0
+            or origin in record.constants
+            or not _is_given(record, operation.operands[1].first)
+        ):
+            continue
+        leaf = record.leaf(origin)
+        first = operations.first_read(int(record.leaves[leaf, 0]), int(record.leaves[leaf, 1])) if leaf >= 0 else None
+        if number == origin and (first is None or first >= operation.start):
+            continue
+        moved[operation.start] = origin
+        back[operation.start] = bool(
+            np.isclose(record.pool[operation.start], record.pool[origin], rtol=ROUNDING, atol=ROUNDING)
+        )
+    numbers = np.zeros(len(record.pool), bool)
+    numbers[list(moved)] = True
+    return Marks(record, numbers & ~back, back).numbers() if moved else numbers
 
 
 def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: Set[int]) -> list[list[Step]]:

@@ -20,7 +20,7 @@ from engine.doctor.lineage.record.carry_back import Marks, carried_back, dependi
 from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.record.tables import Spot
-from engine.doctor.lineage.record.updates import Step
+from engine.doctor.lineage.record.updates import Step, moved_for_a_check
 from engine.doctor.recording.calls.driven import LOSS
 from engine.doctor.recording.tracing.codes import NAMES
 from engine.remembered import last_remembered
@@ -130,6 +130,8 @@ def candidates(
     depends = depending(record, made_from)
     made: dict[tuple[int, ...], ChosenLoss] = {}
     for places in _by_site(record, depends, same_as):
+        of_moved = moved_for_a_check(record)[record.events.firsts[places]]
+        places = places if of_moved.all() else places[~of_moved]
         distinct = list(record.events.at(places if len(places) <= MOST_TERMS else places[-1:]))
         sums = [distinct] if len(distinct) > 1 else []
         last = (
@@ -296,7 +298,7 @@ def _differences(
     is_moving = (operations.codes[both] < 0) | (depends[operations.one[both]] != depends[operations.two[both]])
     for k, operation in zip(both[is_moving].tolist(), operations.at(both[is_moving]), strict=True):
         before = len(pairs)
-        if len(operation.operands) != 2 or back.is_marked(k):
+        if len(operation.operands) != 2 or back.is_marked(k) or moved_for_a_check(record)[operation.start]:
             continue
         moving = [touched(depends, r) for r in operation.operands]
         if moving[0] == moving[1]:

@@ -15,7 +15,7 @@ from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import depending, reached
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.record.updates import found
+from engine.doctor.lineage.record.updates import found, moved_for_a_check
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import in_windows, most_steps, shortened
@@ -40,6 +40,10 @@ CROWDED = (
 )
 FULL = {"singles": NUMBER_BY_NUMBER, "events": CROWDED}
 """By what limit a recording ended before anything could be compared."""
+CHECKED = (
+    "it computes only losses of weights that it moves one by one, as a check of gradients does: of which loss those are that it makes "
+    "before is not seen"
+)
 NO_STEPS = "no loss was seen that is made from weights which the program steps, or whose gradients it returns"
 ONLY_ONE = "only one gradient was found"
 
@@ -210,4 +214,4 @@ def why_undecided(record: Record) -> str:
         )
     if record.outcome.get("ended") in FULL:
         return FULL[record.outcome["ended"]]
-    return NO_STEPS
+    return CHECKED if moved_for_a_check(record).any() else NO_STEPS

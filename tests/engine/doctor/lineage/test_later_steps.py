@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
+from engine.doctor.lineage.verdict.of_round import CHECKED as CHECKED_ONLY
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, statuses, verdict_on
 
 UPDATE = "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n"
@@ -118,3 +119,37 @@ def test_weights_that_are_moved_by_a_velocity_before_their_gradient_is_taken_lea
     verdict = verdict_on(tmp_path, text, rounds=2)
     assert verdict.verdict == "undecided"
     assert "Nesterov" in verdict.reason
+
+
+CHECKED = """
+import numpy as np
+rng = np.random.default_rng(0)
+U, W, xs = rng.normal(size=(3, 2)), rng.normal(size=(3, 3)), rng.normal(size=(4, 2))
+
+
+def states():
+    hs = [np.zeros(3)]
+    for x in xs:
+        hs.append(np.tanh(U @ x + W @ hs[-1]))
+    return hs
+
+
+hs, dU, dW, dh = states(), np.zeros_like(U), np.zeros_like(W), np.ones(3)
+for t in reversed(range(4)):
+    dz = dh * (1 - hs[t + 1] ** 2)
+    dU += np.outer(dz, xs[t])
+    dW += np.outer(dz, hs[t])
+    dh = W.T @ dz
+for i in np.ndindex(W.shape):
+    W[i] += 1e-3
+    up = states()[-1].sum()
+    W[i] -= 2 * 1e-3
+    error = abs((up - states()[-1].sum()) / 2e-3 - dW[i])
+    W[i] += 1e-3
+"""
+
+
+def test_a_loss_of_weights_that_a_check_has_moved_is_not_that_of_the_gradients(tmp_path: Path) -> None:
+    """Nothing is trained, and what the gradients are of is nowhere computed from the weights as they are."""
+    verdict = verdict_on(tmp_path, CHECKED)
+    assert [verdict.verdict, verdict.compared, verdict.reason] == ["undecided", (), CHECKED_ONLY]
