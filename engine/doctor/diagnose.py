@@ -7,6 +7,7 @@ with arguments that are made up, and judged in the same way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -118,12 +119,19 @@ def of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> Re
     if not reports:
         return Report("cannot-run", clean(source.path.name), reason=NO_PASS)
     found = joined(reports)
-    if found.verdict != "cannot-run":
+    left = _not_called(reports)
+    if not left:
         return found
     failures = OwnFailures()
     repaired, slips = repaired_source(source, wishes, failures)
-    again = with_repairs(joined(examine_functions(repaired, function, wishes)), slips) if slips else found
-    return failures.told(again)
+    again = examine_functions(repaired, function, wishes) if slips else []
+    is_further = bool(again) and (found.verdict == "cannot-run" or _not_called(again) < left)
+    return failures.told(with_repairs(joined(again), slips) if is_further else found)
+
+
+def _not_called(reports: Sequence[Report]) -> int:
+    """How many of the backward passes could not be called."""
+    return sum(report.verdict == "cannot-run" for report in reports)
 
 
 def _with_their_correction(own: OwnRun, functions: Report) -> Report:

@@ -144,6 +144,8 @@ def test_what_cannot_be_defined_is_left_out_and_told() -> None:
     replaced, failed, _ = loaded(text + "from nowhere_at_all import Base\nclass Cell(Base): ...\n", "mine.py", space)
     assert (replaced, "backward" in space) == ([[3, 5, "pass"], [8, 8, "pass"], [9, 9, "pass"]], True)
     absent = "line 8 fails with ModuleNotFoundError: No module named 'nowhere_at_all'"
+    _, starred, _ = loaded("from nowhere_at_all import *\nclass Cell(Base): ...\n", "mine.py", {})
+    assert starred["Cell"] == absent.replace("8", "1")
     decorated = "line 3 fails with NameError: name 'cached' is not defined"
     assert failed == {"of_a_cache": decorated, "Base": absent, "Cell": absent}
 

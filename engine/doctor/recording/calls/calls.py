@@ -42,7 +42,7 @@ def run(job):
             answer = _answer(tree, module.__dict__, asked)
         except Exception as error:  # of one pass; the others are looked at
             answer = {"texts": [], "reason": "%s: %s" % (type(error).__name__, error)}
-        answers.append({**answer, "reason": failed.get(_missing(answer["reason"]), answer["reason"])})
+        answers.append({**answer, "reason": _cause(failed, answer["reason"])})
     progress.over()
     with open(os.path.join(job["record"], "calls.json"), "w", encoding="utf-8") as file:
         file.write(json.dumps({"calls": answers, "replaced": replaced}))
@@ -64,7 +64,8 @@ def loaded(text, file, space, python_2=False):
             exec(compile(code, file, "exec", flags, True), space)
         except Exception as error:
             first = min([statement.lineno] + [d.lineno for d in getattr(statement, "decorator_list", ())])
-            why = failed.get(_missing(str(error)), "line %d fails with %s: %s" % (first, type(error).__name__, error))
+            why = "line %d fails with %s: %s" % (first, type(error).__name__, error)
+            why = _cause(failed, str(error), why)
             failed.update((name, why) for name in _made_by(statement))
             instead = "pass"
             reads = any(isinstance(n, ast.Name) and n.id == "open" for n in ast.walk(statement))
@@ -75,10 +76,12 @@ def loaded(text, file, space, python_2=False):
     return replaced, failed, tree
 
 
-def _missing(message):
-    """The name of which an exception says that it is not defined; "" where it says something else."""
+def _cause(failed, message, otherwise=None):
+    """Why a name is not there of which an exception says so: what should have made it failed, or an import of all that a module has. What
+    the exception says, or `otherwise`, where that is not so."""
     found = re.search(r"name '(\w+)' is not defined", message)
-    return found.group(1) if found else ""
+    why = failed.get(found.group(1)) or failed.get("*") if found else None
+    return why or otherwise or message
 
 
 def _made_by(statement):
