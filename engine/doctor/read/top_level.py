@@ -30,15 +30,30 @@ def _does_something(statement: ast.stmt) -> bool:
 
 def without_its_run(source: SourceFile) -> SourceFile:
     """The file without what its top level does besides defining, importing and assigning, and without what a backward pass, or what trains,
-    gives back there; lines keep their numbers."""
-    lines, back = list(source.lines), _going_back(source.tree())
-    for statement in source.tree().body:
+    gives back there; lines keep their numbers. What a function gives a class as methods, it has from where the last of these stood."""
+    lines, back, given = list(source.lines), _going_back(source.tree()), _given_methods(source.tree())
+    for statement in reversed(source.tree().body):
         assigns = isinstance(statement, ast.Assign | ast.AnnAssign) and not _called(statement) & back
         if _does_something(statement) and not assigns:
             last = statement.end_lineno or statement.lineno
-            lines[statement.lineno - 1 : last] = ["pass", *[""] * (last - statement.lineno)]
+            lines[statement.lineno - 1 : last] = ["; ".join(given) or "pass", *[""] * (last - statement.lineno)]
+            given = []
     text = "\n".join(lines)
     return replace(source, text=text, left_out=source.text) if text != source.text else source
+
+
+def _given_methods(tree: ast.Module) -> list[str]:
+    """The assignments within functions by which classes of the file are given functions of the file: `Network.backward = backward`."""
+    classes = {n.name for n in tree.body if isinstance(n, ast.ClassDef)}
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    made = dict[str, None]()
+    for node in (inner for function in functions.values() for inner in ast.walk(function)):
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner))], value=ast.Name(id=name)):
+                made.update({ast.unparse(node): None} if owner in classes and name in functions else {})
+            case _:
+                pass
+    return list(made)
 
 
 def _going_back(tree: ast.Module) -> set[str]:

@@ -150,6 +150,14 @@ def test_what_cannot_be_defined_is_left_out_and_told() -> None:
     assert failed == {"of_a_cache": decorated, "Base": absent, "Cell": absent}
 
 
+def test_methods_that_a_function_gives_a_class_are_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "late.py"
+    path.write_text(
+        "class Net: ...\ndef backward(self): ...\ndef main():\n    Net.backward = backward\nmain()\n", encoding="utf-8"
+    )
+    assert without_its_run(read_source(path)).text.split("\n")[4] == "Net.backward = backward"
+
+
 def test_targets_are_made_as_a_loss_needs_them() -> None:
     assert kinds("labels", Uses(), "labels one-hot (classes, batch)") == ["hcols", "h2"]
     assert kinds("label", Uses(), "label 0 or 1") == ["i0"]
