@@ -10,7 +10,7 @@ from engine.doctor.lineage.gradients import gradients
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.carry_back import reached
 from engine.doctor.lineage.record.matching import compared, same
-from engine.doctor.lineage.record.reading import Floats, RecordedArray
+from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.roles import Roles
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.factors import ADDED
@@ -34,21 +34,36 @@ def without_edit(verdict: RunVerdict) -> Iterator[tuple[str, int]]:
             yield "gradients-not-reset", line
 
 
+FAR = 100.0
+"""So many times as far as weights were stepped, relative to their largest entry, a gradient that only takes them stepped may be off."""
+
+
 def _stepped_early(verdict: RunVerdict) -> int:
-    """The line of an update whose result a gradient that is wrong was made from, in the same round; 0 where there is none."""
+    """The line of an update whose result a gradient that is wrong was made from, in the same round, where that may be all that is wrong
+    with it; 0 where there is none."""
     record, loss = verdict.record, verdict.loss
     wrong = [row for row in verdict.compared if row.status == "wrong" and row.gradient.size]
     if record is None or loss is None or not wrong:
         return 0
     forward = forward_of(record, loss)
     made = reached(record, [RecordedArray(row.gradient.shape, kept=row.gradient) for row in wrong]) & ~forward
+    nearest = min((found.error for row in wrong if (found := row.bare or row.match) is not None), default=0.0)
     judged = [row for row in verdict.compared if row.status in ("right", "wrong")]  # `y - p` looks like a step of y
     for row in judged:
         for step in row.update.made if row.update is not None else ():
-            read = made[step.start : step.stop].any()
+            read = made[step.start : step.stop].any() and nearest <= FAR * _moved(record, step)
             if read and not any(np.isin(w.gradient, np.arange(step.start, step.stop)).any() for w in wrong):
                 return step.line
     return 0
+
+
+def _moved(record: Record, step: RecordedOperation) -> float:
+    """How far a step moves weights, relative to their largest entry."""
+    before, after = step.operands[0].of(record.pool), record.pool[step.start : step.stop]
+    largest = float(np.abs(before).max())
+    return (
+        float(np.abs(after - np.broadcast_to(before, step.shape).ravel()).max()) / largest if largest else float("inf")
+    )
 
 
 def _delta_line(verdict: RunVerdict) -> int:
