@@ -25,6 +25,7 @@ from engine.doctor.recording.tracing.store import EVENTS, SINGLES
 
 AS_GIVEN = "all are right if the state of the step before is taken as given"
 GIVEN = "the state of the step before is taken as given: no error is carried back to it"
+SOME_STEPS = "errors are carried back {} steps and no further"
 IN_WINDOWS = "errors are carried back to where each window of steps begins, and no further"
 NOT_SO_FAR = (
     "errors may go back some steps on purpose: with {:,} recorded numbers no more than {} are tried. "
@@ -162,38 +163,47 @@ def _more_than_one(verdict: RunVerdict) -> RunVerdict:
 
 def _cut(record: Record, verdict: RunVerdict, compare: GradientRows, trusted: bool, *, later: bool) -> RunVerdict:
     """The verdict, if some gradients are right and the others are what they should be where errors go back some steps
-    and no further, or to where their window begins."""
+    and no further, or to where their window begins. Where that is so of some of these alone, the others are wrong beside it."""
     wrong = [r for r in verdict.compared if r.status in ("wrong", "zero")]
     chosen = verdict.loss
     if chosen is None or not wrong or not any(r.status == "right" and len(r.own) > 2 for r in verdict.compared):
         return verdict
     forward = loss.forward_of(record, chosen)
-    one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
     weights = [r.own for r in verdict.compared if len(r.own) > 2]
     gradients = [r.gradient for r in verdict.compared]
+    one = min(wrong, key=lambda r: (len(r.own) <= 2, len(r.own)))
+    several = [r for r in sorted(wrong, key=lambda r: len(r.own)) if len(r.own) > 2] or [one]
+    in_part: list[tuple[int, RunVerdict]] = []
 
-    def told(shorter: Floats) -> RunVerdict | None:
+    def told(shorter: Floats, said: str = "") -> RunVerdict | None:
         """What is said where dL/d(every number) is so cut; None where that is not what all gradients are."""
-        matches = (compared(record.pool[ids], shorter[one.own]) for ids in one.made_of())
+        matches = (compared(record.pool[ids], shorter[row.own]) for row in several for ids in row.made_of())
         if not any(m is not None and m.right for m in matches):
             return None
         made = compare(chosen, lambda: shorter, forward, always)
         found = verdict_of(chosen, made, trusted) if made is not None and len(made) == len(verdict.compared) else None
-        return None if found is None or found.verdict == "wrong" else found
+        if found is None or found.verdict != "wrong":
+            return found
+        left = sum(r.status in ("wrong", "zero") for r in found.compared)
+        if said and left < len(wrong):
+            in_part.append((left, replace(found, conventions=(*found.conventions, said))))
+        return None
 
-    most, left = 0, one.right
+    most, lacking = 0, one.right
     for steps, shorter, is_choice in shortened(record, chosen.seeds, weights, forward, gradients, later=later):
-        most, left = steps + 1, one.right - shorter[one.own]
-        if (steps and not is_choice) or (found := told(shorter)) is None:
+        most, lacking = steps + 1, one.right - shorter[one.own]
+        said = SOME_STEPS.format(steps) if steps else GIVEN
+        if (steps and not is_choice) or (found := told(shorter, said if steps else "")) is None:
             continue
         if not is_choice:  # a mistake where it is not meant, and all that is wrong
             return replace(verdict, conventions=(*verdict.conventions, AS_GIVEN))
-        said = f"errors are carried back {steps} steps and no further" if steps else GIVEN
         return replace(found, conventions=(*found.conventions, said))
     inside = in_windows(record, chosen.seeds, weights, forward, gradients)
     if inside is not None and (found := told(inside)) is not None:
         return replace(found, conventions=(*found.conventions, IN_WINDOWS))
-    if most and most == most_steps(record) and _is_nearer(record.pool[one.gradient], one.right, left):
+    if in_part:
+        return min(in_part, key=lambda each: each[0])[1]
+    if most and most == most_steps(record) and _is_nearer(record.pool[one.gradient], one.right, lacking):
         return replace(verdict, verdict="undecided", compared=(), reason=NOT_SO_FAR.format(len(record.pool), most - 1))
     return verdict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
@@ -25,8 +25,8 @@ from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 from engine.doctor.lineage.verdict.meant import unless_it_grows
-from engine.doctor.lineage.verdict.of_round import ONLY_ONE, of_round, why_undecided
-from engine.doctor.lineage.verdict.over_versions import NOT_YET, RUNS_ON, RunRound, each_step, over_versions
+from engine.doctor.lineage.verdict.of_round import GIVEN, IN_WINDOWS, ONLY_ONE, SOME_STEPS, of_round, why_undecided
+from engine.doctor.lineage.verdict.over_versions import NOT_YET, RUNS_ON, SINCE, RunRound, each_step, over_versions
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict, verdict_of
 
 OF_A_CLASS = "line {} makes an array of this class, which is not followed: it may hold weights"
@@ -64,6 +64,12 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     if whole.verdict == "right":
         whole = _with_all_weights(whole, made)
     return _whole(record, whole, [row.gradient for verdict in made for row in verdict.compared])
+
+
+def is_cut(conventions: Iterable[str]) -> bool:
+    """Whether errors go back some steps and no further by these conventions, or over several rounds."""
+    begins = SOME_STEPS.partition("{")[0]
+    return any(said in (GIVEN, IN_WINDOWS, RUNS_ON, SINCE) or said.startswith(begins) for said in conventions)
 
 
 def _rounds(

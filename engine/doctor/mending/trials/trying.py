@@ -24,7 +24,7 @@ from engine.doctor.lineage.verdict.factors import OF_UPDATES
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.other_weights import is_odd
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
-from engine.doctor.lineage.verdict.verdict import judged
+from engine.doctor.lineage.verdict.verdict import is_cut, judged
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import names
 from engine.doctor.mending.naming.correction import Correction
@@ -220,12 +220,13 @@ class Trial:
             return False
         self.spent += JUDGED * recorded
         taken = verdict.loss.name if self.runs.wishes.loss else ""
+        conventions = {said for each in (verdict, *verdict.rounds) for said in each.conventions}
         # else without a cut: what is right only as a cut would be right by another reading
-        again = self.returned(judged(record, verdict.loss, taken, cut=cut))
+        again = self.returned(judged(record, verdict.loss, taken, cut=cut or is_cut(conventions)))
         self.corrected = again
         if again.loss is None or again.loss.name != verdict.loss.name:
             return False
-        if set(again.conventions) - set(verdict.conventions) - OF_UPDATES and not cut:
+        if set(again.conventions) - conventions - OF_UPDATES and not cut:
             return False  # right only by another reading
         if is_by_scale(verdict) and not all(_is_once(row) for row in again.compared if row.status == "right"):
             return False  # another multiple

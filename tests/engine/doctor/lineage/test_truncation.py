@@ -51,6 +51,12 @@ def test_a_way_back_that_may_be_longer_than_what_is_tried_is_told_as_a_limit(
     assert ("no more than 2 are tried" in found.reason) == (verdict == "undecided")
 
 
+def test_one_gradient_that_is_wrong_beside_those_that_go_back_some_steps(tmp_path: Path) -> None:
+    found = verdict_on(tmp_path, truncated(3).replace("            dbh += da", "            dbh += da * hs[s]"))
+    assert "errors are carried back 3 steps and no further" in found.conventions
+    assert {row.name for row in found.compared if row.status == "wrong"} == {"bh"}
+
+
 TWO_WINDOWS = """
 h = np.zeros((H, 1))
 for step in range(3):
