@@ -220,10 +220,10 @@ def _of_earlier_versions(rounds: Sequence[RunRound], same_as: ChosenLoss | None)
 
 def each_step(record: Record) -> Iterator[tuple[Record, dict[int, str]]]:
     """The record with rounds that end with each step of an array that one line steps again and again, as the only weights of a network are,
-    and what its versions are called by their first numbers: one for each such array."""
+    and what its versions are called by their first numbers: one for each such array. What begins as one number throughout is a sum."""
     operations, names = record.operations, ArrayNames(record)
     sums = operations.sums_on_arrays
-    for step in (s for group in found(record, names) for s in group if s.sure):
+    for step in (s for group in found(record, names) for s in group if s.sure and np.ptp(record.pool[s.levels[-1]])):
         made = [step.made]
         for operation in operations.at(sums[operations.lines[sums] == step.made.line]):
             if any(r.first == made[-1].start and r.size == operation.size == len(step.by) for r in operation.operands):
