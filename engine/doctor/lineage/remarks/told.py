@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from engine.doctor.lineage.record.reading import Record
-from engine.doctor.lineage.remarks import arguments, cell, output, rounds, way_back
+from engine.doctor.lineage.remarks import arguments, cell, memory, output, rounds, way_back
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
@@ -22,6 +22,7 @@ KINDS = (
     rounds.stepped_unread,
     rounds.penalty_without_gradient,
     arguments.unread,
+    memory.unwritten,
     way_back.mask_at_zero,
     way_back.first_state,
 )
