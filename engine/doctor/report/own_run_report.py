@@ -24,6 +24,7 @@ from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.the_loss.loss import given, of_several_numbers
 from engine.doctor.lineage.verdict.differences import disagreement
+from engine.doctor.lineage.verdict.followed_further import followed_further
 from engine.doctor.lineage.verdict.given_back import as_returned, unless_scaled
 from engine.doctor.lineage.verdict.made_up_shapes import as_narrow
 from engine.doctor.lineage.verdict.other_weights import settled
@@ -136,6 +137,7 @@ def _decided(
     """The record that is judged, the verdict on it, and the lines to blame where it is wrong."""
     of_call, taken = given(record, runs.name, len(source.lines)), LOSSES.get(runs.wishes.loss, "")
     verdict = judged(record, of_call, taken)
+    record, verdict = followed_further(runs, record, verdict, taken)
     verdict = settled(runs, verdict, taken) if of_call is None else verdict
     returned = partial(as_returned, name=runs.name, last_line=len(source.lines), is_added=adds_gradients(source))
     verdict = returned(verdict)

@@ -19,6 +19,7 @@ from engine.doctor.lineage.record.matching import SINGLE, same, tolerance
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.the_loss.loss import forward_of
+from engine.doctor.lineage.verdict.over_versions import SINCE
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
 
@@ -43,6 +44,8 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     """The verdict, or where it is right with weights that hide what is wrong, the one from other first weights if that is wrong."""
     record, loss = verdict.record, verdict.loss
     if verdict.verdict != "right" or record is None or loss is None or len(record.pool) > MOST_IN_DOUBT:
+        return verdict
+    if SINCE in verdict.conventions:  # one round shows no window's end
         return verdict
     nearly, odd = any(_error(record, row) > ROUNDING for row in verdict.compared), is_odd(verdict)
     if len(record.pool) > MOST and not (nearly or odd):

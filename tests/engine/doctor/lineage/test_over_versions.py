@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.lineage.verdict.followed_further import followed_further
 from engine.doctor.lineage.verdict.over_versions import BACK, OF_THE_NEWEST, RUNS_ON, SINCE
-from tests.engine.doctor.lineage.programs import verdict_on
+from engine.doctor.lineage.verdict.verdict import judged
+from tests.engine.doctor.lineage.programs import runs_of, verdict_on
 
 REAL_TIME = """
 import numpy as np
@@ -113,3 +115,12 @@ def test_gradients_over_all_versions_of_weights_are_right(tmp_path: Path, text: 
 )
 def test_those_that_are_not_the_sums_are_not(tmp_path: Path, text: str, old: str, new: str) -> None:
     assert verdict_on(tmp_path, text.replace(old, new)).verdict != "right"
+
+
+def test_a_window_that_is_longer_than_a_run_is_followed_is_followed_further(tmp_path: Path) -> None:
+    runs = runs_of(tmp_path, WINDOWS.replace("O, T = 2, 3, 2, 3", "O, T = 2, 3, 2, 10"))
+    record = runs.followed()[1]
+    assert not isinstance(record, str)
+    verdict = judged(record)
+    assert verdict.verdict == "wrong"
+    assert followed_further(runs, record, verdict)[1].verdict == "right"
