@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import Marks
-from engine.doctor.lineage.record.levels import DEEPEST, begin_of, keeping, levels_of, may_go_back, scaled
+from engine.doctor.lineage.record.levels import DEEPEST, DIVIDE, begin_of, keeping, levels_of, may_go_back, scaled
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import IN_PLACE
-from engine.doctor.recording.tracing.codes import ADD
+from engine.doctor.recording.tracing.codes import ADD, MULTIPLY
 from engine.remembered import remembered
 
 ROUNDING = 1e-12
@@ -138,33 +138,45 @@ def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[Recorded
 
 @remembered
 def moved_for_a_check(record: Record) -> NDArray[np.bool_]:
-    """Which numbers were made from an entry of an array that was read before and to which a number from outside was then added, as a
-    numerical check of gradients moves a weight; until it is moved back."""
-    operations, moved, back = record.operations, dict[int, int](), np.zeros(len(record.pool), bool)
+    """Which numbers were made from an entry of an array that was read before and was then moved by a number that comes alone from outside,
+    as a numerical check of gradients moves a weight; until it is moved back."""
+    operations, alone = record.operations, record.leaves[record.leaves[:, 1] == 1, 0]
     rows = operations.named(("add", "subtract"))
-    rows = rows[operations.codes[rows] > 0]
-    others = operations.two[rows]
-    may = (record.makers(operations.one[rows]) < 0) | np.isin(operations.one[rows], operations.starts[rows])
-    for operation in operations.at(rows[may & (others > 0)]):
-        number = operation.operands[0].first
-        origin = moved.get(number, number)
-        if (
-            record.maker(origin) >= 0
-            or origin in record.constants
-            or not _is_given(record, operation.operands[1].first)
-        ):
-            continue
-        leaf = record.leaf(origin)
+    rows = rows[(operations.codes[rows] > 0) & _come_alone(record, operations.two[rows], alone)]
+    one = operations.one[rows]
+    rows = rows[((record.makers(one) < 0) & ~np.isin(one, alone)) | np.isin(one, operations.starts[rows])]
+    origins = dict[int, int]()
+    for made, number in zip(whole_numbers(operations.starts[rows]), whole_numbers(operations.one[rows]), strict=True):
+        origin = origins.get(number, number)
+        leaf = record.leaf(origin) if record.maker(origin) < 0 else -1
         first = operations.first_read(int(record.leaves[leaf, 0]), int(record.leaves[leaf, 1])) if leaf >= 0 else None
-        if number == origin and (first is None or first >= operation.start):
-            continue
-        moved[operation.start] = origin
-        back[operation.start] = bool(
-            np.isclose(record.pool[operation.start], record.pool[origin], rtol=ROUNDING, atol=ROUNDING)
-        )
-    numbers = np.zeros(len(record.pool), bool)
-    numbers[list(moved)] = True
-    return Marks(record, numbers & ~back, back).numbers() if moved else numbers
+        if number != origin or (first is not None and first < made):
+            origins[made] = origin
+    moved, back = np.zeros((2, len(record.pool)), bool)
+    in_arrays = _in_arrays(record, np.fromiter(origins, np.int32)) if origins else ()
+    for made in in_arrays:
+        is_back = bool(np.isclose(record.pool[made], record.pool[origins[made]], rtol=ROUNDING, atol=ROUNDING))
+        (back if is_back else moved)[made] = True
+    return Marks(record, moved, back).numbers() if moved.any() else moved
+
+
+def _come_alone(record: Record, numbers: Ids, alone: Ids) -> NDArray[np.bool_]:
+    """Which of these numbers come `alone` from outside, or are products or quotients of two that do, as `2 * 1e-5` is."""
+    operations, are = record.operations, np.isin(numbers, alone)
+    makers = record.makers(numbers)
+    codes = np.where(makers >= 0, operations.codes[makers], 0) if len(operations) else np.zeros(len(numbers), np.int32)
+    own = np.flatnonzero(np.isin(codes, (MULTIPLY, DIVIDE)))
+    both = (column[makers[own]] for column in (operations.one, operations.two))
+    are[own] = np.logical_and(*(np.isin(column, alone) for column in both))
+    return are
+
+
+def _in_arrays(record: Record, numbers: Ids) -> list[int]:
+    """Those of these numbers that stand in arrays, among others."""
+    arrays = record.operations.arrays
+    kept = np.flatnonzero(arrays.kept & (arrays.sizes > 1))
+    found = [numbers[np.isin(numbers, ids)] for _, ids in arrays.parts(kept)]
+    return whole_numbers(np.unique(np.concatenate(found))) if found else []
 
 
 def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: Set[int]) -> list[list[Step]]:
@@ -212,21 +224,22 @@ def _single_sums(record: Record, lines: Set[int]) -> dict[int, int]:
     """By single numbers: the place of what adds another to them on one of these lines, or takes it off, if no single number was made of
     them before."""
     operations = record.operations
-    places, first = (
-        np.arange(len(operations), dtype=np.int32)[::-1],
-        np.full(len(record.pool), len(operations), np.int32),
-    )
-    for column in (operations.one, operations.two):
-        read = np.full(len(record.pool), len(operations), np.int32)
-        read[column[::-1]] = places  # the first one is written last
-        np.minimum(first, read, out=first)
     rows = operations.named(("add", "subtract"))
     rows = rows[(operations.codes[rows] > 0) & np.isin(operations.lines[rows], list(lines))]
+    pairs = [(operations.one, rows), (operations.two, rows[operations.codes[rows] == ADD])]
+    numbers = np.unique(np.concatenate([column[some] for column, some in pairs]))
+    numbers = numbers[record.makers(numbers) >= 0]
+    first = np.full(len(numbers), len(operations))
+    for column in (operations.one, operations.two) if len(numbers) else ():
+        own = np.minimum(numbers.searchsorted(column), len(numbers) - 1)
+        readers, read = np.flatnonzero(numbers[own] == column)[::-1], np.full(len(numbers), len(operations))
+        read[own[readers]] = readers  # the first one is written last
+        np.minimum(first, read, out=first)
     made: dict[int, int] = {}
-    for column, some in ((operations.one, rows), (operations.two, rows[operations.codes[rows] == ADD])):
-        numbers = column[some]
-        own = (first[numbers] == some) & (record.makers(numbers) >= 0)
-        made.update(zip(whole_numbers(numbers[own]), whole_numbers(some[own]), strict=True))
+    for column, some in pairs:
+        known = np.isin(column[some], numbers)
+        some = some[known][first[numbers.searchsorted(column[some[known]])] == some[known]]
+        made.update(zip(whole_numbers(column[some]), whole_numbers(some), strict=True))
     return made
 
 

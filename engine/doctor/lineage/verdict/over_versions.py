@@ -31,7 +31,7 @@ SINCE = "what is stepped by zeros in between is stepped by the gradient of all l
 NOT_YET = "it is stepped by zeros, and no later round shows by what the losses since then add up to"
 OF_THE_NEWEST = "errors go back through the newest weights, also where older ones made the states"
 BACK = "errors are carried back {} updates and no further"
-MOST_NUMBERS = 400_000_000
+MOST_NUMBERS = 100_000_000
 FEWEST = 2
 """An array that is stepped so often in one line may be a sum of something."""
 
