@@ -9,8 +9,9 @@ import numpy as np
 
 from engine.doctor.lineage.gradients.gradient_names import last_of
 from engine.doctor.lineage.record.arrays import whole_numbers
+from engine.doctor.lineage.record.beginning import begin_of
 from engine.doctor.lineage.record.called_names import UPSTREAM
-from engine.doctor.lineage.record.levels import begin_of, levels_of, may_go_back
+from engine.doctor.lineage.record.levels import levels_of, may_go_back
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.arrays import whole_numbers
+from engine.doctor.lineage.record.moved import as_before
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedOperation
 from engine.doctor.lineage.record.tables import IN_PLACE, Spot
 
@@ -96,7 +97,8 @@ class ArrayNames:
         return found
 
     def of(self, ids: Ids) -> str:
-        """The first name of an array, else the line that it was made on."""
+        """The first name of an array, else the line that it was made on; of one whose entries were moved and moved back, the one before."""
+        ids = as_before(self.record, ids) if ids.size > 1 else ids
         if int(ids.flat[0]) in self.known:
             return self.known[int(ids.flat[0])]
         names = self.whole(int(ids.flat[0]), ids.size) or self.all_of(ids)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.called_names import ARGUMENT
-from engine.doctor.lineage.record.derivatives import PRODUCTS, UNARY
+from engine.doctor.lineage.record.beginning import begin_of
+from engine.doctor.lineage.record.derivatives import UNARY
+from engine.doctor.lineage.record.moved import as_before
 from engine.doctor.lineage.record.reading import Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.recording.tracing.codes import ADD, CODES, GATHER, MULTIPLY, SUBTRACT
 from engine.remembered import remembered
@@ -34,6 +35,11 @@ def levels_of(record: Record, array: RecordedArray, by_vectors: bool = False) ->
             constant = record.leaves[record.leaf_starts.searchsorted(ids, "right") - 1, 2] < 0
             return [] if constant.any() else levels
         if makers.min() != makers.max():
+            before = as_before(record, ids)
+            if not np.array_equal(before, ids):
+                ids = before
+                levels.append(ids)
+                continue
             return levels if ids.max() < begin or _is_tried_out(record, ids, makers) else []
         operation = record.operations[int(makers[0])]
         if operation.joins_a_list:
@@ -73,16 +79,6 @@ def _is_tried_out(record: Record, ids: Ids, makers: NDArray[np.int32]) -> bool:
         return False
     rest = ids[makers == most]
     return bool(levels_of(record, RecordedArray(rest.shape, kept=rest)))
-
-
-@remembered
-def begin_of(record: Record) -> int:
-    """The first number of the first product, or of the arguments with which functions are called: arrays that were made before are what
-    the program begins with, however they were made, `0.5 * np.eye(n) + noise` or zeros of which some were set to 1."""
-    products = record.operations.named(PRODUCTS)
-    arguments = record.events.where(lambda kind: kind.name.startswith(ARGUMENT))
-    called = int(record.events.times[arguments].min()) if arguments.any() else 0
-    return max(int(record.starts[products[0]]) if len(products) else 0, called)
 
 
 def _levels_of_one(record: Record, number: int) -> list[int]:

@@ -15,15 +15,11 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.arrays import whole_numbers
-from engine.doctor.lineage.record.carry_back import Marks
-from engine.doctor.lineage.record.levels import DEEPEST, DIVIDE, begin_of, keeping, levels_of, may_go_back, scaled
+from engine.doctor.lineage.record.beginning import begin_of
+from engine.doctor.lineage.record.levels import DEEPEST, keeping, levels_of, may_go_back, scaled
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import IN_PLACE
-from engine.doctor.recording.tracing.codes import ADD, MULTIPLY
-from engine.remembered import remembered
-
-ROUNDING = 1e-12
-"""So near to where it was a weight is again that was moved and moved back."""
+from engine.doctor.recording.tracing.codes import ADD
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,49 +130,6 @@ def moved_ahead(record: Record, forward: NDArray[np.bool_]) -> Iterator[Recorded
         moved, by = operation.operands
         if levels_of(record, by) and levels_of(record, moved):
             yield operation
-
-
-@remembered
-def moved_for_a_check(record: Record) -> NDArray[np.bool_]:
-    """Which numbers were made from an entry of an array that was read before and was then moved by a number that comes alone from outside,
-    as a numerical check of gradients moves a weight; until it is moved back."""
-    operations, alone = record.operations, record.leaves[record.leaves[:, 1] == 1, 0]
-    rows = operations.named(("add", "subtract"))
-    rows = rows[(operations.codes[rows] > 0) & _come_alone(record, operations.two[rows], alone)]
-    one = operations.one[rows]
-    rows = rows[((record.makers(one) < 0) & ~np.isin(one, alone)) | np.isin(one, operations.starts[rows])]
-    origins = dict[int, int]()
-    for made, number in zip(whole_numbers(operations.starts[rows]), whole_numbers(operations.one[rows]), strict=True):
-        origin = origins.get(number, number)
-        leaf = record.leaf(origin) if record.maker(origin) < 0 else -1
-        first = operations.first_read(int(record.leaves[leaf, 0]), int(record.leaves[leaf, 1])) if leaf >= 0 else None
-        if number != origin or (first is not None and first < made):
-            origins[made] = origin
-    moved, back = np.zeros((2, len(record.pool)), bool)
-    in_arrays = _in_arrays(record, np.fromiter(origins, np.int32)) if origins else ()
-    for made in in_arrays:
-        is_back = bool(np.isclose(record.pool[made], record.pool[origins[made]], rtol=ROUNDING, atol=ROUNDING))
-        (back if is_back else moved)[made] = True
-    return Marks(record, moved, back).numbers() if moved.any() else moved
-
-
-def _come_alone(record: Record, numbers: Ids, alone: Ids) -> NDArray[np.bool_]:
-    """Which of these numbers come `alone` from outside, or are products or quotients of two that do, as `2 * 1e-5` is."""
-    operations, are = record.operations, np.isin(numbers, alone)
-    makers = record.makers(numbers)
-    codes = np.where(makers >= 0, operations.codes[makers], 0) if len(operations) else np.zeros(len(numbers), np.int32)
-    own = np.flatnonzero(np.isin(codes, (MULTIPLY, DIVIDE)))
-    both = (column[makers[own]] for column in (operations.one, operations.two))
-    are[own] = np.logical_and(*(np.isin(column, alone) for column in both))
-    return are
-
-
-def _in_arrays(record: Record, numbers: Ids) -> list[int]:
-    """Those of these numbers that stand in arrays, among others."""
-    arrays = record.operations.arrays
-    kept = np.flatnonzero(arrays.kept & (arrays.sizes > 1))
-    found = [numbers[np.isin(numbers, ids)] for _, ids in arrays.parts(kept)]
-    return whole_numbers(np.unique(np.concatenate(found))) if found else []
 
 
 def _with_further(record: Record, names: ArrayNames, groups: list[list[Step]], lines: Set[int]) -> list[list[Step]]:

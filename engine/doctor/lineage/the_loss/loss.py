@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.carry_back import Marks, carried_back, depending, reached, reached_by_each, touched
 from engine.doctor.lineage.record.matching import Agreement, compared, same
+from engine.doctor.lineage.record.moved import moved_for_a_check
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, RecordedEvent, RecordedOperation
 from engine.doctor.lineage.record.tables import Spot
-from engine.doctor.lineage.record.updates import Step, moved_for_a_check
+from engine.doctor.lineage.record.updates import Step
 from engine.doctor.recording.calls.driven import LOSS
 from engine.doctor.recording.tracing.codes import NAMES
 from engine.remembered import last_remembered

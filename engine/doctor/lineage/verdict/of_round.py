@@ -14,8 +14,9 @@ from engine.doctor.lineage.gradients.stepped import SteppedRows, always
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import depending, reached
 from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.moved import moved_for_a_check
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
-from engine.doctor.lineage.record.updates import found, moved_for_a_check
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.the_loss import loss
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss
 from engine.doctor.lineage.the_loss.truncation import in_windows, most_steps, shortened

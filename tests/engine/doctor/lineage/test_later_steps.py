@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
 from engine.doctor.lineage.verdict.of_round import CHECKED as CHECKED_ONLY
 from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, statuses, verdict_on
@@ -147,6 +149,30 @@ for i in np.ndindex(W.shape):
     error = abs((up - states()[-1].sum()) / 2e-3 - dW[i])
     W[i] += 1e-3
 """
+
+
+BEFORE_TRAINING = """
+xs, labels = rng.randn(T, D), rng.randint(0, K, T)
+for w in (U, W, V, b, c):
+    for i in np.ndindex(w.shape):
+        w[i] += 1e-4
+        up = forward(xs, labels)[2]
+        w[i] -= 2 * 1e-4
+        down = forward(xs, labels)[2]
+        w[i] += 1e-4
+"""
+
+
+@pytest.mark.parametrize(("transposed", "status"), [("W.T", "right"), ("W", "wrong")])
+def test_weights_that_a_check_has_moved_back_are_those_that_are_trained(
+    tmp_path: Path, transposed: str, status: str
+) -> None:
+    text = changed(
+        TAGGER, ("for step in range", BEFORE_TRAINING + "for step in range"), ("W.T @ dz", f"{transposed} @ dz")
+    )
+    verdict = verdict_on(tmp_path, text, rounds=2)
+    assert (verdict.verdict, statuses(verdict)["W"]) == (status, status)
+    assert statuses(verdict).keys() == {"U", "W", "V", "b", "c"}
 
 
 def test_a_loss_of_weights_that_a_check_has_moved_is_not_that_of_the_gradients(tmp_path: Path) -> None:
