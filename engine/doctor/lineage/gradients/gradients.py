@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.record.matching import Agreement, compared
+from engine.doctor.lineage.record.place_by_place import PlaceByPlace, made_place_by_place
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray, RecordedOperation
 from engine.doctor.recording.tracing.codes import ELEMENTWISE
 
 DEEPEST = 40
 LIMITS = ("minimum", "maximum", "where")
+EVEN = ("square", "power", "absolute")
 MOST_SEEN = 64
 MOST_OPERATIONS = 200
 """So far back it is looked whether a factor comes from the gradient itself."""
@@ -109,12 +111,39 @@ def _visit(
         return
     makers = record.makers(ids)
     several = makers.size > 0 and makers.min() != makers.max()
+    alone = made_place_by_place(record, ids) if several and depth <= DEEPEST else None
+    if alone is not None and all(operand is not None for operand in alone.operands):
+        _numbers_alone(record, alone, ids, places, target, walk, depth, even=even)
+        return
     for maker in np.unique(makers) if several else makers[:1]:
         chosen = makers == maker if several else slice(None)
         if maker < 0:
             _outside(record, ids[chosen], target, walk)
         else:
             _operation(record, int(maker), ids[chosen], places[chosen], target, walk, depth, even=even)
+
+
+def _numbers_alone(
+    record: Record,
+    made: PlaceByPlace,
+    ids: Ids,
+    places: NDArray[np.int64],
+    target: Target,
+    walk: Walk,
+    depth: int,
+    *,
+    even: bool,
+) -> None:
+    """Numbers that a loop made one by one, in the same way, from those at their places."""
+    if walk.meets(target.forward, ids):
+        walk.other.append(record.maker(int(ids[0])))
+        return
+    walk.clipped = walk.clipped or made.name in LIMITS
+    inside = made.arrays[1:] if made.name == "where" else made.arrays
+    is_square = made.name == "multiply" and len(inside) == 2 and np.array_equal(*inside)
+    even = even or is_square or made.name in EVEN
+    for operand in inside:
+        _visit(record, operand, places, target, walk, depth + 1, even=even)
 
 
 def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
@@ -161,7 +190,7 @@ def _is_even(operation: RecordedOperation) -> bool:
     if operation.name == "multiply":
         one, two = operation.operands
         return (one.first, one.shape) == (two.first, two.shape)
-    return operation.name in ("square", "power", "absolute")
+    return operation.name in EVEN
 
 
 def made_from_right(record: Record, ids: Ids, target: Target) -> tuple[int, int] | None:

@@ -125,14 +125,19 @@ APART = 4
 
 
 def candidates(
-    record: Record, made_from: Sequence[NDArray[np.int32]], same_as: ChosenLoss | None = None
+    record: Record,
+    made_from: Sequence[NDArray[np.int32]],
+    same_as: ChosenLoss | None = None,
+    stepped: NDArray[np.bool_] | None = None,
 ) -> list[ChosenLoss]:
-    """What may be the loss, made from any of these arrays, the likeliest first; of one that is known, what its line gave."""
+    """What may be the loss, made from any of these arrays, the likeliest first; of one that is known, what its line gave. `stepped` is what
+    was made from weights once they were stepped."""
     depends = depending(record, made_from)
     made: dict[tuple[int, ...], ChosenLoss] = {}
     for places in _by_site(record, depends, same_as):
         of_moved = moved_for_a_check(record)[record.events.firsts[places]]
         places = places if of_moved.all() else places[~of_moved]
+        places = _before(record, places, stepped)
         distinct = list(record.events.at(places if len(places) <= MOST_TERMS else places[-1:]))
         sums = [distinct] if len(distinct) > 1 else []
         last = (
@@ -144,6 +149,16 @@ def candidates(
             if key not in made or _rank(loss) > _rank(made[key]):
                 made[key] = loss
     return sorted(made.values(), key=_rank, reverse=True)[:MOST]
+
+
+def _before(record: Record, places: NDArray[np.int64], stepped: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Of the values of one line those that were there before weights were stepped, where the others are made from stepped ones: these are
+    the next round's."""
+    numbers = record.events.firsts[places]
+    if stepped is None or not stepped[numbers].any():
+        return places
+    kept = places[~stepped[numbers]]
+    return kept if len(kept) and int(record.events.firsts[kept].max()) < int(stepped.argmax()) else places
 
 
 def _by_site(record: Record, depends: NDArray[np.bool_], same_as: ChosenLoss | None) -> list[NDArray[np.int64]]:

@@ -68,13 +68,17 @@ def of_round(
         firsts = [int(group[0].levels[-1].flat[0]) for group in steps]
         steps = [s for s, n in zip(steps, firsts, strict=True) if n in known or n < last or record.maker(n) >= 0]
     made_from = loss.sources(steps)
-    tried = _losses(record, made_from, taken, same_as)
     sure = [s for group in steps for s in group if s.sure]
     sure = [s for s in sure if s.by.size > 1 or not _is_of_a_loss(record, names, s.by)]
     # no step is made from the loss, and the loss is made from no step, but of a state that is added to: other steps are made from it
     used = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in sure])
     last = [s.by for s in sure if not used[s.made.start : s.made.stop].any()]
     used |= depending(record, [ids for ids in last if ids.size > 1])  # `loss -= log(p)` looks like a step
+    several = [s for group in steps if sum(len(s.by) for s in group if s.sure) > 1 for s in group if s.sure]
+    inner = reached(record, [RecordedArray(s.by.shape, kept=s.by) for s in several])
+    results = [np.arange(s.made.start, s.made.stop, dtype=np.int32) for s in several]
+    stepped = depending(record, [ids for ids in results if not inner[ids].any()])
+    tried = _losses(record, made_from, taken, same_as, stepped)
     tried = ([c for c in some if c.assumed or not used[c.ids].all()] for some in tried)
     compare: GradientRows = SteppedRows(record, steps, names)
     trusted = same_as is not None or bool(taken)
@@ -139,15 +143,22 @@ def _is_beside(other: RunVerdict, stepped: RunVerdict) -> bool:
 
 
 def _losses(
-    record: Record, made_from: Sequence[NDArray[np.int32]], taken: str, same_as: ChosenLoss | None
+    record: Record,
+    made_from: Sequence[NDArray[np.int32]],
+    taken: str,
+    same_as: ChosenLoss | None,
+    stepped: NDArray[np.bool_] | None = None,
 ) -> Iterator[list[ChosenLoss]]:
     """What may be the loss, the likeliest first; only the one that it is to be taken for, or that it was before (`same_as`), if it is.
-    Those that the program does not compute are looked for only where they are needed."""
+    Those that the program does not compute are looked for only where they are needed. What was made from what is `stepped` belongs to the
+    next round."""
     if same_as is not None:
-        known = loss.assumed(record, made_from) if same_as.assumed else loss.candidates(record, made_from, same_as)
+        known = (
+            loss.assumed(record, made_from) if same_as.assumed else loss.candidates(record, made_from, same_as, stepped)
+        )
         yield [c for c in known if (c.name, c.line, c.assumed) == (same_as.name, same_as.line, same_as.assumed)]
         return
-    computed = loss.candidates(record, made_from) if not taken else []
+    computed = loss.candidates(record, made_from, None, stepped) if not taken else []
     yield computed
     named = next((c for c in computed if NAMED.search(c.name)), None)
     stated = None if named is None or loss.MEASURED.search(named.name) else named

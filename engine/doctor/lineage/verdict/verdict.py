@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -198,11 +199,15 @@ def _owners(rounds: Sequence[RunVerdict]) -> dict[int, int]:
 
 
 def _versions(record: Record, verdict: RunVerdict, known: Mapping[int, str]) -> dict[int, str]:
-    """What the results of a round's updates are called: as what they step, also where what came back was compared and not the step."""
+    """What the results of a round's updates are called: as what they step, also where what came back was compared and not the step. Arrays
+    of one name are told apart: by its name a number that was stepped alone is known to belong to one."""
     made: dict[int, str] = {}
+    counts = Counter[str]()
     for row in verdict.compared:
+        counts[row.name] += 1
         if row.update is not None:
-            made.update({operation.start: row.name for operation in row.update.made})
+            name = row.name if counts[row.name] == 1 else f"{row.name} ({counts[row.name]})"
+            made.update({operation.start: name for operation in row.update.made})
     others = {int(row.own[0]): row.name for row in verdict.compared if row.update is None and row.status == "right"}
     for step in (s for group in found(record, ArrayNames(record, known)) for s in group if s.sure) if others else ():
         name = next((others[first] for ids in step.levels if (first := int(ids[0])) in others), "")

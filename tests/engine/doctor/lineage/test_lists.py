@@ -155,3 +155,36 @@ def test_a_weight_that_is_not_transposed_on_the_way_back_is_put_right_in_lists(t
     path.write_text(changed(LISTS, ("dh = times(transposed(W), dz)", "dh = times(W, dz)")))
     (found,) = diagnose(path).diagnoses
     assert (found.id, found.fix) == ("wa-not-transposed", "dh = times(list(zip(*W)), dz)")
+
+
+UNITS = """
+import math, random
+random.seed(1)
+
+
+class Unit:
+    def __init__(self, n):
+        self.w, self.v = [random.uniform(-1, 1) for _ in range(n)], [0.0] * n
+
+
+units = [Unit(4), Unit(3)]
+for _ in range(6):
+    x, cost, errors = [random.uniform(-1, 1) for _ in range(4)], 0.0, []
+    for u in units:
+        out = math.tanh(sum(a * b for a, b in zip(u.w, x)))
+        cost += 0.5 * (out - 0.3) ** 2
+        errors.append((out - 0.3) * (1 - out ** 2))
+    for u, e in zip(units, errors):
+        for k in range(len(u.w)):
+            u.v[k] = 0.5 * u.v[k] - 0.1 * e * x[k]
+            u.w[k] += u.v[k]
+"""
+
+
+@pytest.mark.parametrize(("index", "verdict"), [("k", "right"), ("k - 1", "wrong")])
+def test_units_of_one_class_that_are_stepped_with_momentum_are_arrays_of_their_own(
+    tmp_path: Path, index: str, verdict: str
+) -> None:
+    found = verdict_on(tmp_path, UNITS.replace("e * x[k]", f"e * x[{index}]"))
+    assert found.verdict == verdict
+    assert verdict == "wrong" or [len(each.compared) for each in found.rounds[:2]] == [2, 2]
