@@ -140,7 +140,7 @@ def _numbers_alone(
         return
     walk.clipped = walk.clipped or made.name in LIMITS
     inside = made.arrays[1:] if made.name == "where" else made.arrays
-    is_square = made.name == "multiply" and len(inside) == 2 and np.array_equal(*inside)
+    is_square = made.name == "multiply" and len(inside) == 2 and np.array_equal(inside[0], inside[1])
     even = even or is_square or made.name in EVEN
     for operand in inside:
         _visit(record, operand, places, target, walk, depth + 1, even=even)

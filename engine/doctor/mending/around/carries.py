@@ -133,11 +133,12 @@ def _long(event: RecordedEvent) -> tuple[int, ...]:
 
 def never_handed_on(tree: ast.Module, file: str, verdict: RunVerdict, lines: set[int]) -> Iterator[ast.stmt]:
     """The last statements of loops around these lines that add, at every step, what nothing is ever handed on to: a variable as large as
-    the state, made of zeros before, though the network is recurrent."""
+    the state, made of zeros before and no part of the forward pass, as a bias is, though the network is recurrent."""
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return
-    weights = [w for w in Roles(record, loss, [row.own for row in verdict.compared]).weights if w.recurrent]
+    roles = Roles(record, loss, [row.own for row in verdict.compared])
+    weights = [w for w in roles.weights if w.recurrent]
     states = {r.size for w in weights for r in w.last.operands if r.first not in w.own}
     for loop in [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]:
         end = loop.end_lineno or 0
@@ -145,7 +146,9 @@ def never_handed_on(tree: ast.Module, file: str, verdict: RunVerdict, lines: set
             own = [
                 e for e in record.events if e.site.file == file and e.site.line < loop.lineno and e.value.size in states
             ]
-            zeros = {e.name for e in own if not record.pool[e.value.ids()].any()}
+            zeros = {
+                e.name for e in own if not (record.pool[e.value.ids()].any() or roles.forward[e.value.ids()].any())
+            }
             added = {
                 n.id
                 for s in loop.body
