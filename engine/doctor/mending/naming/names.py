@@ -40,17 +40,19 @@ def name_of(correction: Correction) -> str:
     """The mistake's id; the kind of the edit where there is no other name."""
     if correction.kind != "masked" and "maximum(" in correction.old and "maximum(" not in correction.mended:
         return OTHERS["mask"]
-    if _leaves_out(correction.mended):
+    if _leaves_out(correction.old, correction.mended):
         return OVERWRITTEN
     named = _BY_KIND.get(correction.kind)
     return (named(correction) if named is not None else "") or OTHERS.get(correction.kind, correction.kind)
 
 
-def _leaves_out(mended: str) -> bool:
-    """Whether a correction gives a name its own value: the line is to be left out."""
+def _leaves_out(old: str, mended: str) -> bool:
+    """Whether a correction gives a name its own value, of which the old line makes nothing: the line is to be left out."""
     match ast.parse(mended).body:
-        case [ast.Assign(targets=[target], value=value)]:
-            return text_of(target) == text_of(value)
+        case [ast.Assign(targets=[target], value=value)] if text_of(target) == text_of(value):
+            before = [s.value for s in ast.parse(old).body if isinstance(s, ast.Assign)]
+            made = (n for each in before for n in ast.walk(each) if isinstance(n, ast.expr))
+            return not any(text_of(n) == text_of(target) for n in made)
         case _:
             return False
 
