@@ -16,7 +16,7 @@ from engine.doctor.lineage.record.levels import levels_of
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation
 from engine.doctor.lineage.record.tables import IN_PLACE
-from engine.doctor.lineage.record.updates import moved_ahead
+from engine.doctor.lineage.record.updates import found, moved_ahead
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 
 DROPPED = "what its step makes is dropped: line {} reads it again as it was"
@@ -28,6 +28,7 @@ OF_ANOTHER_PASS = (
 NOT_FOLLOWED = "gradients were made from what line {} makes with NumPy's {}, which is not followed"
 UNFOLLOWED = "gradients were made from what line {} makes or reads, which was computed without being followed"
 AHEAD = "line {} moves weights by another array before their gradient is taken, as Nesterov's momentum does: that is not followed"
+READ_OTHERWISE = "line {} steps it, and the loss is made from it in a way that was not followed"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
 
@@ -121,6 +122,31 @@ def by_zero(record: Record, loss: ChosenLoss) -> list[ComparedGradient]:
             row = ComparedGradient(names.of(own), line, "zero", None, own, by, right)
             made.setdefault(int(own[0]), row)
     return list(made.values())
+
+
+def read_otherwise(
+    record: Record,
+    loss: ChosenLoss,
+    rows: Sequence[ComparedGradient],
+    later: Sequence[tuple[Record | None, ChosenLoss | None]],
+) -> list[str]:
+    """A sentence on each array without a row that is stepped, and that the loss is made from in a way that is not followed: from an array
+    from outside with the same numbers, or, in a `later` round, from what the step has made."""
+    names, inside, own = ArrayNames(record), forward_of(record, loss), {int(row.own[0]) for row in rows}
+    leaves = [
+        (start, start + size) for start, size, _ in map(whole_numbers, record.leaves) if size > 1 and inside[start]
+    ]
+    read = {record.pool[start:stop].tobytes() for start, stop in leaves}
+    after = [forward_of(its, loss_) for its, loss_ in later if its is not None and loss_ is not None]
+    left = list[str]()
+    for step in (s for group in found(record, names) for s in group if s.by.size > 1):
+        values = record.pool[step.levels[0]]
+        if any(inside[ids].any() or int(ids[0]) in own for ids in step.levels) or not np.ptp(values):
+            continue
+        made = step.further[-1].made if step.further else step.made
+        if values.tobytes() in read or (step.sure and any(forward[made.start] for forward in after)):
+            left.append(f"{names.of(step.levels[-1])}: {READ_OTHERWISE.format(record.lines[step.made.line].number)}")
+    return left
 
 
 def _by_one_number(record: Record, loss: ChosenLoss, names: ArrayNames) -> Iterator[RecordedOperation]:

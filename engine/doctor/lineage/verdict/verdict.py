@@ -15,6 +15,7 @@ from engine.doctor.lineage.gradients.later_steps import (
     not_followed,
     not_seen,
     of_another_pass,
+    read_otherwise,
     reused,
     stepped_ahead,
 )
@@ -60,6 +61,8 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
         left += dropped(record, first.record, first.compared)
         left += by_a_number(first.record, first.loss) if first.loss is not None else []
         left += [f"{name}: {OF_A_CLASS.format(record.lines[line].number)}" for name, line in record.classes.items()]
+    if whole.verdict == "right" and first.record is not None and first.loss is not None:
+        left += read_otherwise(first.record, first.loss, whole.compared, [(v.record, v.loss) for v in made[1:2]])
     if whole.verdict == "right" and left:
         whole = replace(whole, verdict="undecided", not_compared=(*whole.not_compared, *left))
     if whole.verdict == "right":

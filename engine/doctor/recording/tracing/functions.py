@@ -152,6 +152,8 @@ def _first(called, x, rest, options, gather):
         **{k: stripped(v) for k, v in options.items() if k not in ("out", "dtype")},
     )
     if isinstance(moved, np.ndarray) and not moved.all():  # the zeros that diag, triu and tril fill in
+        if _is_from_outside(x) and isinstance(value, PLAIN):  # a weight: each zero is a number of its own
+            return into(wrap(value, *store().leaf(plain(value))), options.get("out"))
         moved = np.where(moved, moved, np.int32(store().constant(0.0)))
     if not gather and type(x) is Traced and isinstance(value, PLAIN):
         return traced.moved(x, value, moved)

@@ -73,6 +73,8 @@ class ValueWatch:
             return scalars.given(value, number) if kind is float else scalars.made(value, number)
         if kind is list:
             self.inside(value, 0)
+        elif isinstance(value, tuple) and hasattr(kind, "_make"):
+            return kind._make([self.leaf(i) for i in value])  # what np.linalg.svd and others hand back under names
         elif kind is tuple and any([type(i) in (_PLAIN, float, list) or type(i) in _FLOATS for i in value]):
             return tuple([self.leaf(i) for i in value])
         elif kind is dict and len(value) <= 256:
@@ -158,7 +160,7 @@ class ValueWatch:
             return value
         value = self.leaf(value)
         kind = type(value)
-        if kind is tuple or kind is list:
+        if kind is list or isinstance(value, tuple):
             self.keep(number, 0, value)
             self.several(number, value)
         elif kind is dict and len(value) <= 256:

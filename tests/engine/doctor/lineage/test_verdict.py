@@ -468,3 +468,30 @@ def test_with_a_weight_of_a_class_of_arrays_that_is_not_followed_nothing_is_righ
     found = verdict_on(tmp_path, text)
     assert found.verdict == "undecided"
     assert any(left.startswith("Weight: line 12 makes an array of this class") for left in found.not_compared)
+
+
+ORTHOGONAL = "W, _, _ = np.linalg.svd(rng.randn(H, H))\n"
+PICKLED = "import pickle\nclass Kept:\n    pass\nkept = Kept()\nkept.W = W\nkept = pickle.loads(pickle.dumps(kept))\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "read", "verdict"),
+    [(ORTHOGONAL, "W", "wrong"), ("W = np.diag(W[0])\n", "W", "wrong"), (PICKLED, "kept.W", "undecided")],
+)
+def test_a_wrong_gradient_is_seen_wherever_its_weight_came_from(
+    tmp_path: Path, before: str, read: str, verdict: str
+) -> None:
+    """From a result with names, or as a diagonal. An array that is read anew from an object that was loaded has no row, which is told."""
+    text = changed(
+        TAGGER,
+        ("\ndef forward", before + "\ndef forward"),
+        ("W @ hs[-1]", read + " @ hs[-1]"),
+        ("W.T @ dz", read + ".T @ dz"),
+        ("zip((U, W, V, b, c)", f"zip((U, {read}, V, b, c)"),
+        ("np.outer(dz, hs[t])", "np.outer(dz, hs[t + 1])"),
+    )
+    found = verdict_on(tmp_path, text)
+    assert found.verdict == verdict
+    assert any("the loss is made from it in a way that was not followed" in left for left in found.not_compared) == (
+        verdict == "undecided"
+    )
