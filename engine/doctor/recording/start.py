@@ -19,6 +19,7 @@ JOB is a file of JSON:
     runner         the module of this package whose `run(job)` runs the program
     options        what the runner is told
     unfollowed     file and text of a line of each statement that is run without being recorded
+    alone          whether single numbers may be weights, each by itself
     record         a folder for what the runner records
     result, progress, fault   files: how it ended (written here), how far it is (see `progress`), where it crashed
 

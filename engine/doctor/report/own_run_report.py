@@ -94,6 +94,10 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         told = examine_own_run(replace(runs, wishes=wishes), source, whole=whole, mend=mend)
         if told.report.verdict in ("correct", "wrong"):
             return replace(told, report=replace(told.report, notes=(note, *told.report.notes)))
+    if not isinstance(record, str) and not runs.wishes.alone and _is_of_numbers_alone(record):
+        told = examine_own_run(replace(runs, wishes=replace(runs.wishes, alone=True)), source, whole=whole, mend=mend)
+        if told.report.verdict in ("correct", "wrong"):
+            return told
     if outcome.note and Path(outcome.folder).is_dir():  # where its data lie: the runs that follow begin there
         runs = replace(runs, wishes=replace(runs.wishes, stand=Path(outcome.folder)))
     left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left if not whole)
@@ -157,6 +161,12 @@ def _decided(
         verdict = _if_it_is_followed(runs, verdict)
         found = found if verdict.verdict == "wrong" else []
     return record, verdict, found
+
+
+def _is_of_numbers_alone(record: Record) -> bool:
+    """Whether a program in which no update was seen computes with single numbers alone."""
+    operations = record.operations
+    return not record.rounds and len(operations) > 0 and not len(operations.wide)
 
 
 def _filling(runs: Runs, outcome: Outcome, record: Record | str) -> tuple[tuple[str, str], str] | None:

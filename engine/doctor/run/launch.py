@@ -68,6 +68,8 @@ class Wishes:
     """What its loss is taken to be where it computes none: cross-entropy, binary or squared; "" for what its updates agree with."""
     unfollowed: tuple[tuple[str, str], ...] = ()
     """Statements that are run without being recorded: file, by its name in the record, and text of a line of each."""
+    alone: bool = False
+    """Whether single numbers may be weights, each by itself."""
 
 
 def run(program: ProgramFile, wishes: Wishes, record: Path, progress: TextIO | None = None) -> Outcome:
@@ -222,6 +224,7 @@ def _job(
         "runner": wishes.runner,
         "options": dict(wishes.options),
         "unfollowed": list(wishes.unfollowed),
+        "alone": wishes.alone,
         "record": str(record.resolve()),
         "result": str(private / "result.json"),
         "progress": str(private / "progress"),

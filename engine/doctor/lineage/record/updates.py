@@ -89,7 +89,15 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
         operation = record.operations[k]
         for step in _steps(record, operation, which, origins, operation.line in lines or k in confirmed):
             steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
-    return _with_further(record, names, _without_means(record, names, list(steps.values())), lines)
+    groups = [group for group in steps.values() if not _begins_anew(group)]
+    return _with_further(record, names, _without_means(record, names, groups), lines)
+
+
+def _begins_anew(steps: Sequence[Step]) -> bool:
+    """Whether several sums begin with multiples of one single number, as each sequence's states do with the first: it is what it was, and
+    not stepped."""
+    begun = {int(s.levels[1][0]) for s in steps if len(s.by) == 1 and len(s.levels) > 1}
+    return len(steps) > 1 == len(begun) and all(len(s.by) == 1 and len(s.levels) > 1 for s in steps)
 
 
 def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) -> list[list[Step]]:

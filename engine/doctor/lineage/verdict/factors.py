@@ -30,9 +30,10 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
         odd = [r for r in direct if r.bare is None or alone is None or not same(r.bare.factor, alone)]
         if not odd:
             conventions.append(OWN_RATES)
+    known = any(len(r.own) > ONE for r in direct) or sum(map(_is_one, direct)) > 1
     for row in [r for r in direct if len(r.own) <= ONE]:
         limited = row in odd and row.walk is not None and row.walk.clipped
-        if limited or (not any(len(r.own) > ONE for r in direct) and not _is_one(row)):
+        if limited or (not known and not _is_one(row)):
             made[made.index(row)] = replace(
                 row, status="not compared", reason="of a single number only the factor could be compared"
             )

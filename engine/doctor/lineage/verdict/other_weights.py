@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import isqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.record.levels import levels_of
@@ -25,6 +26,8 @@ from engine.doctor.lineage.verdict.verdict import judged
 
 TINY = 1e-3
 """Weights that are all smaller make a network look linear."""
+SMALL = 0.1
+"""Of smaller numbers tanh is nearly linear."""
 SHIFT = 0.3
 """How far entries are shifted, for a weight of one entry; the more entries it has, the less, so that sums over them stay as large."""
 ROUNDING = 1e-10
@@ -47,7 +50,10 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
         return verdict
     if SINCE in verdict.conventions:  # one round shows no window's end
         return verdict
-    nearly, odd = any(_error(record, row) > ROUNDING for row in verdict.compared), is_odd(verdict)
+    odd = is_odd(verdict)
+    nearly = any(_error(record, row) > ROUNDING for row in verdict.compared) or _is_linear(
+        record, forward_of(record, loss)
+    )
     if len(record.pool) > MOST and not (nearly or odd):
         return verdict
     shifts = list(_shifts(record, verdict, every=nearly or odd))
@@ -61,6 +67,13 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     if other.verdict != "wrong" or (nearly and not odd and not _is_far(again, other)):
         return verdict
     return replace(other, shifted=True, conventions=(*other.conventions, SEEN))
+
+
+def _is_linear(record: Record, forward: NDArray[np.bool_]) -> bool:
+    """Whether the forward pass takes tanh of nothing but small numbers, of which it is nearly these numbers themselves."""
+    operations = record.operations
+    values = [record.pool[o.start : o.stop] for o in operations.at(operations.named(("tanh",))) if forward[o.start]]
+    return len(values) > 0 and max(float(np.abs(each).max(initial=0.0)) for each in values) < SMALL
 
 
 def is_odd(verdict: RunVerdict) -> bool:

@@ -195,7 +195,7 @@ def run(job):
         store.make_events_room()
         traced.STORE[0] = store
         patches.install()
-        watched = watch.ValueWatch(store, sites, options.get("shifts", ()))
+        watched = watch.ValueWatch(store, sites, options.get("shifts", ()), job["alone"])
         leave_out(job)
         store.updates = UpdateWatch(store, options.get("stops", True), options.get("rounds", ROUNDS))
         for name, function in (

@@ -1,5 +1,5 @@
 # ruff: noqa: C419  (Python 3.8, and few calls where every operation passes)
-# pyright: basic, reportGeneralTypeIssues=false, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: basic, reportGeneralTypeIssues=false, reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
 """What the rewritten code calls: leaves and events."""
 
 import itertools
@@ -11,7 +11,7 @@ import numpy as np
 from . import scalars, traced
 from .matrices import MATRIX, TracedMatrix, bare
 from .matrices import leaf as matrix_leaf
-from .scalars import TRACED, Given, ListEntry, ListRoot
+from .scalars import TRACED, Given, ListEntry, ListRoot, TracedFloat64
 from .store import LISTED, VIEW, Root
 from .traced import Traced, wrap
 from .unfollowed import Unfollowed
@@ -45,11 +45,12 @@ class ValueWatch:
     """Makes leaves of plain arrays and records what is assigned. `sites` is the list of the rewritten modules; `shifts` says which arrays
     start from other values: the number that comes next, the array's size, and by how much its entries are shifted."""
 
-    def __init__(self, store, sites, shifts=()):
+    def __init__(self, store, sites, shifts=(), alone=False):
         self.store = store
         self.shifts = {start: (size, by) for start, size, by in shifts}
         self.sites = sites
         self.filled = {}
+        self.alone = alone  # whether single numbers from outside may be weights
         self.unfollowed = Unfollowed(store)
 
     def leaf(self, value):
@@ -121,6 +122,13 @@ class ValueWatch:
             row[:] = made[k * shape[-1] : (k + 1) * shape[-1]]
         return True
 
+    def one(self, value):
+        """A number that came from outside, as an array of its own."""
+        value = float(value)
+        number = self.store.single(value)
+        self.store.came(number, 1, self.store.line())
+        return scalars.entry(value, number, ListRoot(number, ()))
+
     def inside(self, items, depth):
         if not items or len(items) > LONGEST or depth > DEEPEST or self.listed(items):
             return
@@ -139,6 +147,8 @@ class ValueWatch:
             self.unfollowed.saw(value)
             return value
         kind = type(value)
+        if self.alone and (kind is float or kind is Given or (kind is TracedFloat64 and self.store.is_leaf(value._i))):
+            value, kind = self.one(value), ListEntry
         if kind in TRACED:  # as nearly always, where a program computes number by number
             if entry:
                 self.store.event_row(number, self.store.named(entry), value._i)
