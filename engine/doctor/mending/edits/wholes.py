@@ -63,15 +63,16 @@ def _factors(product: ast.expr) -> list[ast.expr]:
 
 
 def _derivatives_in(factors: Sequence[ast.expr]) -> Iterator[tuple[int, ...]]:
-    """The factors that may be a derivative: 1 - a ** 2, a > 0, a call, or the two of a * (1 - a)."""
+    """The factors that may be a derivative: the two of a * (1 - a), 1 - a ** 2, a > 0, a call; last, of two factors, a name."""
     texts = [text_of(f) for f in factors]
     for k, m in combinations(range(len(factors)), 2):
         if (f"1 - {texts[m]}" in (texts[k], f"({texts[k]})") or f"1 - {texts[k]}" in texts[m]) and len(factors) > 2:
             yield k, m
     for k, factor in enumerate(factors):
         one_less = isinstance(factor, ast.BinOp) and isinstance(factor.op, (ast.Sub, ast.Pow))
-        if one_less or isinstance(factor, (ast.Compare, ast.Call)) or (len(factors) == 2 and is_atom(factor)):
+        if one_less or isinstance(factor, (ast.Compare, ast.Call)):
             yield (k,)
+    yield from ((k,) for k, factor in enumerate(factors) if len(factors) == 2 and is_atom(factor))
 
 
 def _deltas(expression: ast.expr) -> Iterator[Made]:

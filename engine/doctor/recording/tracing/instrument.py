@@ -23,7 +23,7 @@ EVENT, LEAF, CAST, AFTER, BASE, KEY = (
 )
 LISTED, SHAPED, FILLED = "__rt_listed__", "__rt_shaped__", "__rt_filled__"
 DOTTED, BY_TYPE, SUMMED = "__rt_dotted__", "__rt_by_type__", "__rt_summed__"
-BEGINS, ENDS, VALUE = "__rt_begins__", "__rt_ends__", "_rt_value_"
+BEGINS, ENDS = "__rt_begins__", "__rt_ends__"
 DRIVEN = "_driver_"
 """So begin the names of helpers of the text that calls functions: they are no part of the program."""
 _OF_ARRAYS = {
@@ -224,11 +224,15 @@ class Rewriter(ast.NodeTransformer):
         """What stands in the place of a node: of a statement that was rewritten beforehand, in whatever it stands, what was made of it."""
         if not isinstance(node, ast.stmt):
             return super().visit(node)
-        before = self.unfollowed(node)
-        if before:
-            made = self.visited(node)
-            return before + (made if isinstance(made, list) else [made])
-        return self.visited(node)
+        if not self.is_unfollowed(node):
+            return self.visited(node)
+        made = self.visited(node)
+        begins, ends = (ast.Expr(ast.Call(ast.Name(each, ast.Load()), [], [])) for each in (BEGINS, ENDS))
+        whole = [begins, ast.Try(made if isinstance(made, list) else [made], [], [], [ends])]
+        for inner in (each for part in whole for each in ast.walk(part)):
+            if not hasattr(inner, "lineno"):
+                ast.copy_location(inner, node)
+        return whole
 
     def visited(self, node):
         """The same, recorded."""
@@ -246,25 +250,14 @@ class Rewriter(ast.NodeTransformer):
             _KNOWN[place] = made, self.sites[first:], self.numbers[before:], first
         return made
 
-    def unfollowed(self, node):
-        """Of a statement that is run without being recorded, what computes its value beforehand."""
+    def is_unfollowed(self, node):
+        """Whether a statement is run without being recorded."""
         texts = UNFOLLOWED.get(os.path.normpath(self.file))
-        value = getattr(node, "value", None)
-        if not texts or not isinstance(node, _WITH_A_VALUE) or value is None:
-            return []
-        if not any(line.strip() in texts for line in self.lines[node.lineno - 1 : node.end_lineno]):
-            return []
-        if any(isinstance(n, (ast.Yield, ast.YieldFrom, ast.Await)) for n in ast.walk(value)):
-            return []
-        self.temporary += 1
-        name = VALUE + str(self.temporary)
-        begins, ends = (ast.Expr(ast.Call(ast.Name(each, ast.Load()), [], [])) for each in (BEGINS, ENDS))
-        made = [begins, ast.Try([ast.Assign([ast.Name(name, ast.Store())], value)], [], [], [ends])]
-        node.value = ast.Name(name, ast.Load())
-        for inner in (each for part in (*made, node.value) for each in ast.walk(part)):
-            if not hasattr(inner, "lineno"):
-                ast.copy_location(inner, node)
-        return made
+        if not texts or not isinstance(node, _WITH_A_VALUE) or node.value is None:
+            return False
+        if any(isinstance(n, (ast.Yield, ast.YieldFrom, ast.Await)) for n in ast.walk(node.value)):
+            return False
+        return any(line.strip() in texts for line in self.lines[node.lineno - 1 : node.end_lineno])
 
     def statement(self, node):
         """The statements that stand in the place of one of the module."""

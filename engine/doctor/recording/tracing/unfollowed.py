@@ -12,6 +12,9 @@ import numpy as np
 from . import traced
 from .traced import Traced
 
+MOST = 64
+"""So many entries of a list are looked at."""
+
 
 class Unfollowed:
     """Told when such a statement begins and ends, and of the arrays that are seen in between."""
@@ -36,11 +39,13 @@ class Unfollowed:
                 traced.anew(array)
                 self.store.lose("")
             self.written = {}
-            self.store.lose("")
 
     def saw(self, value):
         """A value that was assigned, or came from a call, while nothing is recorded."""
-        if self.before and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if self.before and type(value) in (list, tuple):
+            for each in value[:MOST]:
+                self.saw(each)
+        elif self.before and isinstance(value, np.ndarray) and value.dtype.kind == "f":
             key = id(value)
             self.seen[key] = weakref.ref(value, lambda _: self.seen.pop(key, None))
 
