@@ -143,7 +143,7 @@ def read_otherwise(
         values = record.pool[step.levels[0]]
         if any(inside[ids].any() or int(ids[0]) in own for ids in step.levels) or not np.ptp(values):
             continue
-        made = step.further[-1].made if step.further else step.made
+        made = step.every[-1]
         if values.tobytes() in read or (step.sure and any(forward[made.start] for forward in after)):
             left.append(f"{names.of(step.levels[-1])}: {READ_OTHERWISE.format(record.lines[step.made.line].number)}")
     return left
