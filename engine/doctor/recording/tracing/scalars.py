@@ -186,7 +186,8 @@ def _of_entries(code, one, two, made):
         if type(x) is ListEntry:
             read(x)
     scaled, by = (one, two) if type(one) is ListEntry else (two, one)
-    if type(by) in _OUTSIDE and (code == MULTIPLY or (code == _DIVIDE and scaled is one)):
+    is_list = scaled._root.shape != ()  # a weight of its own times an input is no weight
+    if is_list and type(by) in _OUTSIDE and (code == MULTIPLY or (code == _DIVIDE and scaled is one)):
         return entry(made, made._i, scaled._root)
     return made
 
