@@ -21,6 +21,7 @@ from engine.doctor.mending.around.blocks import (
     for_the_last_output,
     interchanged,
     masked,
+    never_kept,
     reordered,
     stepped_early,
     unconditional,
@@ -177,7 +178,8 @@ def _around(trial: Trial, prober: Prober, every: list[EditPlace]) -> list[Blamed
     """What no single value shows: `+=` for `=`, carries, where it is put, loops, with what they begin, and conditions."""
     texts = trial.texts
     return (
-        _found(trial, stored_elsewhere(every))
+        _found(trial, never_kept(texts, every), 8)
+        or _found(trial, stored_elsewhere(every))
         or _found(trial, turned_round(every), 6)
         or _found(trial, looped(texts, every, trial.verdict))
         or _found(trial, for_the_last_output(texts, every))

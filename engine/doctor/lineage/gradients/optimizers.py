@@ -13,12 +13,13 @@ from engine.doctor.lineage.record.place_by_place import PlaceByPlace, made_place
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
 
 
-def is_clipped(record: Record, ids: Ids) -> bool:
-    """Whether a step went through a limit: a minimum, a maximum or a choice, place by place."""
+def is_clipped(record: Record, ids: Ids, *, zero: bool = True) -> bool:
+    """Whether a step went through a limit: a minimum, a maximum or a choice, place by place; with `zero` also of what is zero itself."""
     for _ in range(DEEPEST):
         made = made_place_by_place(record, ids)
         if made is None or made.name in LIMITS:
-            return made is not None
+            is_choice = made is not None and made.name not in LIMITS[:2]
+            return made is not None and (zero or is_choice or any(record.pool[a].any() for a in made.arrays))
         inside = [before for before in made.arrays if (record.makers(before) >= 0).all()]
         if not inside:
             return False

@@ -190,7 +190,7 @@ class SteppedRows:
             return None
         if np.abs(right).max() <= ROUNDING * largest:
             return replace(row, reason="dL/d(it) is lost in rounding")
-        if not step.any() and optimizers.is_clipped(record, update.by):
+        if not step.any() and optimizers.is_clipped(record, update.by, zero=False):
             return replace(row, reason="a limit or a choice between it and the step made the step zero")
         if not step.any():
             return replace(row, status="zero", reason="the gradient that is used is zero")

@@ -36,6 +36,19 @@ def begun(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Pro
                 yield Proposal(file, carry.loop, carry.loop.iter, steps, "", head, mended, "carry-left-over")
 
 
+def never_kept(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
+    """A sum that stands alone, `db + dz`: it is computed and kept nowhere."""
+    for file, tree, _ in _files(texts, places):
+        for node in ast.walk(tree):
+            match node:
+                case ast.Expr(
+                    value=ast.BinOp(left=(ast.Name() | ast.Attribute() | ast.Subscript()) as to, op=ast.Add(), right=by)
+                ):
+                    yield instead(file, node, f"{text_of(to)} += {text_of(by)}", id="gradient-never-stored")
+                case _:
+                    pass
+
+
 @dataclass(frozen=True)
 class LoopCarry:
     """A variable that a loop hands on from step to step: the statement that gives it its first value, and whether that comes after another

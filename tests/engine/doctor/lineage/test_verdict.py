@@ -495,3 +495,10 @@ def test_a_wrong_gradient_is_seen_wherever_its_weight_came_from(
     assert any("the loss is made from it in a way that was not followed" in left for left in found.not_compared) == (
         verdict == "undecided"
     )
+
+
+def test_a_gradient_of_zeros_stays_one_behind_a_limit(tmp_path: Path) -> None:
+    """The limit is not what made it zero."""
+    verdict = verdict_on(tmp_path, changed(TAGGER, ("db += dz", "db + dz"), CLIP))
+    assert statuses(verdict)["b"] == "zero"
+    assert verdict.verdict == "wrong"

@@ -20,6 +20,7 @@ from tests.engine.doctor.lineage.programs import NO_READ_OUT, TAGGER, changed, l
     [
         ("later = W.T @ dz", "later = W @ dz", "wa-not-transposed"),
         ("db += dz", "db = dz", "overwritten-not-accumulated"),
+        ("db += dz", "db + dz", "gradient-never-stored"),
         (
             "dh = V.T @ dy + later",
             "later = np.zeros(H)  # at each step\n        dh = V.T @ dy + later",
