@@ -9,6 +9,7 @@ import numpy as np
 from engine.doctor.lineage.gradients.gradients import Target, walked
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import RecordedOperation, UserLine
 from engine.doctor.lineage.record.tables import IN_PLACE
 from engine.doctor.lineage.record.updates import found
@@ -42,7 +43,8 @@ def state_kept(seen: RemarkedRun) -> Iterator[Remark]:
         if not forward[operation.start : operation.stop].any():
             continue
         for reference in operation.operands:
-            if reference.size < 2 or reference.first >= later.record.starts[0] or not kept[reference.ids()].all():
+            fewest = 1 if operation.name in PRODUCTS else 2  # the one output that a Jordan network keeps, and no loss
+            if reference.size < fewest or reference.first >= later.record.starts[0] or not kept[reference.ids()].all():
                 continue
             made = seen.record.maker(reference.first)
             if made < 0:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
@@ -207,3 +209,29 @@ def test_gradients_that_are_another_multiple_at_each_update_are_those_of_another
     assert [r.id for r in seen] == ["gradient-of-another-loss"]
     verdict, seen = examined(begin + ONE_SAMPLE.replace("-p[label]", "-np.log(p[label])"))
     assert (verdict.verdict, seen) == ("right", [])
+
+
+JORDAN = """
+import numpy as np
+rng = np.random.default_rng(0)
+W, R, V = rng.normal(size=(3, 4)) * 0.4, rng.normal(size=(3, 1)) * 0.4, rng.normal(size=(1, 3)) * 0.4
+before = np.zeros((1, 1))
+for x, target in zip(rng.normal(size=(8, 4, 1)), rng.normal(size=(8, 1, 1))):
+    h = np.tanh(W @ x + R @ before)
+    y = V @ h
+    loss = 0.5 * ((y - target) ** 2).sum()
+    dh = V.T @ (y - target) * (1 - h ** 2)
+    dV, dW, dR = (y - target) @ h.T, dh @ x.T, dh @ before.T
+    V -= 0.1 * dV
+    W -= 0.1 * dW
+    R -= 0.1 * dR
+    before = y.copy()
+"""
+
+
+def test_one_output_that_is_kept_for_the_next_step_is_a_state(tmp_path: Path) -> None:
+    """A Jordan network that is stepped at every step is right as far as it goes, and it is said how far that is."""
+    (tmp_path / "jordan.py").write_text(JORDAN)
+    report = diagnose(tmp_path / "jordan.py", None, Wishes(stand=tmp_path))
+    assert report.verdict == "correct"
+    assert [id_ for id_, _ in report.remarks] == ["state-kept"]
