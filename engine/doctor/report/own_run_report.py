@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.missing_share import with_missing_shares
+from engine.doctor.lineage.gradients.unseen import never_run
 from engine.doctor.lineage.meanings import Meanings
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.called_names import as_written
@@ -61,6 +63,8 @@ _CONVENTIONS = {
 
 
 MOST_UNFOLLOWED = 3
+MOST_NAMED = 4
+NOT_YET = "not run before the first updates were complete, and no part of this verdict: {}"
 UNFOLLOWED = "{} ({}) was run without being followed: what it computes filled the record before the first update"
 LEFT_OUT = "left out: what was handed back before goes on from here"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
@@ -131,6 +135,12 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
     told = _told(base, source, outcome, verdict, found, runs.name)
     runs.says("")
+    if told.report.verdict == "correct" and outcome.ending.kind == "stopped":
+        files = dict.fromkeys([runs.name, *(site.file for site in record.sites)])
+        texts = {file: text for file in files if (text := runs.text_of(file)) is not None}
+        later = [name for file, text in texts.items() for name in never_run(record, file, ast.parse(text))]
+        note = NOT_YET.format(", ".join(clean(name, 60) for name in later[:MOST_NAMED]))
+        told = replace(told, report=replace(told.report, notes=(*told.report.notes, note))) if later else told
     corrected = next((each.corrected for each in found[::-1] if each.corrected is not None and not each.leaves), None)
     return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
 

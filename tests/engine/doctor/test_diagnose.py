@@ -313,3 +313,12 @@ def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -
     )
     assert "with each sample's kept, its gradients are right" in report.notes
     assert "  with each sample's kept:\n  gradient of " in text(report)
+
+
+def test_a_backward_pass_that_has_not_run_is_no_part_of_a_right_verdict(tmp_path: Path) -> None:
+    """A second network that the file trains later is named."""
+    later = "\nclass Gated:\n    def backward(self, error):\n        self.dW = 2.0 * error\n"
+    (tmp_path / "mine.py").write_text(TAGGER.replace("\nfor step", later + "\nfor step", 1))
+    report = diagnose(tmp_path / "mine.py", None, Wishes(stand=tmp_path))
+    assert report.verdict == "correct"
+    assert report.notes[-1].endswith("no part of this verdict: Gated.backward")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -32,3 +33,22 @@ def unseen(record: Record, gradients: Sequence[Ids]) -> list[str]:
         elif event.value.size > 2 and record.maker(event.value.first) >= 0 and meant(event.name) & outside:
             made[event.site.function] = None
     return [function for function in made if function not in used]
+
+
+def never_run(record: Record, file: str, tree: ast.Module) -> list[str]:
+    """The functions of a file that are called as backward passes are, and of which nothing was seen to run."""
+    ran = {kind.site.function for kind in record.events.kinds if kind.site.file == file}
+    return [name for name in _functions(tree, "") if BACKWARD.search(name.rsplit(".", 1)[-1]) and name not in ran]
+
+
+def _functions(node: ast.AST, inside: str) -> Iterator[str]:
+    """The names of functions, with those of the classes that they are in, that assign something."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.ClassDef):
+            yield from _functions(inner, f"{inside}{inner.name}.")
+        elif isinstance(inner, ast.FunctionDef) and any(map(_assigns, ast.walk(inner))):
+            yield inside + inner.name
+
+
+def _assigns(node: ast.AST) -> bool:
+    return isinstance(node, (ast.Assign, ast.AugAssign))
