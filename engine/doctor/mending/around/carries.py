@@ -55,6 +55,8 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
                     product = f"{carry} = {_product(weight, called, name)}"
                     if statement is None:
                         last = loop.body[-1]
+                        if not isinstance(last, (ast.Assign, ast.AugAssign, ast.Expr)):  # a block
+                            last = _last_of(loop, {carry}, {line for line, of in names if of == name}) or last
                         yield last, f"{text_of(last)}; {product}", False
                     else:
                         yield statement, product, True
@@ -62,9 +64,10 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
 
 @dataclass(frozen=True)
 class MissingCarry:
-    """What a loop's last statement must hand on to its next round as `name`, and the statement that must add it."""
+    """What a loop must hand on to its next round as `name`, of what its statement `flow` makes, and the statement that must add it."""
 
     loop: ast.For
+    flow: ast.Assign
     adds: ast.Assign
     name: str
     product: str
@@ -91,7 +94,7 @@ def never_there(tree: ast.Module, verdict: RunVerdict) -> Iterator[MissingCarry]
                     name = f"{text_of(adds.targets[0])}_next"
                     if name not in taken:
                         products = (_product(weight, each, text_of(flow.targets[0])) for each in written)
-                        yield from (MissingCarry(loop, adds, name, product) for product in products)
+                        yield from (MissingCarry(loop, flow, adds, name, product) for product in products)
 
 
 def _makes(record: Record, statement: ast.Assign, right: Floats) -> bool:

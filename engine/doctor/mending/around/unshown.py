@@ -43,10 +43,10 @@ def carried(texts: Mapping[str, str], verdict: RunVerdict, is_right: Callable[[F
 def _handed_to_the_next_round(file: str, missing: MissingCarry) -> Proposal:
     adds, loop, name = missing.adds, missing.loop, missing.name
     made = text_of(ast.Assign(adds.targets, ast.BinOp(adds.value, ast.Add(), ast.Name(name)), lineno=0))
-    last = loop.body[-1], f"{text_of(loop.body[-1])}; {name} = {missing.product}"
+    flow = missing.flow, f"{text_of(missing.flow)}; {name} = {missing.product}"
     begin = loop.iter, f"({name} := 0, {text_of(loop.iter)})[1]"
     mended = f"{made}  # {name} = {missing.product} of the round before, 0 at first"
-    return Proposal(file, adds, adds, made, "", text_of(adds), mended, "future-gradient-dropped", (last, begin))
+    return Proposal(file, adds, adds, made, "", text_of(adds), mended, "future-gradient-dropped", (flow, begin))
 
 
 def looped(texts: Mapping[str, str], places: Sequence[EditPlace], verdict: RunVerdict) -> Iterator[Proposal]:

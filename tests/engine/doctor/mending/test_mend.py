@@ -321,6 +321,15 @@ def test_two_lines_in_the_wrong_order(tmp_path: Path) -> None:
     assert found[0].mended == f"{first}; {second}"
 
 
+def test_a_carry_that_is_never_updated_in_a_round_that_ends_with_a_block(tmp_path: Path) -> None:
+    text = changed(TAGGER, ("        later = W.T @ dz\n", "        if t == 0:\n            print(t)\n"))
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    (found,) = blamed(runs, record, judged(record))
+    assert (found.id, found.verified) == ("carry-never-updated", True)
+
+
 def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = runs_of(tmp_path, changed(TAGGER, ("later = W.T @ dz", "later = W @ (dz + 1)")), rounds=1)
     _, record = runs.followed()
@@ -338,12 +347,14 @@ def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pyt
     assert [(each.line, each.more) for each in blamed(runs, record, verdict)] == [(b.line, True) for b in bounded]
 
 
-def test_a_carry_that_was_never_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", ["", "        if t:\n            pass\n        else:\n            pass\n"])
+def test_a_carry_that_was_never_there(tmp_path: Path, last: str) -> None:
+    """Whatever the round of the loop ends with, a block, too."""
     text = changed(
         TAGGER,
         ("    later = np.zeros(H)\n", ""),
         ("dh = V.T @ dy + later", "dh = V.T @ dy"),
-        ("        later = W.T @ dz\n", ""),
+        ("        later = W.T @ dz\n", last),
     )
     runs = runs_of(tmp_path, text, rounds=1)
     _, record = runs.followed()
