@@ -11,6 +11,8 @@ from engine.doctor.mending.naming.correction import Correction
 
 _DERIVATIVE = re.compile(r"^d_?(?=[a-z])|deriv|prime|grad|backward", re.I)
 """What functions for derivatives are called."""
+_CALLED = {"square": "tanh", "logistic": "sig"}
+"""What such a function of the usual activations is called by, by the form of the derivative of what they made."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def _slope(node: ast.AST) -> WrittenSlope | None:
             return _of("square", x) if text_of(x) == text_of(y) else None
         case ast.BinOp(op=ast.Sub(), left=ast.Constant(value=1), right=x) if not isinstance(x, ast.BinOp):
             return _of("logistic", x)
-        case ast.Call(func=ast.Name(id=name), args=[x]) if _DERIVATIVE.search(name):
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[x]) if _DERIVATIVE.search(name):
             return WrittenSlope(name, text_of(x), False)
         case ast.Compare(left=x, ops=[ast.Gt() | ast.GtE()], comparators=[ast.Constant()]):
             return _of("mask", x)
@@ -63,6 +65,10 @@ def slope_name(c: Correction) -> str:
     times = sum(text_of(n) == one.of for n in ast.walk(ast.parse(c.old)))
     if (one.form, other.form) == ("logistic", "square") and times == 1:  # 1 - a, for 1 - a ** 2
         return "tanh-derivative-misplaced-square"
+    if (
+        one.of == other.of and _CALLED.get(other.form, "-") in one.form.lower()
+    ):  # its function takes what another one is made for
+        return "tanh-derivative-of-activation"
     if one.form != other.form:
         return "activation-derivative-of-another"
     if one.applied and not other.applied:

@@ -321,6 +321,23 @@ def test_two_lines_in_the_wrong_order(tmp_path: Path) -> None:
     assert found[0].mended == f"{first}; {second}"
 
 
+def test_a_derivative_that_a_function_takes_of_what_is_activated_already(tmp_path: Path) -> None:
+    """The function is not called once more to try it: what stands in its place may be of any shape."""
+    wrong, slope = "dz = dh * tanh_prime(hs[t + 1])", "tanh_prime = np.vectorize(lambda x: 1 - np.tanh(x) ** 2)\n"
+    text = changed(
+        TAGGER, ("dz = dh * (1 - hs[t + 1] ** 2)", wrong), ("import numpy as np\n", "import numpy as np\n" + slope)
+    )
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    (found,) = blamed(runs, record, judged(record))
+    assert (found.line, found.id, found.mended) == (
+        line_of(text, wrong),
+        "tanh-derivative-of-activation",
+        "dz = dh * (1 - hs[t + 1] ** 2)",
+    )
+
+
 def test_a_carry_that_is_never_updated_in_a_round_that_ends_with_a_block(tmp_path: Path) -> None:
     text = changed(TAGGER, ("        later = W.T @ dz\n", "        if t == 0:\n            print(t)\n"))
     runs = runs_of(tmp_path, text, rounds=1)
