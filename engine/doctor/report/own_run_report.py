@@ -20,7 +20,6 @@ from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import Agreement, same
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray, UserLine
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.record.windows import FULL
 from engine.doctor.lineage.remarks.output import ANOTHER_LOSS
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
@@ -42,6 +41,7 @@ from engine.doctor.reference.results import GradientComparison, NamedMistake, Pl
 from engine.doctor.report.meanings import beside, rows
 from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.report import Report, Verdict
+from engine.doctor.report.run_otherwise import run_otherwise
 from engine.doctor.run.outcome import Outcome
 from engine.text import clean
 
@@ -62,10 +62,8 @@ _CONVENTIONS = {
 }
 
 
-MOST_UNFOLLOWED = 3
 MOST_NAMED = 4
 NOT_YET = "not run before the first updates were complete, and no part of this verdict: {}"
-UNFOLLOWED = "{} ({}) was run without being followed: what it computes filled the record before the first update"
 LEFT_OUT = "left out: what was handed back before goes on from here"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
 LEFT = "its cell was left here, because only a later cell defines {name}"
@@ -91,17 +89,10 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     that came to its end; without `mend` the line that is wrong is not looked for. Raises InputError where the interpreter asked for
     cannot be used."""
     outcome, record = runs.followed()
-    statement = _filling(runs, outcome, record)
-    if statement is not None:
-        place, note = statement
-        wishes = replace(runs.wishes, unfollowed=(*runs.wishes.unfollowed, place))
+    for wishes, note in run_otherwise(runs, outcome, record):
         told = examine_own_run(replace(runs, wishes=wishes), source, whole=whole, mend=mend)
         if told.report.verdict in ("correct", "wrong"):
-            return replace(told, report=replace(told.report, notes=(note, *told.report.notes)))
-    if not isinstance(record, str) and not runs.wishes.alone and _is_of_numbers_alone(record):
-        told = examine_own_run(replace(runs, wishes=replace(runs.wishes, alone=True)), source, whole=whole, mend=mend)
-        if told.report.verdict in ("correct", "wrong"):
-            return told
+            return replace(told, report=replace(told.report, notes=(*note, *told.report.notes)))
     if outcome.note and Path(outcome.folder).is_dir():  # where its data lie: the runs that follow begin there
         runs = replace(runs, wishes=replace(runs.wishes, stand=Path(outcome.folder)))
     left = tuple(f"{source.place(line)}: {LEFT.format(name=name)}" for line, name in outcome.left if not whole)
@@ -171,28 +162,6 @@ def _decided(
         verdict = _if_it_is_followed(runs, verdict)
         found = found if verdict.verdict == "wrong" else []
     return record, verdict, found
-
-
-def _is_of_numbers_alone(record: Record) -> bool:
-    """Whether a program in which no update was seen computes with single numbers alone."""
-    operations = record.operations
-    return not record.rounds and len(operations) > 0 and not len(operations.wide)
-
-
-def _filling(runs: Runs, outcome: Outcome, record: Record | str) -> tuple[tuple[str, str], str] | None:
-    """The statement, as `Wishes.unfollowed` names it, that filled the record of a run before its first update, with a note that says so."""
-    if isinstance(record, str) or record.rounds or len(runs.wishes.unfollowed) == MOST_UNFOLLOWED:
-        return None
-    number = record.outcome.get("filling")
-    is_full = record.outcome.get("ended") in FULL or outcome.ending.kind == "time"
-    if not is_full or not isinstance(number, int) or not 0 < number < len(record.lines):
-        return None
-    line = record.lines[number]
-    lines = (runs.text_of(line.file) or "").splitlines()
-    text = lines[line.number - 1].strip() if 0 < line.number <= len(lines) else ""
-    place = (line.file, text)
-    where = f"line {line.number}" + ("" if line.file == runs.name else f" of {clean(line.file, 80)}")
-    return None if not text or place in runs.wishes.unfollowed else (place, UNFOLLOWED.format(where, clean(text, 120)))
 
 
 def _with_missing_shares(verdict: RunVerdict) -> RunVerdict:
