@@ -218,8 +218,11 @@ def _with_the_rest(trial: Trial, step: Partial | None, most: int, *, narrow: boo
     rest = trial.on(step)
     more = _searched(rest, places_of(rest.texts, rest.record, rest.verdict), most, narrow=narrow)
     trial.spent = rest.spent
+    again = {(each.file, each.line) for each in more}  # what was put right once more: the last text is the line's
     made = [replace(each, verified=True, mends=(), leaves=()) for each in step.told]
-    return [*made, *more] if more else []
+    first = {(each.file, each.line): each.id for each in made}
+    more = [replace(each, id=first.get((each.file, each.line), each.id)) for each in more]
+    return [*(each for each in made if (each.file, each.line) not in again), *more] if more else []
 
 
 def _in_part(trial: Trial) -> list[Blamed]:

@@ -65,9 +65,7 @@ def slope_name(c: Correction) -> str:
     times = sum(text_of(n) == one.of for n in ast.walk(ast.parse(c.old)))
     if (one.form, other.form) == ("logistic", "square") and times == 1:  # 1 - a, for 1 - a ** 2
         return "tanh-derivative-misplaced-square"
-    if (
-        one.of == other.of and _CALLED.get(other.form, "-") in one.form.lower()
-    ):  # its function takes what another one is made for
+    if _CALLED.get(other.form, "-") in one.form.lower():  # the function is this activation's, and takes another value
         return "tanh-derivative-of-activation"
     if one.form != other.form:
         return "activation-derivative-of-another"

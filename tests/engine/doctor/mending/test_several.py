@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -12,11 +14,12 @@ from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.verdict.other_weights import settled
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
+from engine.doctor.mending import mend
 from engine.doctor.mending.around.carries import never_handed_on
 from engine.doctor.mending.around.kept import kept_of_each_step
 from engine.doctor.mending.around.loops import cut
 from engine.doctor.mending.edits.expression_text import text_of
-from engine.doctor.mending.mend import blamed
+from engine.doctor.mending.mend import Blamed, blamed
 from engine.doctor.mending.trials.places import places_of
 from engine.doctor.mending.trials.started import started_otherwise
 from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of
@@ -167,3 +170,21 @@ def test_a_loop_back_may_end_so_many_steps_before_its_step() -> None:
     text = "for t in range(T)[::-1]:\n    for k in range(max(0, most), t + 1)[::-1]:\n        d = W.T @ d\n"
     ((_, made),) = cut(ast.parse(text), {3})
     assert made == "range(max(0, t - most), t + 1)[::-1]"
+
+
+def test_a_line_that_is_put_right_once_more_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what was wrong with it first, and as it is to be in the end."""
+    first = Blamed("mine.py", 7, "wrong-variable", "a = b", mended="a = c[-1]")
+    last = Blamed("mine.py", 7, "wrong-step", "a = c[-1]", mended="a = c[t]")
+    other = Blamed("mine.py", 9, "sign", "d = e", mended="d = -e")
+    proposal = SimpleNamespace(place=None, edit=None)
+    trial = SimpleNamespace(is_over=False, first=lambda _: None, best=proposal, spent=0)
+    trial.on = lambda _: SimpleNamespace(texts={}, record=None, verdict=None, spent=1)
+    monkeypatch.setattr(mend, "places_of", lambda *_: [])
+    monkeypatch.setattr(mend, "_searched", lambda *_, **__: [last, other])
+    step = SimpleNamespace(proposal=proposal, repaired=frozenset({"W"}), told=[first])
+    told: Any = mend._with_the_rest(cast("Any", trial), cast("Any", step), 2)
+    assert [(each.line, each.id, each.mended) for each in told] == [
+        (7, "wrong-variable", "a = c[t]"),
+        (9, "sign", "d = -e"),
+    ]
