@@ -133,10 +133,14 @@ def _einsum(g: Floats, operands: Sequence[Floats], spec: str, which: int) -> Flo
     known = set(out).union(*[set(p) for p, _ in others])
     kept = "".join(dict.fromkeys(c for c in mine if c in known))
     made = np.einsum(",".join([out, *[p for p, _ in others]]) + "->" + kept, g, *[x for _, x in others])
+    sizes = dict(zip(mine, operands[which].shape, strict=True))
+    shape = [sizes[c] for c in kept]
+    if made.shape != tuple(shape):  # an axis of one goes with a longer one
+        repeated = tuple(k for k, c in enumerate(kept) if sizes[c] == 1)
+        made = np.broadcast_to(made.sum(axis=repeated, keepdims=True), shape)
     if kept == mine:
         return made
     letters = "".join(dict.fromkeys(mine))
-    sizes = dict(zip(mine, operands[which].shape, strict=True))
     made = np.broadcast_to(made.reshape([sizes[c] if c in kept else 1 for c in letters]), [sizes[c] for c in letters])
     if letters == mine:
         return made

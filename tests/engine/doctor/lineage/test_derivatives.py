@@ -111,6 +111,7 @@ def test_dot_of_more_axes(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> No
 @pytest.mark.parametrize(
     ("spec", "shapes"),
     [
+        ("abc,cf->abf", [(2, 3, 1), (4, 5)]),
         ("ij,jk->ik", [(2, 3), (3, 4)]),
         ("tbh,tbm->hm", [(2, 3, 4), (2, 3, 5)]),
         ("ij->i", [(2, 3)]),
