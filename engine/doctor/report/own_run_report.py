@@ -63,7 +63,7 @@ _CONVENTIONS = {
 
 
 MOST_NAMED = 4
-NOT_YET = "not run before the first updates were complete, and no part of this verdict: {}"
+NOT_YET = "not seen to run before the first updates were complete, and no part of this verdict: {}"
 LEFT_OUT = "left out: what was handed back before goes on from here"
 NOT_REACHED = "what the file does besides defining functions ended the run before they were called"
 LEFT = "its cell was left here, because only a later cell defines {name}"
@@ -127,11 +127,7 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     told = _told(base, source, outcome, verdict, found, runs.name)
     runs.says("")
     if told.report.verdict == "correct" and outcome.ending.kind == "stopped":
-        files = dict.fromkeys([runs.name, *(site.file for site in record.sites)])
-        texts = {file: text for file in files if (text := runs.text_of(file)) is not None}
-        later = [name for file, text in texts.items() for name in never_run(record, file, ast.parse(text))]
-        note = NOT_YET.format(", ".join(clean(name, 60) for name in later[:MOST_NAMED]))
-        told = replace(told, report=replace(told.report, notes=(*told.report.notes, note))) if later else told
+        told = replace(told, report=_with_what_has_not_run(runs, record, told.report))
     corrected = next((each.corrected for each in found[::-1] if each.corrected is not None and not each.leaves), None)
     return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
 
@@ -162,6 +158,15 @@ def _decided(
         verdict = _if_it_is_followed(runs, verdict)
         found = found if verdict.verdict == "wrong" else []
     return record, verdict, found
+
+
+def _with_what_has_not_run(runs: Runs, record: Record, report: Report) -> Report:
+    """With a note on the backward passes of the program's files that a right verdict says nothing of."""
+    files = dict.fromkeys([runs.name, *(site.file for site in record.sites)])
+    texts = {file: text for file in files if (text := runs.text_of(file)) is not None}
+    later = [name for file, text in texts.items() for name in never_run(record, file, ast.parse(text))]
+    note = NOT_YET.format(", ".join(clean(name, 60) for name in later[:MOST_NAMED]))
+    return replace(report, notes=(*report.notes, note)) if later else report
 
 
 def _with_missing_shares(verdict: RunVerdict) -> RunVerdict:

@@ -13,7 +13,10 @@ from engine.doctor.run.outcome import Outcome
 from engine.text import clean
 
 MOST_UNFOLLOWED = 3
-UNFOLLOWED = "{} ({}) was run without being followed: what it computes filled the record before the first update"
+UNFOLLOWED = (
+    "{} ({}) was run without being followed: "
+    "it made at least half of what was recorded until a limit was reached, with no update seen"
+)
 
 
 def run_otherwise(runs: Runs, outcome: Outcome, record: Record | str) -> Iterator[tuple[Wishes, tuple[str, ...]]]:

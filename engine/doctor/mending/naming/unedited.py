@@ -60,10 +60,8 @@ def _stepped_early(verdict: RunVerdict) -> int:
 def _moved(record: Record, step: RecordedOperation) -> float:
     """How far a step moves weights, relative to their largest entry."""
     before, after = step.operands[0].of(record.pool), record.pool[step.start : step.stop]
-    largest = float(np.abs(before).max())
-    return (
-        float(np.abs(after - np.broadcast_to(before, step.shape).ravel()).max()) / largest if largest else float("inf")
-    )
+    largest, moved = float(np.abs(before).max()), after - np.broadcast_to(before, step.shape).ravel()
+    return float(np.abs(moved).max()) / largest if largest else float("inf")
 
 
 def _delta_line(verdict: RunVerdict) -> int:

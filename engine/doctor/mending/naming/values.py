@@ -49,9 +49,8 @@ def of_value(c: Correction) -> str:
     if not roles.is_forward(removed) or not roles.is_forward(added):
         return _of_flow(c) or _in_comparison(c)
     are_factors = roles.is_factor(removed) and roles.is_factor(added)
-    if are_factors and not roles.follows(
-        removed, added
-    ):  # of one step, though a loop over the gates makes both on one line
+    # Of one step: a loop over the gates makes all of them on one line.
+    if are_factors and not roles.follows(removed, added):
         return "gate-for-another"
     if roles.siblings(removed, added):
         if len({r.first for r in c.removed}) == 1 < len({r.first for r in c.added}):

@@ -205,9 +205,10 @@ class Probes:
 
 
 def _fit(values, one, other):
-    """Whether one may stand for the other: of the same shape, or for the single 0 with which a carry begins."""
+    """Whether the other may stand for the one: of the same shape, for the single 0 with which a carry begins, or for what calls a function:
+    that is not called once more, and its shape is not known."""
     shapes = values.shape(one), values.shape(other)
-    if shapes[0] is None or shapes[1] is None:  # what calls a function is not evaluated, and may be of any shape
+    if None in shapes:
         return shapes[1] is not None and "(" in one.strip("()")
     return shapes[0] == shapes[1] or (shapes[0] == () and float(values.value(one)) == 0)
 
