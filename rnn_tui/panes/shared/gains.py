@@ -29,6 +29,8 @@ def draw_gains(frame: Frame, canvas: Canvas, x: int, y: int, end: int, bottom: i
 
     Below, the spectra of the recurrent weights, between whose singular values the weights' part of a gain must lie.
     """
+    if end <= x:
+        return
     look = frame.look
     bottom -= _weights(frame, canvas, end - GAINS, y, bottom)
     counted = [t for t in _walked(frame) if not _ended_at(frame, t)]

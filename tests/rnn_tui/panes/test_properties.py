@@ -292,3 +292,11 @@ def test_nan_and_infinity_are_seen(tmp_path: Path) -> None:
         z2 = scene(session, 1 + session.debugger.program.offset(next(session.debugger.program.writers("z")), 2), mode)
         assert "!" in PANES["line"](z2, 144, 20).plain()
         assert "NaN" in PANES["inspector"](z2, 120, 7).plain()
+
+
+@pytest.mark.parametrize("pane", list(PANES))
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_pane_that_is_narrower_than_its_edges(pane: str, width: int) -> None:
+    """At the start, where the gains of the steps to come stand faintly."""
+    canvas = PANES[pane](scene(session_of("many_to_one"), 0), width, 15)
+    assert_sound(canvas, width, 15)
