@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,8 @@ PROGRAMS = ("loop", "batch")
 """Those of the catalogue's programs that fit a screen."""
 LEFT_OUT = ("In the update", "delta-sign")
 """A part of programs, and a mistake, of which each gradient by itself looks right: what is wrong is the step that is made with them."""
-_HEAD = "# Exercise {number} of rnn-tui learn: one statement of this backward pass is wrong. Mend it and press r.\n"
-_NUMBER = re.compile(r"# Exercise (\d{1,4}) of rnn-tui learn")
+_HEAD = "# Exercise {code} of rnn-tui learn: one statement of this backward pass is wrong. Mend it and press r.\n"
+_CODE = re.compile(r"# Exercise ([0-9a-f]{4}) of rnn-tui learn")
 _LARGEST = 100_000
 
 
@@ -67,38 +68,42 @@ def catalogue() -> list[tuple[Mistake, Example]]:
     ]
 
 
+def code_of(mistake: Mistake) -> str:
+    """What a file calls its mistake: made of the name, which itself would give it away."""
+    return f"{zlib.crc32(mistake.id.encode()):08x}"[:4]
+
+
 def prepared(lesson: Lesson, folder: Path) -> Exercise:
     """The exercise of a lesson in a folder: its file is written there; one that is there already is gone on with, and never replaced."""
     path = folder / f"{lesson.name}.py"
-    plantable = catalogue()
     if path.exists():
-        found = _NUMBER.match(read_text(path, _LARGEST))
-        if found is None or int(found[1]) >= len(plantable):
+        found = _CODE.match(read_text(path, _LARGEST))
+        planted = [entry for entry in catalogue() if found and code_of(entry[0]) == found[1]]
+        if not planted:
             raise InputError(f"{shown(path)} is there already and is no exercise; start rnn-tui in another folder")
-        return Exercise(path, *plantable[int(found[1])])
-    number = _number(lesson.program, plantable)
-    exercise = Exercise(path, *plantable[number])
+        return Exercise(path, *planted[0])
+    exercise = Exercise(path, *_chosen(lesson.program))
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(_HEAD.format(number=number) + exercise.example.wrong_text)
+            file.write(_HEAD.format(code=code_of(exercise.mistake)) + exercise.example.wrong_text)
     except OSError as error:
         raise unreadable(path, error) from None
     return exercise
 
 
-def _number(wanted: str, plantable: list[tuple[Mistake, Example]]) -> int:
-    names = [mistake.id for mistake, _ in plantable]
+def _chosen(wanted: str) -> tuple[Mistake, Example]:
     if wanted == ANY:
-        return random.SystemRandom().randrange(len(names))
-    if wanted not in names:
-        raise InputError(f"there is no mistake {clean(wanted, 60)} to plant; docs/mistakes.md lists them")
-    return names.index(wanted)
+        return random.SystemRandom().choice(catalogue())
+    for mistake, example in catalogue():
+        if mistake.id == wanted:
+            return mistake, example
+    raise InputError(f"there is no mistake {clean(wanted, 60)} to plant; docs/mistakes.md lists them")
 
 
 def check_exercise(lesson: Lesson) -> None:
     """InputError where a lesson asks of an exercise what only a recording knows."""
     if lesson.program != ANY:
-        _number(lesson.program, catalogue())
+        _chosen(lesson.program)
     for number, step in enumerate(lesson.steps, 1):
         where = f"{shown(lesson.path)}, step {number}"
         if step.ask or step.edit or step.at or step.press:

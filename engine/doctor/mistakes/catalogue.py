@@ -9,7 +9,17 @@ from engine.doctor import mistakes
 from engine.doctor.mistakes.mistake import Mistake
 
 # As one meets them on the way from the loss to the update.
-FOLDERS = ("the_output", "the_activation", "the_way_back", "the_weights", "a_line", "the_update", "the_forward_pass")
+FOLDERS = (
+    "the_output",
+    "the_activation",
+    "through_what",
+    "what_is_handed_on",
+    "which_steps",
+    "the_weights",
+    "a_line",
+    "the_update",
+    "the_forward_pass",
+)
 
 
 def _listed(folder: str) -> tuple[str, tuple[Mistake, ...]]:

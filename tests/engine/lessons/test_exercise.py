@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.lessons.chinese import MISTAKES
-from engine.lessons.exercise import catalogue, check_exercise, prepared
+from engine.lessons.exercise import catalogue, check_exercise, code_of, prepared
 from engine.lessons.lesson import ANY, lesson_names, read_lesson
 
 FIX, QUIZ = (read_lesson(lesson_names()[name]) for name in ("fix", "quiz"))
@@ -35,6 +35,9 @@ def test_any_mistake_can_be_planted_and_its_line_is_the_one_that_is_told(tmp_pat
             assert re.search("[一-鿿]{2}", told), (mistake.id, told)
         assert {**english, "title": "", "advice": ""} == {**chinese, "title": "", "advice": ""}
     assert set(MISTAKES) == planted, "no more than can be asked"
+    assert len({code_of(mistake) for mistake, _ in catalogue()}) == len(planted), (
+        "a file's code says which mistake it has"
+    )
 
 
 def test_an_exercise_is_gone_on_with_and_no_other_file_is_replaced(tmp_path: Path) -> None:
@@ -43,6 +46,9 @@ def test_an_exercise_is_gone_on_with_and_no_other_file_is_replaced(tmp_path: Pat
     first.path.write_text(mended, encoding="utf-8")
     again = prepared(QUIZ, tmp_path)
     assert again.mistake is first.mistake
+    assert code_of(next(mistake for mistake, _ in catalogue() if mistake.id == "wa-not-transposed")) == "9f56", (
+        "as files of learners have it"
+    )
     assert first.path.read_text(encoding="utf-8") == mended
     first.path.write_text("print('mine')\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"quiz\.py is there already and is no exercise"):

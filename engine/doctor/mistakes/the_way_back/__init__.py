@@ -1,1 +1,0 @@
-"""On the way back through time, gates and layers."""

@@ -1,0 +1,1 @@
+"""On the way back: through which weights, gates and masks."""

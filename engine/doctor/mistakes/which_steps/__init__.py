@@ -1,0 +1,1 @@
+"""On the way back: at which steps."""
