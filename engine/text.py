@@ -28,6 +28,16 @@ def listed(names: Iterable[str], most: int = LISTED) -> str:
     return f"{shown}, … ({len(known)} in all)" if len(known) > most else shown
 
 
+def listed_near(word: str, names: Iterable[str]) -> str:
+    """The same; of many the ones that are most like a word."""
+    known = list(dict.fromkeys(names))
+    if len(known) > LISTED:
+        from difflib import SequenceMatcher  # seldom needed
+
+        known.sort(key=lambda name: -SequenceMatcher(None, word, name).ratio())
+    return listed(known)
+
+
 def whole_number(text: str, low: int, high: int) -> int | None:
     """The whole number, from `low` ≥ 0 to `high`, that someone wrote in the digits 0 to 9; None of anything else.
 

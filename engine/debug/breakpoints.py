@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,14 +18,14 @@ import numpy as np
 from engine.debug.conditions import Predicate
 from engine.debug.predicate_values import evaluate
 from engine.debug.predicates import parse
-from engine.debug.stops import Lines, TapePoints, holds, spread, states
+from engine.debug.stops import Lines, TapePoints, by_sample, holds, spread, states
 from engine.errors import InputError
 from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.model.blocks import Line
 from engine.model.program import Program
 from engine.recording.tape import Tape
-from engine.text import clean, listed, whole_number
+from engine.text import clean, listed_near, whole_number
 
 Change = Literal["sign", "zero", "nan"]
 CHANGES: Mapping[str, str] = {"sign": "changes its sign", "zero": "becomes zero", "nan": "becomes NaN"}
@@ -38,9 +38,10 @@ class Breakpoint:
 
     Without a line `t` is a step of the loops.
 
-    `sample` is an index into the data: only where that sample is worked on, and the condition sees its rows alone. `condition` must
-    hold. `hit` stops only that time, counted from the very first point. With `log` nothing stops: the expressions are printed.
-    `watch` makes it a watchpoint: stops where the one number that it reads changes in that way.
+    `sample` is an index into the data: only where that sample is worked on, and what is compared and printed is of its rows alone, but for
+    cells, which are those of the batch as everywhere. `condition` must hold. `hit` stops only that time, counted from the very first point.
+    With `log` nothing stops: the expressions are printed. `watch` makes it a watchpoint: stops where the one number that it reads changes
+    in that way.
     """
 
     block: int | None = None
@@ -118,7 +119,7 @@ def parse_breakpoint(text: str, program: Program, samples: int, spelt: Callable[
         return [Breakpoint(None, None, t, sample, condition, hit, log)]
     lines = list(program.writers(name.strip()))
     if not lines:
-        known = listed(spelt(line.name) for line in program.lines)
+        known = listed_near(name.strip(), (spelt(line.name) for line in program.lines))
         raise InputError(f"the breakpoint {clean(text, 60)} names no line; there are {known}")
     fitting = [line for line in lines if t is None or program.runs_at(line, t - line.equation.step)]
     if not fitting:
@@ -193,7 +194,7 @@ def check_fit(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Non
 
 
 def _hits(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
-    row = _row_of(stop.sample, tape)
+    row = row_of_sample(stop.sample, tape)
     if stop.sample is not None and row is None:
         return np.zeros(0, np.int64)
     offsets = _candidates(stop, lines)
@@ -204,7 +205,7 @@ def _hits(stop: Breakpoint, tape: Tape, iteration: int, lines: Lines) -> Array:
     return offsets
 
 
-def _row_of(sample: int | None, tape: Tape) -> int | None:
+def row_of_sample(sample: int | None, tape: Tape) -> int | None:
     """The row of a sample of the data in the batch."""
     if sample is None or tape.samples is None:
         return sample
@@ -268,13 +269,24 @@ def everywhere(condition: Predicate, tape: Tape, iteration: int, lines: Lines) -
         raise InputError(clean(str(error), 400)) from None
 
 
-def value_at(expression: Predicate, tape: Tape, iteration: int, offset: int, lines: Lines) -> Array | str | None:
-    """What a watch expression is at one point: an array (0-d for a number), or None while something is not computed.
+def of_sample(stop: Breakpoint, sample: int | None, tape: Tape) -> Breakpoint:
+    """A breakpoint that names no sample for this one of the data, if what it compares or prints differs from sample to sample."""
+    said = [*([stop.condition] if stop.condition else []), *stop.log]
+    differs = any(_differs(expression, tape) for expression in said)
+    return replace(stop, sample=sample) if stop.sample is None and differs else stop
+
+
+def value_at(
+    expression: Predicate, tape: Tape, iteration: int, offset: int, lines: Lines, sample: int | None = None
+) -> Array | str | None:
+    """What a watch expression is at one point: an array (0-d for a number), or None while something is not computed; of one sample of the
+    data, if that is given and in the batch.
 
     A text where the expression makes no sense there.
     """
     try:
-        value = evaluate(expression, TapePoints(tape, iteration, np.array([offset]), lines))
+        points = TapePoints(tape, iteration, np.array([offset]), lines, row_of_sample(sample, tape))
+        value = evaluate(expression, points)
     except ExpressionError as error:
         return clean(str(error), 200)
     return np.asarray(value.array[0]) if value.exists[0] else None
@@ -282,11 +294,22 @@ def value_at(expression: Predicate, tape: Tape, iteration: int, offset: int, lin
 
 def messages(stop: Breakpoint, tape: Tape, iteration: int, offset: int, lines: Lines) -> list[str]:
     """What a logpoint prints at a point: `expression = value` for each of its expressions."""
-    result: list[str] = []
-    for logged in stop.log:
-        value = value_at(logged, tape, iteration, offset, lines)
-        result.append(f"{logged.text} = {shown(value)}")
-    return result
+    return [
+        f"{named(each, stop.sample, tape)} = {shown(value_at(each, tape, iteration, offset, lines, stop.sample))}"
+        for each in stop.log
+    ]
+
+
+def named(expression: Predicate, sample: int | None, tape: Tape, *, looked_at: bool = False) -> str:
+    """What the value of an expression is called: its text, and where that makes a difference, of which sample of the data it is; of all,
+    where one of them is looked at.
+    """
+    whose = f"sample {sample}" if sample is not None else "all samples" if looked_at else ""
+    return f"{expression.text} of {whose}" if whose and _differs(expression, tape) else expression.text
+
+
+def _differs(expression: Predicate, tape: Tape) -> bool:
+    return any(by_sample(read.name, tape) for read in expression.over_samples)
 
 
 def shown(value: Array | str | None) -> str:

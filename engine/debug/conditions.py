@@ -49,6 +49,12 @@ class Cells:
     index: Index
     column: int
 
+    @property
+    def names_sample(self) -> bool:
+        """Whether a row's first number says of which sample of the batch a cell is."""
+        axis = 1 if isinstance(self.operand, Read) and self.operand.all_rows else 0
+        return isinstance(self.operand, Read) and len(self.index) > axis and self.index[axis] is not None
+
 
 @dataclass(frozen=True)
 class Apply:
@@ -94,15 +100,28 @@ class Predicate:
         """The source with magnitudes as on paper: max|dz|."""
         return _MAGNITUDE.sub(r"|\1|", _OF_MAGNITUDE.sub(r"\1|\2|", self.source))
 
+    @property
+    def told(self) -> str:
+        """The text with the names as they are spelt."""
+        return _told(self.text, self._shown)
+
     def error(self, message: str, column: int) -> ExpressionError:
         """That it does not fit the numbers that it is about."""
-        names = {read.name for read in self.reads}
-        return error_in(message, self.source, column, {name: self.spelt(name) for name in names})
+        return error_in(message, self.source, column, self._shown)
+
+    @property
+    def _shown(self) -> Mapping[str, str]:
+        return {read.name: self.spelt(read.name) for read in self.reads}
 
     @property
     def reads(self) -> tuple[Read, ...]:
         """The distinct quantities it reads."""
         return tuple(dict.fromkeys(_reads(self.tree)))
+
+    @property
+    def over_samples(self) -> tuple[Read, ...]:
+        """What it reads of which no sample is named by its number: all of the batch, or the one that is meant."""
+        return tuple(dict.fromkeys(_over_samples(self.tree)))
 
     @property
     def words(self) -> frozenset[str]:
@@ -112,11 +131,11 @@ class Predicate:
 
 def error_in(message: str, source: str, column: int, shown: Mapping[str, str]) -> ExpressionError:
     """The error at a column of a text, with its names as they are shown."""
+    return ExpressionError(message, _told(source, shown), len(_told(source[: column - 1], shown)) + 1)
 
-    def told(text: str) -> str:
-        return _NAME.sub(lambda word: shown.get(word[0], word[0]), text)
 
-    return ExpressionError(message, told(source), len(told(source[: column - 1])) + 1)
+def _told(text: str, shown: Mapping[str, str]) -> str:
+    return _NAME.sub(lambda word: shown.get(word[0], word[0]), text)
 
 
 def _children(node: Condition) -> tuple[Condition, ...]:
@@ -135,6 +154,13 @@ def _children(node: Condition) -> tuple[Condition, ...]:
 
 def _walk(node: Condition) -> list[Condition]:
     return [node, *(below for child in _children(node) for below in _walk(child))]
+
+
+def _over_samples(node: Condition) -> list[Read]:
+    if isinstance(node, Cells) and node.names_sample:
+        return []
+    own = [node] if isinstance(node, Read) else []
+    return [*own, *(read for child in _children(node) for read in _over_samples(child))]
 
 
 def _reads(node: Condition) -> list[Read]:

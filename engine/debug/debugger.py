@@ -118,12 +118,13 @@ class Debugger(Recordings):
         """Takes a breakpoint away."""
         self.breakpoints -= {stop}
 
-    def add(self, text: str, spelt: Callable[[str], str] = str) -> list[Breakpoint]:
-        """Sets the breakpoints that `text` means, see `engine.debug.breakpoints`; InputError, with names as they are `spelt`, when it means
-        none."""
-        from engine.debug.breakpoints import hits, parse_breakpoint
+    def add(self, text: str, spelt: Callable[[str], str] = str, sample: int | None = None) -> list[Breakpoint]:
+        """Sets the breakpoints that `text` means, see `engine.debug.breakpoints`, for a sample of the data where it names none and that
+        makes a difference; InputError, with names as they are `spelt`, when it means none."""
+        from engine.debug.breakpoints import hits, of_sample, parse_breakpoint
 
-        stops = parse_breakpoint(text, self.program, len(self._X), spelt)
+        named = parse_breakpoint(text, self.program, len(self._X), spelt)
+        stops = [of_sample(stop, sample, self.tape(self._iteration())) for stop in named]
         for stop in stops:  # refuse now what does not fit these shapes
             hits(stop, self.tape(self._iteration()), self._iteration(), self.lines)
         self.breakpoints |= set(stops)
@@ -141,13 +142,19 @@ class Debugger(Recordings):
         self.watches = (*(kept for kept in self.watches if kept != watched), watched)
         return watched
 
-    def watched(self, expression: Predicate) -> str:
-        """The value of a watch expression at the present point, in a few characters."""
+    def watched(self, expression: Predicate, sample: int | None = None) -> str:
+        """The value of a watch expression at the present point, in a few characters; of one sample of the data that is in the batch."""
         from engine.debug.breakpoints import shown, value_at
 
         iteration = self._iteration()
         offset = -1 if self.position == 0 else (self.position - 1) % self.program.length
-        return shown(value_at(expression, self.tape(iteration), iteration, offset, self.lines))
+        return shown(value_at(expression, self.tape(iteration), iteration, offset, self.lines, sample))
+
+    def watch_name(self, expression: Predicate, sample: int | None = None) -> str:
+        """What is said that value is of: the expression, and the sample where that makes a difference."""
+        from engine.debug.breakpoints import named
+
+        return named(expression, sample, self.tape(self._iteration()))
 
     def search(self, direction: int, tick: Tick | None = None, *, iterations: int = SEARCHED) -> int | None:
         """The nearest position after the present one (before it when `direction` is negative) at which a breakpoint stops.

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.debug.breakpoints import Breakpoint, check_fit, condition_of, hits
+from engine.debug.breakpoints import Breakpoint, check_fit, condition_of, hits, of_sample, row_of_sample
 from engine.debug.debugger import Debugger
+from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
-from engine.language.derive import CUT, FULL, NEXT, OUT
+from engine.language.derive import CUT, FULL, NEXT, OUT, gradient
 from engine.model.blocks import PHASES, START, Line
 from engine.model.program import Program, when_written
 from engine.notation.layout import Layout
-from engine.text import clean, listed
+from engine.text import clean, listed_near
 
 FURTHEST = 1000
 """Iterations to train for one move at most; more would look like a frozen screen."""
@@ -28,6 +29,12 @@ LOOKED_THROUGH = 5
 """Iterations, the present one among them, that are looked through for a condition."""
 
 ROWS = Layout()
+
+NUMBER = (3, 2, 4)
+"""Step, row and column of the number that is an example."""
+
+NUMBERED = ("iteration", "sample", "step", "t")
+"""Words that say nothing without a number."""
 
 _WORD = re.compile(
     r"iteration\s*=?\s*(?P<iteration>\d{1,9})(?!\d)|sample\s*=?\s*(?P<sample>\d{1,9})(?!\d)"
@@ -60,25 +67,39 @@ class _Typed:
     words: list[str] = field(default_factory=list[str])
 
 
-def sought(text: str, debugger: Debugger, spelt: Callable[[str], str] = str) -> Breakpoint:
-    """What stops where a condition holds; InputError, with names as they are `spelt`, when the text is none, or gives no truth value."""
-    stop = Breakpoint(condition=condition_of(text, debugger.program, spelt))
+def number_named(debugger: Debugger, layout: Layout = ROWS, spelt: Callable[[str], str] = str) -> str:
+    """The name of a number that there is: `da@3[2,4]`, or nearer the beginning where this model is smaller."""
+    name = gradient(debugger.program.output)
+    sizes = layout.sizes(debugger.program.quantities[name].axes, debugger.plan.sizes)
+    t, *index = map(min, NUMBER, (debugger.program.steps, *(size - 1 for size in sizes)))
+    return f"{spelt(name)}@{t}[{','.join(map(str, index))}]"
+
+
+def sought(text: str, debugger: Debugger, spelt: Callable[[str], str] = str, sample: int | None = None) -> Breakpoint:
+    """What stops where a condition holds, for a sample of the data where that makes a difference; InputError, with names as they are
+    `spelt`, when the text is none, or gives no truth value."""
     iteration = max(0, debugger.position - 1) // debugger.program.length
-    check_fit(stop, debugger.tape(iteration), iteration, debugger.lines)
+    tape = debugger.tape(iteration)
+    stop = of_sample(Breakpoint(condition=condition_of(text, debugger.program, spelt)), sample, tape)
+    check_fit(stop, tape, iteration, debugger.lines)
     return stop
 
 
-def first_where(text: str, debugger: Debugger, spelt: Callable[[str], str] = str) -> Destination:
+def first_where(
+    text: str, debugger: Debugger, spelt: Callable[[str], str] = str, sample: int | None = None
+) -> Destination:
     """The first point after the present one at which a breakpoint with this condition would stop, in this iteration or the next: where
-    what it reads is computed and it holds. InputError, with names as they are `spelt`, when there is none."""
-    stop, program = sought(text, debugger, spelt), debugger.program
+    what it reads is computed and it holds, for a sample of the data where that makes a difference. InputError, with names as they are
+    `spelt`, when there is none."""
+    stop, program = sought(text, debugger, spelt, sample), debugger.program
     here = debugger.position
     first = max(0, here - 1) // program.length
     for iteration in range(first, first + LOOKED_THROUGH):
         positions = 1 + iteration * program.length + hits(stop, debugger.tape(iteration), iteration, debugger.lines)
         if (after := positions[positions > here]).size:
-            return Destination(int(after[0]), holds=stop)
-    raise InputError(f"{clean(text, 60)} holds nowhere after this point in the next {LOOKED_THROUGH} iterations")
+            return Destination(int(after[0]), holds=stop, sample=row_of_sample(stop.sample, debugger.tape(iteration)))
+    whose = "" if stop.sample is None else f" for sample {stop.sample}"
+    raise InputError(f"{clean(text, 60)} holds nowhere after this point in the next {LOOKED_THROUGH} iterations{whose}")
 
 
 def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS, spelt: Callable[[str], str] = str) -> Destination:
@@ -91,7 +112,8 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS, spelt: Cal
     to the next step has the number of that one. A quantity with a step goes to the line that writes that row,
     or to the first line that reads what no line writes.
     """
-    typed = _words(text)
+    number = number_named(debugger, layout, spelt)
+    typed = _words(text, number)
     if START in typed.words:
         return Destination(0)
     program, point = debugger.program, debugger.program.point(debugger.position)
@@ -106,20 +128,19 @@ def parse_place(text: str, debugger: Debugger, layout: Layout = ROWS, spelt: Cal
     base = 1 + iteration * program.length
     sample = _row_of_sample(debugger, iteration, typed)
     if name is None and typed.index:
-        raise InputError(f"{clean(text, 40)} names a cell but no quantity; write for example: da@3[0,2]")
+        raise InputError(f"{clean(text, 40)} names a cell but no quantity; write for example: {number}")
     if name is None and phase is None and typed.t is None:
         if sample is not None and typed.iteration is None:
             return Destination(debugger.position, sample=sample)
         if typed.iteration is None:
-            raise InputError("name a time step, a phase, a line or an iteration, for example: backward 7")
+            raise InputError(f"name a number, a time step, a phase, a line or an iteration; {_for_example(number)}")
         return Destination(base, sample=sample)
     if name is not None:
         axes = debugger.plan.axes.get(name, ())
         row = typed.index + (0,) * (len(axes) - len(typed.index)) if typed.index else ()
         typed.index = layout.engine_index(row, axes)
         if not _known(program, name) and name not in program.updates:
-            known = listed(spelt(line.name) for line in program.lines)
-            raise InputError(f"there is no line {spelt(name)}; there are {known}")
+            raise InputError(_unknown(name, typed.words, debugger, spelt))
         _check_index(debugger, name, typed, layout, spelt)
         offsets = _of_quantity(program, name, typed.t, phase, whole=bool(typed.index))
         fitting = offsets[:1]
@@ -225,20 +246,35 @@ def _check_index(debugger: Debugger, name: str, typed: _Typed, layout: Layout, s
         )
 
 
-def _words(text: str) -> _Typed:
+def _for_example(number: str) -> str:
+    return f"write for example: {number}, backward 1 or norm({number.partition('@')[0]}) < 0.1"
+
+
+def _unknown(name: str, words: list[str], debugger: Debugger, spelt: Callable[[str], str]) -> str:
+    """What is wrong with a word that no line is called, and what to write."""
+    program = debugger.program
+    if name in FUNCTIONS:
+        of = next((word for word in words if _known(program, word)), gradient(program.output))
+        return f"{name} takes brackets, and its value is compared: {name}({spelt(of)}) < 0.1"
+    if name in NUMBERED:
+        return f"{name} needs its number, for example: {name} 3"
+    return f"there is no line {spelt(name)}; there are {listed_near(spelt(name), (spelt(line.name) for line in program.lines))}"
+
+
+def _words(text: str, number: str) -> _Typed:
     typed = _Typed()
     rest = text.replace("@", " @").strip(" ,")
     while rest:
         match = _WORD.match(rest)
         if match is None:
-            raise InputError(f"{clean(text, 40)} is not a place; write for example: backward 7")
+            raise InputError(f"{clean(text, 40)} is not a place; {_for_example(number)}")
         if match["iteration"]:
             typed.iteration = int(match["iteration"])
         elif match["sample"]:
             typed.sample = int(match["sample"])
         elif match["t"]:
             if typed.t is not None:
-                raise InputError(f"{clean(text, 40)} names two time steps")
+                raise InputError(f"{clean(text, 40)} names two time steps; a cell is written in brackets: {number}")
             typed.t, typed.row = int(match["t"]), int(match["row"]) if match["row"] else None
         elif match["index"]:
             typed.index = tuple(int(part) for part in match["index"].split(","))

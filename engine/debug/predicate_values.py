@@ -53,6 +53,10 @@ class Points(Protocol):
         """All rows computed so far; only where there is one point."""
         ...
 
+    def of_all_samples(self) -> Points:
+        """These points with the rows of all samples, where they have those of one alone."""
+        ...
+
 
 def evaluate(predicate: Predicate, points: Points) -> Value:
     """The value of an expression at every one of `points`; ExpressionError where it does not fit the shapes."""
@@ -64,9 +68,14 @@ def truth(predicate: Predicate, points: Points) -> Array:
     """(points,) booleans: whether a condition holds; false where something is not computed yet."""
     value = evaluate(predicate, points)
     if value.array.ndim != 1 or value.array.dtype.kind != "b":
-        kind = "text" if value.array.dtype.kind == "U" else "a number" if value.array.ndim == 1 else "an array"
-        sizes = "its max|…| or norm(…)" if kind == "an array" else "it"
-        raise predicate.error(f"this gives {kind}, not true or false; compare {sizes}, or use any or all", 1)
+        if value.array.ndim > 1:
+            name = predicate.spelt(predicate.reads[0].name)
+            kind, remedy = "an array", f"compare its size: max|{name}| < 0.1 or norm({name}) < 0.1, or use any or all"
+        elif value.array.dtype.kind == "U":
+            kind, remedy = "text", f"compare it, for example: {predicate.told} == 'backward'"
+        else:
+            kind, remedy = "a number", f"compare it, for example: {predicate.told} < 0.1"
+        raise predicate.error(f"this gives {kind}, not true or false; {remedy}", 1)
     return value.array & value.exists
 
 
@@ -109,7 +118,8 @@ class _Evaluator:
         return Value(read.array, read.exists & row.exists & (whole == np.floor(whole)))
 
     def _cells(self, node: Cells) -> Value:
-        value = self.value(node.operand)
+        points = self.points.of_all_samples() if node.names_sample else self.points
+        value = _Evaluator(self.predicate, points).value(node.operand)
         shape = value.array.shape[1:]
         if len(node.index) > len(shape):
             raise self._error(f"{len(node.index)} indices for the axes {shape}", node.column)

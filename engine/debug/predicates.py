@@ -34,10 +34,11 @@ from engine.debug.conditions import (
     Word,
     error_in,
 )
+from engine.language.derive import gradient
 from engine.language.expression import ExpressionError
 from engine.language.functions import Array
 from engine.language.operators import OPERATORS
-from engine.text import listed
+from engine.text import listed_near
 
 MAX_SOURCE = 500
 MAX_NODES = 120
@@ -101,7 +102,7 @@ def parse(source: str, quantities: Mapping[str, Any], spelt: Callable[[str], str
             body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = lead + min(max(1, getattr(error, "offset", None) or 1), len(text) + 1)
-        raise error_in("not an expression", source, column, shown) from None
+        raise error_in(f"not an expression; {_remedy(source, shown)}", source, column, shown) from None
     parser = _ConditionParser(source, text, lead, shown)
     return Predicate(source, parser.convert(body, MAX_DEPTH), spelt)
 
@@ -114,6 +115,16 @@ def _written_out(source: str) -> str:
         return f"{before}({inside})" if before in FUNCTIONS else f"{before} {inside}".lstrip()
 
     return _MAGNITUDE.sub(partial(written, "abs"), _NORM.sub(partial(written, "norm"), source))
+
+
+def _remedy(source: str, shown: Mapping[str, str]) -> str:
+    """What to write instead: brackets where a function has none, else an example with a name that there is."""
+    bare = re.search(rf"\b({'|'.join(FUNCTIONS)})\s+(\w+)", source)
+    if bare and bare[2] in shown:
+        return f"{bare[1]} takes brackets: {bare[1]}({shown[bare[2]]})"
+    slopes = [gradient(name) for name in shown if gradient(name) in shown]
+    example = next(iter([*slopes[1:], *slopes, *shown]), "")  # the first is dL/d(input), if that is there
+    return f"write for example: norm({shown.get(example, 'h')}) < 0.1"
 
 
 class _ConditionParser:
@@ -152,6 +163,8 @@ class _ConditionParser:
                 return Junction(isinstance(sign, ast.And), tuple(self.convert(v, depth) for v in values), column)
             case ast.Call(func=ast.Name(id=name), args=[operand], keywords=[]) if name in FUNCTIONS:
                 return Apply(name, self.convert(operand, depth), column)
+            case ast.Call(func=func) if not isinstance(func, ast.Name) or func.id in self.shown:
+                raise self.error("the place of a number stands in square brackets, as in [2,4]", node)
             case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
                 raise self.error(f"there is no function {name}; there are {', '.join(FUNCTIONS)}", node)
             case ast.Call():
@@ -161,7 +174,8 @@ class _ConditionParser:
             case ast.Subscript(value=value, slice=index):
                 return Cells(self.convert(value, depth), self._index(index), column)
             case _:
-                raise self.error("this does not belong to the language of conditions", node)
+                remedy = _remedy(self.source, self.shown)
+                raise self.error(f"this does not belong to the language of conditions; {remedy}", node)
 
     def _number(self, value: float, node: ast.expr) -> float:
         try:
@@ -171,7 +185,7 @@ class _ConditionParser:
 
     def _read(self, name: str, node: ast.expr) -> Read:
         if name not in self.shown:
-            raise self.error(f"there is no quantity {name}; there are {listed(self.shown.values())}", node)
+            raise self.error(f"there is no quantity {name}; there are {listed_near(name, self.shown.values())}", node)
         return Read(name, self.column(node))
 
     def _row_of(self, left: ast.expr, right: ast.expr, depth: int) -> Condition:

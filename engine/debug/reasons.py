@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import ast
 
-from engine.debug.breakpoints import Breakpoint, names_of, shown, value_at
+from engine.debug.breakpoints import Breakpoint, named, names_of, shown, value_at
 from engine.debug.debugger import Debugger
 from engine.debug.predicates import WORDS, parse
 from engine.language.expression import ExpressionError
 
 
-def reasons(debugger: Debugger) -> list[str]:
-    """A text for each breakpoint that stops at the present point: `norm(dz) = 0.00093 · dz if norm(dz) < 1e-3`."""
+def reasons(debugger: Debugger, *, one: bool = False) -> list[str]:
+    """A text for each breakpoint that stops at the present point: `norm(dz) = 0.00093 · dz if norm(dz) < 1e-3`. Where `one` sample is
+    looked at, what is of all samples is called so.
+    """
     if debugger.position == 0:
         return []
     program = debugger.program
     iteration, offset = divmod(debugger.position - 1, program.length)
     stops = sorted(debugger.stopping_at(iteration, offset), key=lambda stop: stop.text(program))
-    return [reason(debugger, stop) for stop in stops]
+    return [reason(debugger, stop, one=one) for stop in stops]
 
 
-def reason(debugger: Debugger, stop: Breakpoint) -> str:
+def reason(debugger: Debugger, stop: Breakpoint, *, one: bool = False) -> str:
     """The text for one that applies at the present point, which is not the start."""
-    return " · ".join([*_values(debugger, stop), stop.text(debugger.program)])
+    return " · ".join([*_values(debugger, stop, one), stop.text(debugger.program)])
 
 
-def _values(debugger: Debugger, stop: Breakpoint) -> list[str]:
+def _values(debugger: Debugger, stop: Breakpoint, one: bool) -> list[str]:
     """`source = value` for everything that is compared, or watched."""
     iteration, offset = divmod(debugger.position - 1, debugger.program.length)
+    tape, lines = debugger.tape(iteration), debugger.lines
     sources = [stop.watch[0].source] if stop.watch else _compared(stop.condition.source) if stop.condition else []
     result: list[str] = []
     for source in sources:
@@ -35,11 +38,10 @@ def _values(debugger: Debugger, stop: Breakpoint) -> list[str]:
             expression = parse(source, names_of(debugger.program))
         except ExpressionError:  # a part that means something only within the whole
             continue
-        now = shown(value_at(expression, debugger.tape(iteration), iteration, offset, debugger.lines))
+        now = shown(value_at(expression, tape, iteration, offset, lines, stop.sample))
         if stop.watch and offset:
-            before = shown(value_at(expression, debugger.tape(iteration), iteration, offset - 1, debugger.lines))
-            now += f", {before} before"
-        result.append(f"{expression.text} = {now}")
+            now += f", {shown(value_at(expression, tape, iteration, offset - 1, lines))} before"
+        result.append(f"{named(expression, stop.sample, tape, looked_at=one)} = {now}")
     return result
 
 

@@ -74,7 +74,9 @@ class Lines:
 
 
 class TapePoints:
-    """Some points of one iteration, for evaluating conditions (`predicates.Points`); with `sample`, only that sample's rows."""
+    """Some points of one iteration, for evaluating conditions (`predicate_values.Points`); with `sample`, only that sample's rows, of what
+    has a row for each.
+    """
 
     def __init__(self, tape: Tape, iteration: int, offsets: Array, lines: Lines, sample: int | None = None) -> None:
         self.tape = tape
@@ -104,12 +106,12 @@ class TapePoints:
         if name in program.parameters:
             return self._parameter(name)
         if name in program.updates:
-            return self._constant(self.tape.updates[name], self.offsets >= program.update_offset(name))
+            return self._constant(name, self.tape.updates[name], self.offsets >= program.update_offset(name))
         when = when_written(program, name)
         if not when.ndim:
             if self.lines._accumulates(name):  # pyright: ignore[reportPrivateUsage]
                 return self._partial(name)
-            return self._constant(self.tape[name], self.offsets >= when)
+            return self._constant(name, self.tape[name], self.offsets >= when)
         quantity = program.quantities.get(name)
         if quantity is not None and quantity.given:
             t = self.word("t")
@@ -143,22 +145,25 @@ class TapePoints:
             return Value(np.zeros_like(self.tape[name][None, :1]), np.array([False]))
         return Value(self._of_sample(name, self.tape[name][exists])[None], np.array([True]))
 
+    def of_all_samples(self) -> TapePoints:
+        return TapePoints(self.tape, self.iteration, self.offsets, self.lines)
+
     def _gathered(self, name: str, rows: Array, exists: Array) -> Value:
         return Value(self._of_sample(name, self.tape[name][rows]), exists)
 
     def _of_sample(self, name: str, values: Array) -> Array:
-        batched = self.tape.plan.axes.get(name, ("B",))[:1] == ("B",)
-        return values[:, self.sample : self.sample + 1] if self.sample is not None and batched else values
+        if self.sample is None or not by_sample(name, self.tape):
+            return values
+        return values[:, self.sample : self.sample + 1]
 
-    def _constant(self, array: Array, exists: Array) -> Value:
-        if self.sample is not None and array.ndim and len(array) == self.tape.plan.batch:
-            array = self._of_sample("", array[None])[0]
+    def _constant(self, name: str, array: Array, exists: Array) -> Value:
+        array = self._of_sample(name, array[None])[0]
         return Value(np.broadcast_to(array, (self.count, *array.shape)), exists)
 
     def _parameter(self, name: str) -> Value:
         after = self.offsets >= self.program.update_offset(name)
         if not after.any():
-            return self._constant(self.tape.parameters[name], ~after)
+            return self._constant(name, self.tape.parameters[name], ~after)
         both = np.stack([self.tape.parameters[name], self.tape.updates[name]])
         return Value(both[after.astype(int)], np.ones(self.count, bool))
 
@@ -171,7 +176,7 @@ class TapePoints:
         exists = self.offsets >= first
         if self.count == 1:
             summed = self.tape.partial(name, order[int(reached[0])]) if exists[0] else np.zeros_like(self.tape[name])
-            return self._constant_of(summed, exists)
+            return self._constant(name, summed, exists)
         result = np.zeros((self.count, *self.tape[name].shape), self.tape[name].dtype)
         if not exists.any():
             return Value(result, exists)
@@ -183,8 +188,10 @@ class TapePoints:
             result[exists & (reached == run)] = total
         return Value(result, exists)
 
-    def _constant_of(self, array: Array, exists: Array) -> Value:
-        return Value(np.broadcast_to(array, (self.count, *array.shape)), exists)
+
+def by_sample(name: str, tape: Tape) -> bool:
+    """Whether a quantity has a row for each sample of the batch."""
+    return tape.plan.axes.get(name, ("B",))[:1] == ("B",)
 
 
 def states(predicate: Predicate, lines: Lines) -> Array:

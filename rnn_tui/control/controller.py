@@ -111,13 +111,7 @@ class Controller(Desk):
             loss_before=self._loss_before(),
             batches=debugger.batches.per_epoch,
             classes=data.classes,
-            notes=(
-                *(
-                    (self.writer.spelling.in_its_names(expression.text), debugger.watched(expression))
-                    for expression in debugger.watches
-                ),
-                *(("", text) for text in self.logged),
-            ),
+            notes=(*self.watched(), *(("", text) for text in self.logged)),
             stopped=self.stopped[1] if self.stopped[0] == debugger.position else "",
             findings=self.findings.known(),
             tabs=tabs(self),

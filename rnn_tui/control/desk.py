@@ -65,6 +65,23 @@ class Desk(ABC):
         """Makes the frame of the present state; the controller, which has the pages, does it."""
 
     @property
+    def looked_at(self) -> int | None:
+        """The number in the data of the sample that is chosen; None where all of a batch are looked at, or it is the only one."""
+        tape, row = self.debugger.view.tape, self.selection.sample
+        if row is None or tape.plan.batch == 1:
+            return None
+        row = min(row, tape.plan.batch - 1)
+        return row if tape.samples is None else int(tape.samples[row])
+
+    def watched(self) -> list[tuple[str, str]]:
+        """What the watched expressions are called in the names on the screen, and their values; of the sample that is looked at."""
+        debugger, spelling, sample = self.debugger, self.writer.spelling, self.looked_at
+        return [
+            (spelling.in_its_names(debugger.watch_name(each, sample)), debugger.watched(each, sample))
+            for each in debugger.watches
+        ]
+
+    @property
     def debugger(self) -> Debugger:
         """The one debugger; `take` puts another in its place."""
         return self.session.debugger
@@ -115,7 +132,9 @@ class Desk(ABC):
         if (condition := place.holds) is not None:
             from engine.debug.reasons import reason  # with the first condition
 
-            return self.stop_at(place.position, lambda: [reason(self.debugger, condition)])
+            one = self.looked_at is not None
+            self.choose(sample=self.selection.sample if place.sample is None else place.sample)
+            return self.stop_at(place.position, lambda: [reason(self.debugger, condition, one=one)])
         before = self.selection
         moved = self.go(place.position)
         if place.sample is not None:
@@ -146,5 +165,5 @@ class Desk(ABC):
         """Adds the messages of the logpoints that a move forward has passed."""
         position = self.debugger.position
         said = self.debugger.logged(self._log_from, position) if position - self._log_from <= LOGGED_OVER else []
-        self.logged = (*self.logged, *said)[-LOG_LINES:]
+        self.logged = (*self.logged, *map(self.writer.spelling.in_its_names, said))[-LOG_LINES:]
         self._log_from = position

@@ -98,4 +98,5 @@ class Stops:
         """To where a breakpoint stops, which is said with what it compares."""
         from engine.debug.reasons import reasons  # with the first breakpoint
 
-        return self._desk.stop_at(position, lambda: reasons(self._desk.debugger))
+        one = self._desk.looked_at is not None
+        return self._desk.stop_at(position, lambda: reasons(self._desk.debugger, one=one))

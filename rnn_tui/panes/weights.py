@@ -11,7 +11,7 @@ from engine.language.functions import Array
 from engine.model.blocks import Loop
 from engine.tables.optimizers import PARAMETER, named
 from rnn_tui.panes.ledger import WeightCell, draw_ledger, ledger_lines, matrix_of, weight_cell
-from rnn_tui.panes.shared.words import POOLED, pooled_words, share_words
+from rnn_tui.panes.shared.words import POOLED, keys_to, pooled_words, share_words
 from rnn_tui.render.canvas import Canvas, fitting
 from rnn_tui.render.heatmap import heatmap
 from rnn_tui.render.heatmap import height as picture_height
@@ -34,7 +34,11 @@ def draw_weights(frame: Frame, width: int, height: int) -> Canvas:
     canvas = Canvas(width, height, look.canvas)
     columns = _columns(frame, width - 4)
     made = "what the update makes of it" if view.point.phase == "update" and columns else "this step's term"
-    canvas.frame(0, 0, width, height, f"weights · value, gradient so far, {made}", look.border, look.bold)
+    title = f"weights · value, gradient so far, {made}"
+    none = all(view.gradient(gradient(name)) is None for name in view.program.parameters)
+    if none and (keys := keys_to(frame, "backward")):
+        title = f"weights · value · {keys} for the gradients"
+    canvas.frame(0, 0, width, height, title, look.border, look.bold)
     column = max(8, (width - 4) // (2 + max(1, len(columns))))
     all_rows = [matrix_of(frame, name, view.tape.parameters[name]).shape[0] for name in view.program.parameters]
     below = ledger_lines(frame, height, 2 + sum(1 + picture_height(count, look.mode) for count in all_rows))

@@ -173,7 +173,8 @@ class MainScreen(SearchActions):
         """Asks where to go."""
         from rnn_tui.screens.dialogs.questions import GotoScreen
 
-        self._open(GotoScreen(self.debugger, self.controller.writer.spelling), self.controller.visit)
+        control = self.controller
+        self._open(GotoScreen(self.debugger, control.writer.spelling, control.looked_at), control.visit)
 
     # Training
 

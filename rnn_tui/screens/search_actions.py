@@ -79,7 +79,8 @@ class SearchActions(EditActions):
         """Lists, adds and removes breakpoints."""
         from rnn_tui.screens.dialogs.questions import BreakpointsScreen
 
-        self._open(BreakpointsScreen(self.controller.debugger, self.controller.writer.spelling))
+        control = self.controller
+        self._open(BreakpointsScreen(control.debugger, control.writer.spelling, control.looked_at))
 
     def action_logged(self) -> None:
         """What logpoints have printed."""
@@ -91,4 +92,5 @@ class SearchActions(EditActions):
         """Lists, adds and removes watched expressions."""
         from rnn_tui.screens.dialogs.questions import WatchScreen
 
-        self._open(WatchScreen(self.controller.debugger, self.controller.writer.spelling))
+        control = self.controller
+        self._open(WatchScreen(control.debugger, control.writer.spelling, control.watched))

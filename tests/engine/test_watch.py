@@ -895,8 +895,12 @@ def test_without_a_criterion_the_loop_tells(tmp_path: Path) -> None:
     [
         (pytorch.network(), {"keep": 0}, "keep must be 1 or more, not 0"),
         (pytorch.network(), {"plateau": 0}, "plateau must be 1 or more, not 0"),
-        (pytorch.network(), {"when": "nonsense(("}, "not an expression (column 10 of 'nonsense((')"),
-        (pytorch.network(), {"when": "norm(dhh) < 1"}, "there is no quantity dhh; there are x, y"),
+        (
+            pytorch.network(),
+            {"when": "nonsense(("},
+            "not an expression; write for example: norm(dzi) < 0.1 (column 10 of 'nonsense((')",
+        ),
+        (pytorch.network(), {"when": "norm(dhh) < 1"}, "there is no quantity dhh; there are dh, "),
         (pytorch.network(), {"hidden": 3}, "hidden is the modules'; leave it away"),
         ((object(), object()), {}, "object has no state_dict"),
     ],

@@ -196,7 +196,7 @@ def test_a_state_that_the_next_call_begins_with_is_told(rnn_tui: Callable[..., D
         ("run --break norm(nope)", "there is no quantity nope; there are x, targets, hraw, h, y, "),
         (
             "run --break norm(dWhh)",
-            "this gives a number, not true or false; compare it, or use any or all (column 1 of 'norm(dWhh)')\n",
+            "this gives a number, not true or false; compare it, for example: norm(dWhh) < 0.1 (column 1 of 'norm(dWhh)')\n",
         ),
     ],
 )

@@ -14,7 +14,10 @@ from rnn_tui.control.controller import Controller
 from rnn_tui.panes.around.strip import draw_strip
 from rnn_tui.panes.program.inspector import draw_inspector
 from rnn_tui.panes.program.listing import draw_listing, mark_of
+from rnn_tui.panes.weights import draw_weights
 from rnn_tui.render.inks import ColorMode
+from rnn_tui.screens.dialogs.dialog import completed
+from rnn_tui.screens.dialogs.questions import small_sizes
 from rnn_tui.screens.layout import LEFT, RIGHT, layout
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.look import look
@@ -143,6 +146,56 @@ def test_a_condition_that_was_gone_to_says_the_value_too() -> None:
     control.write_in("karpathy")
     control.visit(first_where("max|da| < 0.01", control.debugger))
     assert control.refresh().stopped.startswith("max|dh| = ")
+
+
+def test_a_condition_is_for_the_sample_that_is_looked_at() -> None:
+    control, _ = controller()
+    control.choose(sample=5)
+    debugger, number = control.debugger, control.looked_at
+    debugger.watch("norm(da)")
+    control.visit(first_where("||da|| < 1e-3", debugger, sample=number))
+    frame = control.refresh()
+    norms = frame.view.tape.norms("da", 5)
+    t = max(t for t in range(11) if norms[t] < 1e-3)
+    assert frame.view.row == t and norms[t] != pytest.approx(frame.view.tape.norms("da")[t])
+    assert frame.stopped == f"norm(da) of sample 5 = {norms[t]:.6g} · sample 5 if norm(da) < 1e-3"
+    assert frame.notes == (("norm(da) of sample 5", f"{norms[t]:.6g}"),)
+    debugger.go(0)
+    debugger.add("da if norm(da) < 0.01")  # set while all were looked at
+    search = control.stops.search(1)
+    assert search is not None
+    search.run()
+    control.stops.arrive(search)
+    assert control.refresh().stopped.startswith("norm(da) of all samples = ")
+
+
+def test_of_sizes_the_gradients_are_proposed_first() -> None:
+    control, _ = controller()
+    for line in ("z", "dz"):
+        control.debugger.go(parse_place(line, control.debugger).position)
+        assert small_sizes(control.debugger, control.writer.spelling)[0] == "max|dz| < 0.001"
+        assert completed("m", small_sizes(control.debugger, control.writer.spelling)) == "max|dz| < 0.001"
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [("dWa[1,3", "dWa[1,3]"), ("p[5", "p[5]"), ("da@3[", ""), ("any(isnan(z", "any(isnan(z))"), ("7", "")],
+)
+def test_open_brackets_are_closed(typed: str, whole: str) -> None:
+    assert completed(typed, ["max|dz| < 0.001"]) == whole
+
+
+def test_the_weights_say_which_keys_lead_to_their_gradients() -> None:
+    control, _ = controller()
+    control.turn_to("weights")
+
+    def title() -> str:
+        return draw_weights(control.refresh(), 60, 20).plain().splitlines()[0]
+
+    for keys in ("f f f", "f f", "f"):
+        assert f"· {keys} for the gradients" in title()
+        control.page.phase(1)
+    assert "gradient so far" in title()
 
 
 def test_a_sample_that_was_named_is_the_chosen_one() -> None:

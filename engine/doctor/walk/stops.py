@@ -160,3 +160,6 @@ class _AtLine:
 
     def all_rows(self, name: str) -> Value:
         return self.latest(name)
+
+    def of_all_samples(self) -> _AtLine:
+        return self

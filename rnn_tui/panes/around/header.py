@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from rnn_tui.panes.around.tabs import draw_tabs
-from rnn_tui.panes.shared.words import clipping_words, prediction_words, since_before
+from rnn_tui.panes.shared.words import clipping_words, keys_to, prediction_words, since_before
 from rnn_tui.render.canvas import Canvas, StyledText, fitting, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
@@ -132,16 +132,15 @@ def _loss(frame: Frame, loss: float, before: float | None) -> StyledText:
 
 def _ahead(frame: Frame, loss: StyledText) -> StyledText:
     """Where the loss is not computed yet: the keys that lead to it, if there are any here, and faintly what it will be."""
-    look, view = frame.look, frame.view
+    look = frame.look
     (first, _), *rest = loss
     known = first.lstrip()
-    key = next((keys.split()[0] for keys, _, action in frame.keys if action == "finish"), "")
-    if not key or frame.selection.page in ("training", "yours"):
+    keys = "" if frame.selection.page in ("training", "yours") else keys_to(frame, "loss")
+    if not keys:
         return [(f"   → {known}", look.dim)]
-    last = view.program.point(view.position + 1).phase == "loss"
     # No arrow: that is a key, too.
     return [
-        (f"   {key if last else f'{key} {key}'}", look.accent),
+        (f"   {keys}", look.accent),
         (f" to loss {known.removeprefix('L ')}", look.dim),
         *rest,
     ]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from engine.debug.moves import end_of_phase
 from engine.explain.flow import norm_of
 from engine.explain.length import length
 from engine.language.derive import CUT, FULL, NEXT, OUT, REVERSE, STEPS, SUFFIXES, gradient, whole
@@ -30,6 +31,16 @@ FLOWS = {
 def pooled_words(frame: Frame) -> str:
     """What the mark means, for the edge of a pane."""
     return frame.named(f" {POOLED} pooled: `z` zooms ")
+
+
+def keys_to(frame: Frame, phase: str) -> str:
+    """The key that finishes a phase, as often as it leads to the end of one that is ahead: `f f`; "" where it does not work."""
+    key = next((keys.split()[0] for keys, _, action in frame.keys if action == "finish"), "")
+    program, position, pressed = frame.view.program, frame.view.position, list[str]()
+    while key and (position == 0 or program.point(position).phase != phase):
+        position = end_of_phase(program, position)
+        pressed.append(key)
+    return " ".join(pressed)
 
 
 def flow_words(frame: Frame, name: str) -> str:

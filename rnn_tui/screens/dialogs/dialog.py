@@ -29,13 +29,26 @@ VISIBLE = (
 """What may be typed or pasted: characters that are seen, and nothing that a terminal would obey or that changes how others are read."""
 
 
+BRACKETS = {"(": ")", "[": "]"}
+
+
 def completed(typed: str, proposals: Sequence[str]) -> str:
-    """What is typed with the rest of the first proposal that begins with it, blanks aside; "" where none does."""
+    """What is typed with the rest of the first proposal that begins with it, blanks aside; where none does, with the brackets closed that
+    are open; "" where there are none."""
     begun = typed.replace(" ", "")
     proposal = next((each for each in proposals if begun and each.replace(" ", "").startswith(begun)), "")
     ends = [at for at, character in enumerate(proposal, 1) if character != " "]
     rest = proposal[ends[len(begun) - 1] :] if proposal else ""
-    return typed + (rest.lstrip() if typed.endswith(" ") else rest) if rest else ""
+    rest = rest.lstrip() if typed.endswith(" ") else rest
+    return typed + rest if rest else _closed(typed)
+
+
+def _closed(typed: str) -> str:
+    """What is typed with the brackets closed that are open behind a word or number; "" where none are."""
+    missing = ""
+    for character in typed:
+        missing = BRACKETS.get(character, "") + (missing[1:] if character == missing[:1] else missing)
+    return typed + missing if missing and typed[-1].isalnum() else ""
 
 
 def taken(take: Callable[[str], Result], typed: str, proposals: Sequence[str]) -> Result:
@@ -274,7 +287,7 @@ class ListScreen(OverListScreen[None]):
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
             yield TypedLine("", self._example, self._proposals)
-            yield Static(Content(self._note), classes="note")
+            yield Static(Content(with_keys(self._note, self.commands)), classes="note")
             yield OptionList()
 
     def on_mount(self) -> None:
@@ -295,7 +308,7 @@ class ListScreen(OverListScreen[None]):
         except InputError as error:
             self.say_wrong(str(error))
             return
-        note.update(Content(self._note))
+        note.update(Content(with_keys(self._note, self.commands)))
         note.remove_class("wrong")
         self.query_one(Input).value = ""
         self._fill()

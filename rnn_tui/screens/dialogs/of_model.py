@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from engine.debug.debugger import Debugger
+from engine.debug.places import number_named
 from engine.language.derive import gradient
 from engine.notation import Spelling
 from engine.tables.heads import LOGITS, PROBABILITIES
 
-NUMBER = (3, 2, 4)
-"""Step, row and column of the number that is an example."""
 GAP = r"( {2,})"
 """What stands between what may be typed and what it means."""
 
@@ -31,15 +30,8 @@ def of_model(text: str, debugger: Debugger, spelling: Spelling) -> str:
 
 
 def number_of(debugger: Debugger, spelling: Spelling) -> str:
-    """The name of a number that there is: `da@3[2,4]`, or nearer the beginning where this model is smaller."""
-    name = gradient(debugger.program.output)
-    axes = debugger.program.quantities[name].axes
-    sizes = spelling.layout.sizes(axes, debugger.plan.sizes)
-    t, *index = (
-        min(wanted, size)
-        for wanted, size in zip(NUMBER, (debugger.program.steps, *(n - 1 for n in sizes)), strict=True)
-    )
-    return f"{spelling.name(name)}@{t}[{','.join(map(str, index))}]"
+    """The name of a number that there is, as it is on the screen."""
+    return number_named(debugger, spelling.layout, spelling.name)
 
 
 def _in_line(line: str, names: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import ClassVar
 
@@ -56,6 +56,9 @@ dz sample 3   dz hit 5   for one sample, the fifth time only
 dz log t, norm(dz)       prints and goes on
 watch Wa[2,3] sign       one number: {", ".join(CHANGES)}
 enter adds, → completes, nothing and enter closes · delete or click removes one"""
+
+OF_SHOWN = "sample {} is shown, and conditions are for it; `[` `]` others, or all"
+"""What is said of conditions while one sample is looked at."""
 
 WATCH_HELP = f"""\
 q is the row computed last, q@k row k, q[:] all rows, q[0,5] a cell; t, iteration, phase, line
@@ -109,11 +112,12 @@ class HelpScreen(ReadScreen[None]):
         return Content.assemble((f"{heading}\n", "bold"), "\n".join(wrapped), "\n")
 
 
-def place_in(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
-    """The place that was typed in the names and the layout on the screen, or where a condition holds next. Raises InputError."""
+def place_in(text: str, debugger: Debugger, spelling: Spelling, sample: int | None = None) -> Destination:
+    """The place that was typed in the names and the layout on the screen, or where a condition holds next, of the sample that is looked
+    at. Raises InputError."""
     meant = spelling.in_engine_names(text)
     return (
-        first_where(meant, debugger, spelling.name)
+        first_where(meant, debugger, spelling.name, sample)
         if _is_condition(text)
         else parse_place(meant, debugger, spelling.layout, spelling.name)
     )
@@ -124,11 +128,12 @@ def _is_condition(text: str) -> bool:
 
 
 def sizes_of(debugger: Debugger, spelling: Spelling) -> list[str]:
-    """What people ask of the size of a quantity in time, as it is typed; of what the present line writes first, then of gradients."""
+    """What people ask of the size of a quantity in time, as it is typed; of the gradient that the present line writes, or of the gradient
+    of what it writes, first, then of the other gradients: they are what vanishes."""
     program, line = debugger.program, debugger.program.line_at(debugger.position)
     in_time = [name for name, quantity in program.quantities.items() if quantity.rows]
     gradients = [name for name in in_time if name.startswith(gradient(""))]
-    here = [line.name] if line is not None and line.name in in_time else []
+    here = [name for name in (line.name, gradient(line.name)) if name in gradients] if line is not None else []
     names = [spelling.name(name) for name in dict.fromkeys((*here, *gradients, *in_time))]
     return [form.format(name) for form in ("max|{}|", "norm({})", "||{}||") for name in names]
 
@@ -142,25 +147,26 @@ def small_sizes(debugger: Debugger, spelling: Spelling) -> list[str]:
 class GotoScreen(AskScreen[Destination]):
     """Asks for a place."""
 
-    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
+    def __init__(self, debugger: Debugger, spelling: Spelling, sample: int | None) -> None:
         proposals = small_sizes(debugger, spelling)
 
         def take(text: str) -> Destination:
-            return place_in(text, debugger, spelling)
+            return place_in(text, debugger, spelling, sample)
 
         def means(text: str) -> str:
-            return _going(text, debugger, spelling)
+            return _going(text, debugger, spelling, sample)
 
         example, note = number_of(debugger, spelling), of_model(GOTO_HELP, debugger, spelling)
         super().__init__("go to", example, note, take, proposals=proposals, means=means)
 
 
-def _going(text: str, debugger: Debugger, spelling: Spelling) -> str:
+def _going(text: str, debugger: Debugger, spelling: Spelling, looked_at: int | None) -> str:
     """Where Enter goes with what is typed; "" where it is no place yet. A condition is only read: to look for it may take long."""
     try:
         if _is_condition(text):
-            sought(spelling.in_engine_names(text), debugger, spelling.name)
-            return f"enter goes to where {clean(text, 60)} holds next"
+            stop = sought(spelling.in_engine_names(text), debugger, spelling.name, looked_at)
+            whose = "" if stop.sample is None else f" for sample {stop.sample}"
+            return f"enter goes to where {clean(text, 60)} holds next{whose}"
         place = place_in(text, debugger, spelling)
     except InputError:
         return ""
@@ -176,9 +182,10 @@ def _going(text: str, debugger: Debugger, spelling: Spelling) -> str:
 class BreakpointsScreen(ListScreen):
     """The breakpoints of every kind."""
 
-    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
-        self._debugger, self._spelling = debugger, spelling
-        example, note = (of_model(said, debugger, spelling) for said in ("dz if norm(dz) < 1e-3", BREAKPOINT_HELP))
+    def __init__(self, debugger: Debugger, spelling: Spelling, sample: int | None) -> None:
+        self._debugger, self._spelling, self._sample = debugger, spelling, sample
+        note = BREAKPOINT_HELP if sample is None else f"{BREAKPOINT_HELP}\n{OF_SHOWN.format(sample)}"
+        example, note = (of_model(said, debugger, spelling) for said in ("dz if norm(dz) < 1e-3", note))
         proposals = small_sizes(debugger, spelling)
         super().__init__("breakpoints", example, note, self._listed, self._add, self._delete, proposals)
 
@@ -197,7 +204,7 @@ class BreakpointsScreen(ListScreen):
         ]
 
     def _add(self, text: str) -> None:
-        self._debugger.add(self._spelling.in_engine_names(text), self._spelling.name)
+        self._debugger.add(self._spelling.in_engine_names(text), self._spelling.name, self._sample)
 
     def _delete(self, number: int) -> None:
         self._debugger.remove(self._stops()[number])
@@ -220,15 +227,14 @@ class LogScreen(ReadScreen[None]):
 class WatchScreen(ListScreen):
     """The watched expressions with their values."""
 
-    def __init__(self, debugger: Debugger, spelling: Spelling) -> None:
-        self._debugger, self._spelling = debugger, spelling
+    def __init__(self, debugger: Debugger, spelling: Spelling, watched: Callable[[], list[tuple[str, str]]]) -> None:
+        self._debugger, self._spelling, self._watched = debugger, spelling, watched
         proposals = sizes_of(debugger, spelling)
         example = of_model("norm(da) / norm(da@(t+1))", debugger, spelling)
         super().__init__("watch", example, WATCH_HELP, self._listed, self._add, self._delete, proposals)
 
     def _listed(self) -> list[str]:
-        watches = self._debugger.watches
-        return [f"{self._spelling.in_its_names(each.text)} = {self._debugger.watched(each)}" for each in watches]
+        return [f"{name} = {value}" for name, value in self._watched()]
 
     def _add(self, text: str) -> None:
         self._debugger.watch(self._spelling.in_engine_names(text), self._spelling.name)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
-from engine.debug.breakpoints import condition_of, everywhere, hits, names_of, parse_breakpoint, value_at
+from engine.debug.breakpoints import condition_of, everywhere, hits, messages, names_of, parse_breakpoint, value_at
 from engine.debug.predicate_values import truth
 from engine.debug.predicates import FUNCTIONS, parse
 from engine.debug.stops import Lines, TapePoints
@@ -145,7 +145,9 @@ CONDITIONS = [
     ("||da@t|| / ‖da@(t+1)‖ > 2 and not max|dz| > 1", True),
     ("max||dz|| > 0 and ‖da‖ > 0", True),
     ("max|dz < 1", "not belong"),
-    ("any||isnan(z)", "not an expression"),
+    ("any||isnan(z)", r"not an expression; write for example: norm\(dz\) < 0.1"),
+    ("norm da < 1", r"norm takes brackets: norm\(da\)"),
+    ("da@3(2,1) < 1", "the place of a number stands in square brackets"),
     ("norm(Wa@2) > 0 or norm(Wa[:]) > 0", True),
     ("norm(a) @ 2 > 0", "@ takes a row of a quantity"),
     ("norm(a > 1) > 0", "norm takes numbers"),
@@ -269,6 +271,27 @@ def test_a_sample_is_stopped_at_in_its_own_steps_and_where_it_is_in_the_batch() 
     for k in range(B):
         seen = [steps(split, f"a sample {k}", iteration) for iteration in range(2)]
         assert seen == [[1, 2, 3, 4] if k in batch else [] for batch in batches]
+
+
+def test_one_sample_is_seen_in_its_rows_and_by_its_number() -> None:
+    split = debugger_of(2, batch_size=2)
+    tape, lines = split.tape(0), Lines(split.program)
+    assert tape.samples is not None
+    sample = int(tape.samples[1])
+    row = tape.at("h", 3)[1]
+
+    def value(text: str) -> Any:
+        return value_at(condition_of(text, split.program), tape, 0, split.program.length - 1, lines, sample)
+
+    assert value("norm(h@3)") == pytest.approx(np.linalg.norm(row))
+    assert value("h@3[1,2]") == row[2] and value("h[:][2,0,1]") == tape["h"][2][0, 1]  # cells are those of the batch
+    assert value("norm(Wy)") == pytest.approx(np.linalg.norm(tape.updates.get("Wy", tape.parameters["Wy"])))
+    assert value("norm(dWy)") == pytest.approx(np.linalg.norm(tape["dWy"]))
+    (logged,) = split.add("h log norm(h), loss", sample=sample)
+    said = messages(logged, tape, 0, split.program.offset(logged.line(split.program), 3), lines)  # pyright: ignore[reportArgumentType]
+    assert said == [f"norm(h) of sample {sample} = {np.linalg.norm(row):.6g}", "loss = not computed yet"]
+    assert split.add("dWy if norm(dWy) > 0", sample=sample)[0].sample is None, "a sum is of all samples"
+    assert split.add("h if h[1,0] > 0", sample=sample)[0].sample is None, "it says itself of which sample"
 
 
 def test_watchpoints_stop_where_the_number_changes() -> None:

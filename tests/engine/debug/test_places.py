@@ -97,9 +97,11 @@ def test_every_form(text: str, here: str, expected: int) -> None:
 
 
 REFUSED = [
-    ("", "name a time step"),
-    ("   ", "name a time step"),
-    (",", "name a time step"),
+    ("", "write for example: da@3[2,4], backward 1 or norm(da) < 0.1"),
+    ("   ", "name a number, a time step"),
+    (",", "name a number, a time step"),
+    ("norm da", "norm takes brackets, and its value is compared: norm(da) < 0.1"),
+    ("iteration", "iteration needs its number, for example: iteration 3"),
     ("0", "time steps 1 to 10, not 0"),
     ("11", "time steps 1 to 10, not 11"),
     ("backward 11", "time steps 1 to 10"),
@@ -108,7 +110,7 @@ REFUSED = [
     ("loss 3", "no point of the program fits loss 3"),
     ("forward dz", "no point of the program fits"),
     ("backward z@3", "no point of the program fits"),
-    ("-3", "not a place"),
+    ("-3", "not a place; write for example: da@3[2,4]"),
     ("7.5", "not a place"),
     ("dWa[2,9]", "dWa is 8 × 8"),
     ("da[2,3]", "name the step too: da@3[2,3]"),
@@ -116,6 +118,7 @@ REFUSED = [
     ("da@3[10,0]", "da@3 is 10 × 8, counted from 0; it has no cell [10,0]"),
     ("p[10]", "p is 10 × 2, counted from 0; it has no cell [10,0]"),
     ("7 3", "7 3 names two time steps"),
+    ("dWa 1 3", "a cell is written in brackets: da@3[2,4]"),
     ("p 5", "no point of the program fits p 5; p is not in time"),
     ("dWa@4,10[1,3]", "the batch has the rows 0 to 9, not 10"),
     ("sample 10", "samples 0 to 9, not 10"),
