@@ -182,7 +182,7 @@ import sys, time
 from engine.doctor.recording.tracing import runner
 text, begun = open(sys.argv[1]).read(), time.process_time()
 options = {"stops": sys.argv[3] == "stops"}
-job = {"file": sys.argv[1], "text": text, "cells": [1], "python_2": False, "user": []}
+job = {"file": sys.argv[1], "text": text, "cells": [1], "python_2": False, "user": [], "alone": False, "unfollowed": []}
 ended = runner.run({**job, "record": sys.argv[2], "options": options, "memory": 1 << 40})
 if "error" in ended:
     raise ended["error"]

@@ -60,7 +60,7 @@ def _child(kind: str, cell: str, shape: tuple[int, ...]) -> float:
 
 def child(what: str, threads: str, cell: str, shape: tuple[int, ...]) -> None:
     """Prints what `_child` returns."""
-    sizes = Shape(*shape)
+    sizes = Shape(*shape[:-1], every=bool(shape[-1]))
     model = network(sizes, cell, "float32")
     X, y = samples(sizes)
     prepared = plan(model, sizes.B, sizes.T)

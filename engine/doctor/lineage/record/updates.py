@@ -80,17 +80,35 @@ class Update:
 
 
 def found(record: Record, names: ArrayNames) -> list[list[Step]]:
-    """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps."""
-    steps: dict[tuple[int | str, int], list[Step]] = defaultdict(list)
+    """The arrays that may have been stepped in the first round, in the order of their steps: for each its steps; of an array that is surely
+    stepped, as a bias is, without the sums that a line makes of it again and again."""
+    steps: dict[_Owner, list[Step]] = defaultdict(list)
     confirmed = {int(record.maker(number)) for number in (*record.again, *(first for _, first in record.rounds))}
-    lines = record.stepping
+    lines, operations = record.stepping, record.operations
     origins = dict[tuple[RecordedArray, bool], _LeavesOfArray](), names
-    for k, which in _may_step(record, lines, confirmed):
-        operation = record.operations[k]
-        for step in _steps(record, operation, which, origins, operation.line in lines or k in confirmed):
-            steps[_owner(record, step.levels[-1], names), len(step.levels)].append(step)
-    groups = [group for group in steps.values() if not _begins_anew(group)]
+    rows, which = _may_step(record, lines, confirmed)
+    is_known = np.isin(operations.lines[rows], list(lines)) | np.isin(rows, list(confirmed))
+    is_other = ~is_known & ~operations.have(IN_PLACE)[rows]
+    surely, read_on = set[_Owner](), set[tuple[RecordedArray, int]]()
+    for k in whole_numbers(is_other.argsort(kind="stable")):
+        operation, operand = operations[int(rows[k])], int(which[k])
+        place = operation.operands[operand], operation.line
+        if place in read_on and surely.issuperset(origins[0][place[0], False].owners):
+            continue
+        steps_of = list(_steps(record, operation, operand, origins, bool(is_known[k])))
+        for owner, step in steps_of:
+            steps[owner].append(step)
+        sure = {owner for owner, step in steps_of if step.sure}
+        surely |= sure
+        if is_other[k] and place[0].size > 1 and steps_of and not sure:
+            read_on.add(place)
+    groups = [sorted(group, key=lambda step: step.made.start) for group in steps.values() if not _begins_anew(group)]
+    groups.sort(key=lambda group: group[0].made.start)
     return _with_further(record, names, _without_means(record, names, groups), lines)
+
+
+_Owner = tuple[int | str, int]
+"""What tells the steps of one array from those of others, see `_owner`, and how often it was scaled before it was stepped."""
 
 
 def _begins_anew(steps: Sequence[Step]) -> bool:
@@ -204,9 +222,9 @@ def _single_sums(record: Record, lines: Set[int]) -> dict[int, int]:
     return made
 
 
-def _may_step(record: Record, lines: Set[int], confirmed: set[int]) -> list[tuple[int, int]]:
-    """The operations that may step an array, or a single number, each with the operand that it may step: most sums are not of what came
-    from outside and what was computed, which is seen at once."""
+def _may_step(record: Record, lines: Set[int], confirmed: set[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of the operations that may step an array, or a single number, and for each the operand that it may step: most sums are not
+    of what came from outside and what was computed, which is seen at once."""
     operations = record.operations
     rows = operations.named(("add", "subtract"))
     is_sure = np.isin(operations.lines[rows], list(lines)) | np.isin(rows, list(confirmed))
@@ -222,7 +240,7 @@ def _may_step(record: Record, lines: Set[int], confirmed: set[int]) -> list[tupl
     tried = np.stack((np.ones(len(wide), bool), second), axis=1)
     may[wide] = tried & _arrays_may_step(record, rows[wide], is_sure[wide])
     ks, which = np.nonzero(may)
-    return list(zip(whole_numbers(rows[ks]), whole_numbers(which), strict=True))
+    return rows[ks], which
 
 
 def _arrays_may_step(record: Record, rows: NDArray[np.int64], is_sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -264,6 +282,7 @@ class _LeavesOfArray:
         self.levels = levels
         self.parts = list[tuple[tuple[Ids, ...], NDArray[np.bool_] | slice]]()
         """The levels of each leaf, and which numbers of the array are of it."""
+        self.owners = list[_Owner]()
         if not levels:
             return
         self.is_renamed = names.renamed(levels)
@@ -276,6 +295,7 @@ class _LeavesOfArray:
         for owner in owned:
             own = owners == owner if len(owned) > 1 else slice(None)
             self.parts.append((tuple(level[own] for level in levels), own))
+        self.owners = [(_owner(record, of_leaf[-1], names), len(of_leaf)) for of_leaf, _ in self.parts]
 
 
 def _steps(
@@ -284,9 +304,9 @@ def _steps(
     which: int,
     origins: tuple[dict[tuple[RecordedArray, bool], _LeavesOfArray], ArrayNames],
     sure: bool,
-) -> Iterable[Step]:
-    """The steps that a sum makes of one of its operands, if it does: one for each leaf that this goes back to. `origins` are those of the
-    arrays that were asked for before."""
+) -> Iterable[tuple[_Owner, Step]]:
+    """The steps that a sum makes of one of its operands, if it does: one for each leaf that this goes back to, with whose it is. `origins`
+    are those of the arrays that were asked for before."""
     stepped, by = operation.operands[which], operation.operands[1 - which]
     if stepped.shape != operation.shape or (by.size == 1 and stepped.size > 1):
         return
@@ -304,8 +324,8 @@ def _steps(
         return
     sign = 1.0 if operation.name == "add" else -1.0
     is_bound = sure or operation.parameters == IN_PLACE or names.bound_again(origin.levels, operation)
-    for levels, own in origin.parts:
-        yield Step(levels, added[own], sign, operation, is_bound)
+    for owner, (levels, own) in zip(origin.owners, origin.parts, strict=True):
+        yield owner, Step(levels, added[own], sign, operation, is_bound)
 
 
 def _is_given(record: Record, number: int) -> bool:

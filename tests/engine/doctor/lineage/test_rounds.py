@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.doctor.lineage.record.array_names import ArrayNames
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.verdict.of_round import GIVEN
 from engine.doctor.recording.tracing.store import OPERATION
 from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
@@ -36,6 +38,28 @@ def test_adding_a_bias_in_a_sample_is_no_update_of_it(tmp_path: Path) -> None:
     verdict = verdict_on(tmp_path, network(before=SAMPLE))
     assert {c.name for c in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
     assert all(c.status == "right" for c in verdict.compared)
+
+
+READ_ON = """
+import numpy as np
+rng = np.random.RandomState(0)
+W, b = rng.randn(3, 3), rng.randn(3)
+for step in range(2):
+    h, loss = np.ones(3), 0.0
+    for t in range(9):
+        z = W @ h + b
+        h = np.tanh(z)
+    W -= 0.1 * np.outer(h, h)
+    b -= 0.1 * h
+"""
+
+
+def test_of_an_array_that_is_stepped_the_sums_that_a_line_reads_on_are_looked_at_once(tmp_path: Path) -> None:
+    record = run(tmp_path, READ_ON)
+    groups = found(record, ArrayNames(record))
+    lines = [[record.lines[step.made.line].number for step in group] for group in groups]
+    assert sorted(lines) == [[8, 11], [10]]
+    assert [step.sure for group in groups for step in group if record.lines[step.made.line].number > 9] == [True, True]
 
 
 def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first_update(tmp_path: Path) -> None:
