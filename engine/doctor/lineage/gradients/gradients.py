@@ -74,11 +74,13 @@ class Walk:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What a gradient should be: dL/d(the array), the array's own ids, and which numbers the loss was made from."""
+    """What a gradient should be: dL/d(the array), the array's own ids, which numbers the loss was made from, and the first numbers of
+    velocities, of which it may be made, too."""
 
     right: Floats
     own: tuple[Ids, ...]
     forward: NDArray[np.bool_]
+    velocities: frozenset[int] = frozenset()
 
 
 def walked(record: Record, ids: Ids, target: Target) -> Walk:
@@ -150,7 +152,7 @@ def _outside(record: Record, ids: Ids, target: Target, walk: Walk) -> None:
     """A leaf: a state that starts equal everywhere, as an optimizer's do, or that an earlier round left, says nothing; data do not belong
     into a gradient."""
     values = record.pool[ids]
-    met = walk.meets(target.forward, ids)
+    met = walk.meets(target.forward, ids) and int(ids[0]) not in target.velocities
     if record.is_earlier(int(ids[0])) and not met:
         walk.states.append(int(ids[0]))
     elif len(ids) > 1 and (float(values.min()) != float(values.max()) or met):

@@ -16,7 +16,7 @@ from engine.doctor.lineage.record.array_names import NAMELESS, ArrayNames
 from engine.doctor.lineage.record.matching import Agreement, compared, same
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedOperation
 from engine.doctor.lineage.record.tables import IN_PLACE
-from engine.doctor.lineage.record.updates import Step, Update, joined
+from engine.doctor.lineage.record.updates import Step, Update, joined, scaled_from
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
 
 ROUNDING = 1e-13
@@ -61,6 +61,8 @@ class SteppedRows:
         self.names = names
         self.wrong: dict[tuple[RecordedOperation, ...], list[tuple[Floats, Walk]]] = {}
         """By the operations of an update: what it should have been for losses before, and the walks that did not find it."""
+        self.velocities: frozenset[int] = frozenset()
+        """The first numbers of arrays by which weights are moved, for the loss of now."""
 
     def __call__(
         self, chosen: ChosenLoss, adjoint: Callable[[], Floats], forward: NDArray[np.bool_], may_win: MayWin
@@ -68,7 +70,14 @@ class SteppedRows:
         """A row an update of the loss; None as soon as it cannot win. The loss is carried back (`adjoint`) only if it may, and what a step
         was made of is looked through only where the step itself is not right."""
         del chosen
-        updates = [found for group in self.steps if (found := self._of_loss(group, forward)) is not None]
+        moves, groups, moving = self._moves(forward), list[Sequence[Step]](), list[Step]()
+        for group in self.steps:
+            if any(self._is_move(step, moves) for step in group):
+                moving += group
+            else:
+                groups.append(group)
+        self.velocities = frozenset(int(level[0]) for step in moving for level in step.levels)
+        updates = [found for group in groups if (found := self._of_loss(group, forward)) is not None]
         if not updates or not may_win(len(updates), 0, len(updates)):
             return None
         carried = adjoint()
@@ -130,6 +139,31 @@ class SteppedRows:
             told = replace(match, factor=number * match.factor, cosine=float(np.sign(number)) * match.cosine)
             return replace(row, gradient=ids, bare=told)
         return row
+
+    def _moves(self, forward: NDArray[np.bool_]) -> dict[tuple[int, int], bool]:
+        """The first numbers, and how many there are, of arrays that are added, as they are or scaled, to others that the loss is made from,
+        and whether that is surely a step."""
+        steps = [s for group in self.steps for s in group if len(s.by) > 1]
+        sure = [s for s in steps if s.sure and not forward[s.every[-1].start]]
+        again = {int(level[0]) for s in sure for level in s.levels}  # what was moved before the loss was made
+        made = dict[tuple[int, int], bool]()
+        for step in steps:
+            is_last = not forward[step.every[-1].start] or step.made.start in again
+            if not is_last or not any(forward[level].any() for level in step.levels):
+                continue
+            of = {int(level[0]) for level in step.levels}
+            for ids in (step.by, *(f.by for f in step.further)):
+                if (first := scaled_from(self.record, ids)) not in of:
+                    made[first, len(ids)] = made.get((first, len(ids)), False) or step.sure
+        return made
+
+    def _is_move(self, step: Step, moves: Mapping[tuple[int, int], bool]) -> bool:
+        """Whether an array that is stepped is itself what another one is stepped by, after its own step or before it: the velocity of an
+        optimizer, of which the loss is made where weights are moved by it first."""
+        size = len(step.by)
+        return step.sure and (
+            (step.every[-1].start, size) in moves or any(moves.get((int(level[0]), size)) for level in step.levels)
+        )
 
     def _of_loss(self, steps: Sequence[Step], forward: NDArray[np.bool_]) -> tuple[Update, Ids] | None:
         """An update of what the loss was made from, and that array; None where it is none."""
@@ -203,7 +237,7 @@ class SteppedRows:
         before = self.wrong.setdefault(update.made, [])
         walk = next((w for r, w in before if w.same_for(forward) and _is_multiple(row.right, r)), None)
         if walk is None:
-            walk = gradients.walked(self.record, update.by, Target(row.right, update.levels, forward))
+            walk = gradients.walked(self.record, update.by, Target(row.right, update.levels, forward, self.velocities))
             found = walk.gradient(self.record, row.right)
             if found is not None and not gradients.kept(self.record, walk, row.gradient, row.right):
                 ids, match = found
@@ -219,7 +253,9 @@ class SteppedRows:
                     row, status="right", match=None, gradient=ids, walk=Walk(penalty=True, beside=True), bare=alone
                 )
         if (
-            lines := gradients.made_from_right(self.record, update.by, Target(row.right, update.levels, forward))
+            lines := gradients.made_from_right(
+                self.record, update.by, Target(row.right, update.levels, forward, self.velocities)
+            )
         ) is not None:
             made, changed = (self.record.lines[line].number for line in lines)
             return replace(row, status="not compared", reason=CHANGED.format(made, changed))
@@ -272,7 +308,7 @@ class SteppedRows:
     def _is_made_of(self, update: Update, ids: Ids, forward: NDArray[np.bool_]) -> bool:
         """Whether between an array and a step there is only what optimizers do."""
         right = self.record.pool[ids]
-        walk = gradients.walked(self.record, update.by, Target(right, update.levels, forward))
+        walk = gradients.walked(self.record, update.by, Target(right, update.levels, forward, self.velocities))
         return walk.gradient(self.record, right) is not None
 
     def _unscaled(self, ids: Ids, right: Floats, forward: NDArray[np.bool_]) -> Agreement | None:

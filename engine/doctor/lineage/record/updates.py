@@ -104,7 +104,7 @@ def found(record: Record, names: ArrayNames) -> list[list[Step]]:
             read_on.add(place)
     groups = [sorted(group, key=lambda step: step.made.start) for group in steps.values() if not _begins_anew(group)]
     groups.sort(key=lambda group: group[0].made.start)
-    return _with_further(record, names, _without_means(record, names, groups), lines)
+    return _with_further(record, names, _by_velocities(record, _without_means(record, names, groups)), lines)
 
 
 _Owner = tuple[int | str, int]
@@ -124,7 +124,7 @@ def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) 
     firm = {start: s for start, s in firm.items() if s.made.operands[0].first == s.levels[0][0]}
 
     def is_mean(step: Step) -> bool:
-        of = firm.get(_scaled_from(record, step.by)) if step.sure and len(step.by) > 1 else None
+        of = firm.get(scaled_from(record, step.by)) if step.sure and len(step.by) > 1 else None
         if of is None or of.levels[-1][0] != step.levels[-1][0]:
             return False
         return of.made.parameters == IN_PLACE or names.bound_again([*of.levels], of.made)
@@ -133,7 +133,19 @@ def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) 
     return [group for group in left if group]
 
 
-def _scaled_from(record: Record, ids: Ids) -> int:
+def _by_velocities(record: Record, groups: list[list[Step]]) -> list[list[Step]]:
+    """The steps, of which those are sure, too, that add what another sure step has just made: a velocity. Weights that are only ever added
+    to, as in `ahead = w + mu * v`, are not seen to come round."""
+    firm = {(s.made.start, len(s.by)) for group in groups for s in group if s.sure and len(s.by) > 1}
+
+    def of(step: Step) -> Step:
+        is_sure = step.sure or (len(step.by) > 1 and (scaled_from(record, step.by), len(step.by)) in firm)
+        return replace(step, sure=is_sure) if is_sure and not step.sure else step
+
+    return [[of(step) for step in group] for group in groups]
+
+
+def scaled_from(record: Record, ids: Ids) -> int:
     """The first number of what an array is a multiple of."""
     for _ in range(DEEPEST):
         makers = record.makers(ids)

@@ -10,9 +10,9 @@ from engine.doctor.lineage.gradients.gradients import Target, walked
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
-from engine.doctor.lineage.record.reading import RecordedOperation, UserLine
+from engine.doctor.lineage.record.reading import Ids, Record, RecordedOperation, UserLine
 from engine.doctor.lineage.record.tables import IN_PLACE
-from engine.doctor.lineage.record.updates import found
+from engine.doctor.lineage.record.updates import found, scaled_from
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.the_loss import penalty
 from engine.doctor.lineage.the_loss.loss import NAMED, ChosenLoss, candidates, forward_of, is_summand
@@ -73,11 +73,21 @@ def stepped_twice(seen: RemarkedRun) -> Iterator[Remark]:
             row, before = found
             steps = [r for r in operation.operands if r is not reference and r.shape == operation.shape]
             target = Target(row.right, (row.own, reference.ids().ravel()), seen.forward)
-            if not steps or not walked(whole, steps[0].ids().ravel(), target).found:
+            if not steps or _is_moved_since(whole, steps[0].ids().ravel(), before):
+                continue
+            if not walked(whole, steps[0].ids().ravel(), target).found:
                 continue
             if operation.parameters == IN_PLACE or ArrayNames(whole).bound_again([reference.ids().ravel()], operation):
                 says = f"{row.name} is stepped by its gradient a second time, after line {seen.place(before).number}"
                 yield Remark("stepped-twice", whole.lines[operation.line], says)
+
+
+def _is_moved_since(record: Record, ids: Ids, step: RecordedOperation) -> bool:
+    """Whether an array is a multiple of one that was itself stepped after a step: a velocity, by which the next round begins."""
+    first = scaled_from(record, ids)
+    k = record.maker(first)
+    made = record.operations[k] if k >= 0 and first > step.start else None
+    return made is not None and made.name in ("add", "subtract") and made.parameters == IN_PLACE
 
 
 def never_stepped(seen: RemarkedRun) -> Iterator[Remark]:

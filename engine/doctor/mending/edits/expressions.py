@@ -43,11 +43,11 @@ def of_expression(
 
 
 def walk(expression: ast.expr) -> Iterator[tuple[tuple[str | int, ...], ast.expr]]:
-    """Every expression inside, with the way to it."""
+    """Every expression inside, with the way to it; of what is unpacked, `*parts`, the parts."""
     stack: list[tuple[tuple[str | int, ...], ast.AST]] = [((), expression)]
     while stack:
         path, node = stack.pop()
-        if isinstance(node, ast.expr):
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Starred):
             yield path, node
         if isinstance(node, ast.Subscript):  # indices have edits of their own
             stack.append(((*path, "value"), node.value))
@@ -86,7 +86,7 @@ def _of_node(node: ast.expr, around: Sequence[str]) -> Iterator[Made]:
         for k, j in combinations(range(len(node.elts)), 2):
             swapped = [node.elts[{k: j, j: k}.get(n, n)] for n in range(len(node.elts))]
             yield "exchanged", type(node)(swapped, ast.Load()), (text_of(node.elts[k]), text_of(node.elts[j]))
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and not any(isinstance(a, ast.Starred) for a in node.args):
         yield from _of_call(node)
         yield from _masked(node, around)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

@@ -162,7 +162,7 @@ def _unapplied(expression: ast.expr) -> Iterator[Made]:
     """Arguments for what a function of one argument makes of them; of two, the other way round."""
     for call in ast.walk(expression):
         match call:
-            case ast.Call(func=ast.Name(), args=[one], keywords=[]):
+            case ast.Call(func=ast.Name(), args=[one], keywords=[]) if not isinstance(one, ast.Starred):
                 yield "derivative", _put_everywhere(expression, text_of(call), one), None
             case ast.Call(func=ast.Name(), args=[one, two], keywords=[]):
                 yield "exchanged", _put(expression, call, ast.Call(call.func, [two, one], [])), None

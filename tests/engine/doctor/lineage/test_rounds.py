@@ -361,6 +361,35 @@ def test_a_velocity_that_is_added_to_the_weights_does_not_come_round_there(tmp_p
     assert {row.name for row in verdict.compared} == {"Wxh", "Whh", "Why", "bh", "by"}
 
 
+@pytest.mark.parametrize("wrong", [False, True])
+def test_weights_that_are_looked_ahead_from_are_stepped_by_their_velocity_alone(tmp_path: Path, wrong: bool) -> None:
+    """Nesterov's momentum: the loss is made of weights and velocities, and only the weights are compared."""
+    before = "own = [Wxh, Whh, Why, bh, by]\nspeed = [np.zeros_like(w) for w in own]\n"
+    training = """
+for step in range(50):
+    inputs, targets = batch()
+    Wxh, Whh, Why, bh, by = (w + 0.9 * v for w, v in zip(own, speed))
+    loss, *grads = passes(inputs, targets, np.zeros((H, 1)))
+    for k in range(5):
+        speed[k] = 0.9 * speed[k] - 0.1 * grads[k]
+        own[k] = own[k] + speed[k]
+"""
+    text = network(*([("dnext = Whh.T @ da", "dnext = Whh @ da")] if wrong else []), before=before, training=training)
+    verdict = verdict_on(tmp_path, text, rounds=3)
+    assert verdict.verdict == ("wrong" if wrong else "right")
+    assert not any(row.name.startswith("speed") for row in verdict.compared)
+
+
+def test_what_is_unpacked_from_a_generator_has_names(tmp_path: Path) -> None:
+    text = network(
+        (
+            "Wxh, Whh, Why = np.random.randn(H, I) * 0.5, np.random.randn(H, H) * 0.5, np.random.randn(O, H) * 0.5",
+            "Wxh, Whh, Why = (np.random.randn(*shape) * 0.5 for shape in ((H, I), (H, H), (O, H)))",
+        ),
+    )
+    assert {row.name for row in verdict_on(tmp_path, text).compared} == {"Wxh", "Whh", "Why", "bh", "by"}
+
+
 def test_data_that_is_shifted_by_a_gradient_is_no_weight(tmp_path: Path) -> None:
     """Adversarial samples: a second pass over inputs that were moved uphill."""
     moved = (

@@ -109,6 +109,12 @@ def test_what_is_unpacked_into_a_call_is_no_expression() -> None:
     assert list(of_statement(statement, ["x"]))
 
 
+@pytest.mark.parametrize("text", ["loss = forward(*ahead)", "g = np.outer(d, *kept)", "g = np.dot(*pair)"])
+def test_edits_of_what_is_unpacked_are_expressions(text: str) -> None:
+    for edit in of_statement(ast.parse(text).body[0], ["x", "h[t]"]):
+        ast.parse(edit.value, mode="eval")
+
+
 def test_what_changes_what_it_reads_is_not_evaluated_once_more() -> None:
     assert compiled("np.subtract(W, rate * dW, out=W)") is None
     assert compiled("np.subtract(W, rate * dW, out=made)") is not None
