@@ -76,24 +76,28 @@ def _of_the_file(
     source: SourceFile, wishes: Wishes, progress: TextIO | None, failures: OwnFailures, *, runs_something: bool
 ) -> Report:
     """The report on the program's own run, and on its functions where that leaves it open."""
-    own, repaired = None, None
-    if runs_something:
-        runs = Runs(program_of(source), wishes, progress)
-        own = examine_own_run(runs, source)
-        if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
-            return own.report
-        repaired, text = examine_repaired(runs, source, own, failures) or (None, source)
-        if repaired is not None and repaired.followed_on:
-            functions = None if repaired.parameters else of_functions(text, None, wishes)
-            shown = functions is not None and functions.reason != NO_PASS
-            return _with_a_way_on(with_functions(repaired, functions) if functions is not None and shown else repaired)
-        if own.reason and (overwritten := examine_overwritten(runs, source, own, failures)) is not None:
-            return overwritten
-    if own is not None and own.report.verdict == "wrong" and not own.report.candidates:
-        return own.report
-    functions = of_functions(source, None, wishes)
-    if own is None:
+    if not runs_something:
+        functions = of_functions(source, None, wishes)
         return replace(functions, notes=(NOTHING_RUNS, *functions.notes))
+    runs = Runs(program_of(source), wishes, progress)
+    return report_beyond(runs, source, examine_own_run(runs, source), failures)
+
+
+def report_beyond(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFailures) -> Report:
+    """The report on a program, given that on its `own` run: where that leaves it open, or stops, it is followed on with repairs, and its
+    functions are examined."""
+    if not own.reason and (own.report.verdict == "correct" or own.report.diagnoses):
+        return own.report
+    repaired, text = examine_repaired(runs, source, own, failures) or (None, source)
+    if repaired is not None and repaired.followed_on:
+        functions = None if repaired.parameters else of_functions(text, None, runs.wishes)
+        shown = functions is not None and functions.reason != NO_PASS
+        return _with_a_way_on(with_functions(repaired, functions) if functions is not None and shown else repaired)
+    if own.reason and (overwritten := examine_overwritten(runs, source, own, failures)) is not None:
+        return overwritten
+    if own.report.verdict == "wrong" and not own.report.candidates:
+        return own.report
+    functions = of_functions(source, None, runs.wishes)
     if own.report.verdict == "wrong":
         return _with_their_correction(own, functions)
     report = _joined(own, functions)

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from engine.debug.debugger import Debugger
+from engine.doctor.diagnose import report_beyond
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.made_up import follow_function
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
@@ -88,12 +89,13 @@ def walk_of(
 ) -> ProgramWalk:
     """The walk through a program of which the text is known: that of its file, or one that is nowhere written yet; see `open_walk`."""
     wishes, path, own = wishes or Wishes(), source.path, None
+    runs = Runs(program_of(source), wishes, progress)
     try:
         runs_something = function is None and statically_runs(source.tree())
     except Unreadable as error:
         raise InputError(f"{clean(path.name)}: {error}") from None
     if runs_something:
-        own = examine_own_run(Runs(program_of(source), wishes, progress), source, mend=mend)
+        own = examine_own_run(runs, source, mend=mend)
     try:
         walk = walked(source, own if own is not None else _of_functions(source, function, wishes))
     except InputError as error:
@@ -102,6 +104,9 @@ def walk_of(
             raise _stopped(error, own, path) from None
         walk = walked(source, replace(called, report=replace(called.report, notes=(str(error), *called.report.notes))))
     walk.wishes, walk.function = wishes, function
+    failures = OwnFailures()
+    if mend and own is not None:  # the verdict is the doctor's on the file, also where the run leaves it open
+        walk.report = failures.told(report_beyond(runs, source, own, failures))
     return walk
 
 

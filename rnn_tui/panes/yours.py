@@ -12,7 +12,7 @@ from rich.style import Style
 from engine.explain.line_parts import Part
 from rnn_tui.panes.program.equation import draw_parts
 from rnn_tui.panes.program.listing import DONE
-from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
+from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, gradients_told, mistakes_told
 from rnn_tui.panes.why import name_of
 from rnn_tui.render.canvas import Canvas, StyledText, draw_lines, fitting, shortened
 from rnn_tui.render.numbered import numbered
@@ -219,15 +219,12 @@ def _verdict(frame: Frame, width: int) -> list[StyledText]:
     if report.verdict == "correct":
         right = "every gradient is dL/d(its weight), the loss carried back over this run."
         return [[("The backward pass is right: ", look.forward), (right, look.text)], *remarks]
-    lines = mistakes_told(report.diagnoses, lockstep.source, look)
+    lines = mistakes_told(report, lockstep.source, look, width)
     if report.verdict == "wrong" and not report.diagnoses:
         lines.append([(f"{WRONG} wrong", look.error), (": no correction was found", look.dim)])
     if report.verdict != "wrong":
         lines += [[(part, look.text)] for part in textwrap.wrap(f"undecided: {report.reason}", max(20, width))]
-    wrong = [name for name, comparison in report.parameters.items() if not comparison.ok]
-    right = [name for name, comparison in report.parameters.items() if comparison.ok]
-    if wrong or right:
-        told = f"gradients wrong: {', '.join(wrong) or 'none'}   right: {', '.join(right) or 'none'}"
+    if told := gradients_told(report):
         lines.append([(told, look.dim)])
     return [*lines, *remarks]
 

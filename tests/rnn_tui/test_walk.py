@@ -334,9 +334,9 @@ def test_what_is_no_network_of_ours_is_opened_as_a_walk(forward: ProgramWalk, mo
 
 def test_a_correction_that_leaves_something_wrong_says_so_beside_its_name(wrong: ProgramWalk) -> None:
     (found, *_), source = wrong.report.diagnoses, wrong.source
-    (name,) = mistakes_told([found], source, look())
+    (name,) = mistakes_told(replace(wrong.report, diagnoses=(found,)), source, look(), 200)
     assert f": {found.title}" in name[0][0] and "one of several" not in name[0][0]
     partly = replace(found, parameters=("U", "b"), leaves=("W",))
-    name, effect = mistakes_told([partly], source, look())
+    name, effect = mistakes_told(replace(wrong.report, diagnoses=(partly,)), source, look(), 200)
     assert f", one of several: {found.title}" in name[0][0]
     assert effect[0][0] == "run with this line changed: U, b right, W still wrong"

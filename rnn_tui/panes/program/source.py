@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from rnn_tui.shown.targets import ToSource
 if TYPE_CHECKING:
     from engine.doctor.read.source import SourceFile
     from engine.doctor.reference.results import NamedMistake
+    from engine.doctor.report.report import Report
 
 WRONG, DIFFERS, SUSPECT, BACK = "✗", "≠", "?", "∂"
 OUT, IN = "−", "+"
@@ -45,16 +47,26 @@ class ListedSource:
     """What is derived of a line, shown below it."""
 
 
-def mistakes_told(findings: Sequence[NamedMistake], source: SourceFile, look: Look) -> list[StyledText]:
+def mistakes_told(report: Report, source: SourceFile, look: Look, width: int) -> list[StyledText]:
     """The mistakes by their names; of one that is not all the correction what it leaves wrong."""
     lines: list[StyledText] = []
-    for finding in findings:
+    for finding in report.diagnoses:
         several = ", one of several" if finding.leaves else ""
         at = finding.place
         place = f"{at.shown if at.file else source.place(at.line)}{several}: " if at else ""
-        lines.append([(f"{WRONG} {place}{finding.title}", look.error), (f"  [{finding.id}]", look.dim)])
+        named = textwrap.wrap(f"{WRONG} {place}{finding.title}", max(20, width), subsequent_indent="  ")
+        lines += [[(part, look.error)] for part in named]
+        lines[-1].append((f"  [{finding.id}]", look.dim))
         lines += [[(finding.effect, look.dim)]] if finding.effect else []
     return lines
+
+
+def gradients_told(report: Report) -> str:
+    """Which gradients are wrong, and which are right; "" where none was compared."""
+    wrong = [name for name, comparison in report.parameters.items() if not comparison.ok]
+    right = [name for name, comparison in report.parameters.items() if comparison.ok]
+    told = "   ".join(f"{word}: {', '.join(names)}" for word, names in (("wrong", wrong), ("right", right)) if names)
+    return told and f"{f'{report.compared_with}, ' if report.compared_with else ''}gradients {told}"
 
 
 def draw_listed(listed: ListedSource, look: Look, width: int, height: int) -> Canvas:

@@ -11,7 +11,7 @@ from engine.doctor.reference.results import Place
 from engine.text import clean
 from rnn_tui.panes.around.header import ARROWS
 from rnn_tui.panes.program.listing import DONE
-from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, mistakes_told
+from rnn_tui.panes.program.source import DIFFERS, WRONG, ListedSource, draw_listed, gradients_told, mistakes_told
 from rnn_tui.render.canvas import Canvas, StyledText, draw_lines, shortened
 from rnn_tui.render.numbers import number
 from rnn_tui.render.pooling import block_of
@@ -215,17 +215,15 @@ def _reads(frame: WalkFrame) -> list[StyledText]:
 def _verdict(frame: WalkFrame, room: int) -> list[StyledText]:
     """What the doctor says of the whole program."""
     look, report = frame.look, frame.walk.report
-    lines = mistakes_told(report.diagnoses, frame.walk.source, look)
+    lines = mistakes_told(report, frame.walk.source, look, room)
     if report.candidates:
         places = ", ".join(str(place.line) for place in report.candidates[:6])
         missing = "what else is wrong was not found" if report.diagnoses else "no correction was found"
         lines.append([(f"{WRONG} {missing}; look first at {places}", look.error)])
-    wrong = [name for name, each in report.parameters.items() if not each.ok]
-    right = [name for name, each in report.parameters.items() if each.ok]
-    if wrong:
-        lines.append([(f"wrong: {', '.join(wrong)}   right: {', '.join(right) or 'none'}", look.dim)])
-    elif right:
-        lines.append([(f"{DONE} right: ", look.forward), (", ".join(right), look.text)])
+    if report.verdict == "correct" and report.parameters:
+        lines.append([(f"{DONE} right: ", look.forward), (", ".join(report.parameters), look.text)])
+    elif told := gradients_told(report):
+        lines.append([(told, look.dim)])
     else:
         said = "No backward pass was found to compare: dL/d(value) is the loss carried back. Press `←` to walk back from the loss."
         said += "" if frame.choice.derived else " `m` shows the backward pass that is missing."

@@ -15,6 +15,7 @@ from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
 from engine.doctor.lineage.verdict.meant import GROWS
 from engine.doctor.mending.trials import trying
+from engine.doctor.opening import open_walk
 from engine.doctor.read.source import read_source
 from engine.doctor.report import own_run_report, repaired_report
 from engine.doctor.report.own_run_report import NOT_OF_THE_GUESS, OwnRun, examine_own_run
@@ -23,6 +24,7 @@ from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import ProgramFile
 from engine.session import open_session
 from rnn_tui.cli import main
+from rnn_tui.panes.program.source import gradients_told
 from tests.engine.doctor.lineage.programs import ADDING, NO_READ_OUT, TAGGER, changed, line_of
 from tests.engine.doctor.lineage.trained import network
 
@@ -313,6 +315,9 @@ def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -
     )
     assert "with each sample's kept, its gradients are right" in report.notes
     assert "  with each sample's kept:\n  gradient of " in text(report)
+    opened = open_walk(path).report
+    assert (opened.verdict, opened.diagnoses) == ("wrong", report.diagnoses), "the app says what the doctor says"
+    assert gradients_told(opened).startswith("with each sample's kept, gradients right: ")
 
 
 def test_a_backward_pass_that_has_not_run_is_no_part_of_a_right_verdict(tmp_path: Path) -> None:
