@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -167,6 +168,8 @@ class Recordings:
         self._starts = Checkpoints(start or TrainingState(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._buffers: dict[int, dict[str, Array]] = {}
+        self._seconds = 0.0
+        """Processor time that the last recording took."""
         self.history = History()
         """The figures of every iteration that has been run."""
 
@@ -201,6 +204,12 @@ class Recordings:
                 report(current, self.history[current])
             current += 1
         return start
+
+    def seconds_for(self, iteration: int) -> float:
+        """About how many seconds of processor time it takes till an iteration is recorded, by what the last recording took; 0 where it is
+        kept.
+        """
+        return 0 if iteration in self._tapes else (1 + iteration - self._starts.nearest(iteration)) * self._seconds
 
     def batch(self, iteration: int) -> Batch:
         """The samples that an iteration works on."""
@@ -238,7 +247,9 @@ class Recordings:
                 size: prepared.allocate(),
                 **{s: b for s, b in self._buffers.items() if len(self._buffers) < 2},
             }
+        before = time.thread_time()
         tape = self._run(iteration, prepared, batch, start, self._buffers[size] if passing else None)
+        self._seconds = time.thread_time() - before
         if iteration not in self.history:
             self.history.append(measure(tape))
         return tape

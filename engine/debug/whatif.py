@@ -92,6 +92,10 @@ class Branch(Debugger):
         """The recording of an iteration, with its edits; before the first edit it is the original's."""
         return self.original.tape(iteration) if iteration < self.first else super().tape(iteration)
 
+    def seconds_for(self, iteration: int) -> float:
+        """The same, see `Recordings.seconds_for`; before the first edit it is the original's."""
+        return (self.original if iteration < self.first else super()).seconds_for(iteration)
+
     def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
         """What an iteration starts from, see `Debugger.start`; edits of weights come on top."""
         return (self.original if iteration <= self.first else super()).start(iteration, report)

@@ -1,43 +1,32 @@
-"""A running search for a breakpoint, which can be watched and ended from another thread."""
+"""A search for a breakpoint, which can be watched and ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.debug.debugger import Debugger
 from engine.errors import InputError
+from rnn_tui.control.work import Work
 
 
-class EnoughError(Exception):
-    """Raised to end a search or a training; what is done by then is kept."""
+class Search(Work):
+    """A search for a breakpoint, and its result."""
 
+    def __init__(self, debugger: Debugger, direction: int) -> None:
+        super().__init__(debugger)
+        self.direction = direction
+        self.position: int | None = None
+        """The position at which a breakpoint stops; None when none does."""
+        self._wrong = ""
 
-@dataclass(eq=False)
-class Search:
-    """A search for a breakpoint: the iteration it is at, whether it shall end, and its result."""
+    @property
+    def doing(self) -> str:
+        return f"searching iteration {self.iteration}, `c` stops"
 
-    debugger: Debugger
-    direction: int
-    iteration: int = 0
-    cancelled: bool = False
-    position: int | None = None
-    """The position at which a breakpoint stops; None when none does."""
-    wrong: str = ""
-
-    def run(self) -> None:
-        """Searches and keeps the result. Conditions may be evaluated over many iterations, so this runs in a thread."""
-
-        def tick(iteration: int) -> None:
-            self.iteration = iteration
-            if self.cancelled:
-                raise EnoughError
-
+    def do(self) -> None:
+        """Searches and keeps the result."""
         try:
-            self.position = self.debugger.search(self.direction, tick)
-        except EnoughError:
-            pass
+            self.position = self.debugger.search(self.direction, self.reached)
         except InputError as error:
-            self.wrong = str(error)
+            self._wrong = str(error)
 
     @property
     def quick(self) -> bool:
@@ -47,5 +36,5 @@ class Search:
     @property
     def failure(self) -> str:
         """Why the search did not finish; "" when it did."""
-        stopped = self.cancelled and self.position is None
-        return self.wrong or (f"The search was stopped at iteration {self.iteration}." if stopped else "")
+        stopped = self.ended and self.position is None
+        return self._wrong or (f"The search was stopped at iteration {self.iteration}." if stopped else "")

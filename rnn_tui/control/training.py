@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from dataclasses import replace
 
+from engine.debug.debugger import Debugger
 from engine.language.derive import gradient
 from engine.recording.measures import Measured
 from rnn_tui.control.desk import Desk
 from rnn_tui.control.pages import Heights, Page
-from rnn_tui.control.search import EnoughError
 from rnn_tui.control.stops import Stops
+from rnn_tui.control.work import EnoughError, Work
 from rnn_tui.render.numbers import number
 from rnn_tui.shown.frame import Frame
 from rnn_tui.shown.targets import ToIteration, moment_at
@@ -22,6 +22,34 @@ TRAIN_FOR = 0.04
 TRAIN_AT_MOST = 1000
 MOVES = 100
 """So many moves of the cursor lead from the first iteration to the last at most."""
+
+
+class TrainingSlice(Work):
+    """As many iterations as fit into a moment; at least one."""
+
+    said_after = 1
+
+    def __init__(self, debugger: Debugger, trained: int) -> None:
+        super().__init__(debugger)
+        self._trained = self.iteration = trained
+
+    @property
+    def goes_on(self) -> bool:
+        return True
+
+    @property
+    def doing(self) -> str:
+        return f"training iteration {self.iteration}, `t` pauses"
+
+    def do(self) -> None:
+        until = time.monotonic() + TRAIN_FOR
+
+        def report(iteration: int, measured: Measured) -> None:
+            self.reached(iteration + 1)
+            if time.monotonic() > until or not math.isfinite(measured.loss):
+                raise EnoughError
+
+        self.debugger.start(self._trained + TRAIN_AT_MOST, report)
 
 
 class TrainingPage(Page):
@@ -60,19 +88,14 @@ class TrainingPage(Page):
             self.desk.running = False
             self.desk.choose(page="training", asked=(), follow=0)
             self._trained = len(self.desk.debugger.history)
-            self.train()
 
-    def train(self) -> None:
-        """As many iterations as fit into a moment; at least one."""
-        until = time.monotonic() + TRAIN_FOR
+    def slice(self) -> TrainingSlice:
+        """The next moment of the training; what it has trained is then to be taken (`take`)."""
+        return TrainingSlice(self.desk.debugger, self._trained)
 
-        def report(iteration: int, measured: Measured) -> None:
-            if time.monotonic() > until or not math.isfinite(measured.loss):
-                raise EnoughError
-
+    def take(self) -> None:
+        """Shows what has been trained by now, and ends the training where the loss is no number."""
         debugger = self.desk.debugger
-        with contextlib.suppress(EnoughError):
-            debugger.start(self._trained + TRAIN_AT_MOST, report)
         self._trained = len(debugger.history)
         self.desk.choose(moment=(self._trained - 1, self.desk.frame.moment[1]))
         if self._trained and not math.isfinite(debugger.history[self._trained - 1].loss):

@@ -6,6 +6,7 @@ A dialog is loaded when it is asked for: the first picture waits for what it sho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from engine.debug.places import Destination
     from engine.doctor.walk.lockstep import Lockstep
     from engine.lessons.lesson import Lesson
+    from rnn_tui.control.work import Recording
 
 
 PICTURES_OF_TRAINING = 20
@@ -90,10 +92,23 @@ class MainScreen(SearchActions):
             self.action_lessons()
 
     def show(self, moved: bool | None = None) -> None:
-        """Takes the controller's new frame after a call; trains on while it is to."""
+        """Takes the controller's new frame after a call; trains on while it is to. Where the iteration is not recorded yet and that takes
+        long, it is done first.
+        """
         self._swept = []
+        if self.work is not None:
+            return
+        if (recording := self.controller.recording()) is not None:
+            self._begin(recording, partial(self._recorded, recording))
+            return
         super().show(moved)
         self._train.keep(1 / PICTURES_OF_TRAINING if self.controller.training else None)
+
+    def _recorded(self, recording: Recording) -> None:
+        """Shows what was recorded, or what was shown before."""
+        if recording.ended:
+            self.controller.go(recording.back)
+        self.show()
 
     def _arrange(self) -> None:
         width, height = self.app.size
@@ -134,7 +149,7 @@ class MainScreen(SearchActions):
         """To the end of the phase; the time steps on the way pass by, where animations are wanted."""
         before = self.debugger.position
         self.show(self.controller.page.phase(1))
-        if self.app.animation_level != "none":
+        if self.app.animation_level != "none" and self.work is None:
             self._swept = self.controller.on_the_way(before)
             self._sweep.keep(SWEEP / (1 + len(self._swept)))
             self._sweep_on()
@@ -183,14 +198,32 @@ class MainScreen(SearchActions):
         self.show(self.controller.trainer.toggle())
 
     def _train_on(self) -> None:
-        self.show(self.controller.trainer.train())
+        """Trains for another moment, unless a dialog stands over the screen, which may ask the debugger."""
+        if self.work is None and self.app.screen is self:
+            self._begin(self.controller.trainer.slice(), self._trained)
+
+    def _trained(self) -> None:
+        self.controller.trainer.take()
+        self.show()
+
+    def _run_on(self) -> None:
+        if self.work is None:
+            super()._run_on()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a search is under way, only what ends it works; a lesson's keys work in a lesson."""
+        """While something is being done, only what ends it works; training ends for a moment. A lesson's keys work in a lesson."""
+        if self.work is not None and self.work.goes_on:
+            self._end_work()
         if (works := self.lesson_works(action)) is not None:
-            return works
-        ends = ("continue", "reverse_continue", "help", "quit")
-        return self.search is None or action in ends
+            return works and self.work is None
+        ends = ("continue", "reverse_continue", "close_why", "help", "quit")
+        return self.work is None or action in ends
+
+    def action_quit(self) -> None:
+        """Ends the program, whatever is being done."""
+        if self.work is not None:
+            self.work.ended = True
+        super().action_quit()
 
     # What is looked at
 
@@ -224,8 +257,13 @@ class MainScreen(SearchActions):
         self.show(self.controller.why.back())
 
     def action_close_why(self) -> None:
-        """Closes the explanation."""
-        self.show(self.controller.why.close())
+        """Ends what is being done; else closes the explanation, or pauses the training."""
+        if self.work is not None:
+            self._end_work()
+        elif self.controller.training and not self.controller.selection.asked:
+            self.show(self.controller.trainer.toggle())
+        else:
+            self.show(self.controller.why.close())
 
     def action_sample(self, step: int) -> None:
         """Another sample, or the whole batch."""

@@ -228,7 +228,7 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         """A click does what the key would."""
         if isinstance(message.target, Press):
             await self.run_action(message.target.action)
-        else:
+        elif self.check_action("click", ()):
             self.show(self.steering.click(message.target, message.x, message.y))
 
     async def on_pane_wheeled(self, message: Pane.Wheeled) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 from rnn_tui.control.search import Search
-from rnn_tui.keys.bindings import with_keys
+from rnn_tui.screens.at_work import AtWork
 from rnn_tui.screens.edit_actions import EditActions
 
-PROGRESS_EVERY = 0.2
 
-
-class SearchActions(EditActions):
+class SearchActions(EditActions, AtWork):
     """The debugger's screen: looks for breakpoints."""
-
-    search: Search | None = None
-    """The search for a breakpoint that is under way."""
 
     def action_continue(self) -> None:
         """To the next breakpoint."""
@@ -27,37 +22,18 @@ class SearchActions(EditActions):
 
     def _continue(self, direction: int) -> None:
         self.controller.running = False
-        if self.search is not None:
-            self.search.cancelled = True
-            return
-        self.search = search = self.controller.search(direction)
-        if search is None:
+        if self.work is not None:
+            self._end_work()
+        elif (search := self.controller.search(direction)) is None:
             self.show()
         elif search.quick:
             search.run()
-            self._searched()
+            self._searched(search)
         else:
-            self.run_worker(self._search, thread=True, exclusive=True, group="search")
-            self.set_timer(PROGRESS_EVERY, self._progress)
+            self._begin(search, partial(self._searched, search))
 
-    def _search(self) -> None:
-        if self.search is not None:
-            self.search.run()
-            self.app.call_from_thread(self._searched)
-
-    def _searched(self) -> None:
-        search, self.search = self.search, None
-        if search is not None:
-            self.show(self.controller.stops.arrive(search))
-
-    def _progress(self) -> None:
-        """Says where a search is, as long as it takes."""
-        if self.search is not None:
-            self.frame = replace(
-                self.controller.frame,
-                busy=with_keys(f"searching iteration {self.search.iteration}, `c` stops", self.commands),
-            )
-            self.set_timer(PROGRESS_EVERY, self._progress)
+    def _searched(self, search: Search) -> None:
+        self.show(self.controller.stops.arrive(search))
 
     def action_list_up(self) -> None:
         """Listing cursor up."""

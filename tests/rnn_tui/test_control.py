@@ -233,7 +233,8 @@ def test_training_stops_at_the_first_loss_that_is_no_number() -> None:
     control = Controller(open_session("exploding", {"lr": 1e200, "allow-nan": True}), look(), said.append)
     control.trainer.toggle()
     while control.training:
-        control.trainer.train()
+        control.trainer.slice().run()
+        control.trainer.take()
     losses = [measured.loss for _, measured in sorted(control.debugger.history.items())]
     assert [i for i, loss in enumerate(losses) if not math.isfinite(loss)] == [len(losses) - 1]
     assert "Training stopped" in said[-1]

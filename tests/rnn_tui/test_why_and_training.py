@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
 
 from engine.debug.places import parse_place
+from engine.debug.recordings import TrainingState
 from engine.explain.address import CellAddress
 from engine.model.blocks import Point
 from engine.recording.history import History
+from engine.recording.measures import Measured
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
 from rnn_tui.panes.training import draw_training
@@ -225,15 +229,68 @@ async def test_a_condition_stops_and_a_search_says_when_there_is_none() -> None:
         debugger = driven.main.debugger
         debugger.add("if norm(da) < 1e-2")
         await driven.do("continue")
-        await until(driven.pilot, lambda: driven.main.search is None and driven.position > 0)
+        await until(driven.pilot, lambda: driven.main.work is None and driven.position > 0)
         point = debugger.program.point(driven.position)
         assert (point.phase, point.line) == ("backward", "da")
         debugger.breakpoints = frozenset()
         debugger.add("if loss < -1")
         await driven.do("continue")
         await driven.do("continue")  # the second one stops the search
-        await until(driven.pilot, lambda: driven.main.search is None)
+        await until(driven.pilot, lambda: driven.main.work is None)
         assert debugger.program.point(driven.position) == point
+
+
+class Slow:
+    """A debugger whose iterations take as long as `free` is not set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.session, self.free = open_session(None, {}), Event()
+        debugger = self.session.debugger
+        start, kept = debugger.start, debugger._tapes
+
+        def slowly(iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
+            while not self.free.wait(0.001) and debugger.progress is not None:
+                debugger.progress(0.5)
+            return start(iteration, report)
+
+        monkeypatch.setattr(debugger, "start", slowly)
+        monkeypatch.setattr(debugger, "seconds_for", lambda iteration: 0 if iteration in kept else 9)
+
+
+async def test_a_long_recording_is_made_beside_the_screen_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+    async with running(slow.session) as driven:
+        await driven.do("finish", "iteration(1)")
+        await until(
+            driven.pilot,
+            lambda: "recording iteration 1: training iteration 0 on the way, esc goes back" in driven.text(),
+        )
+        await driven.do("page('weights')", "step(1)")
+        assert "weights ·" not in driven.text(), "nothing else touches the debugger meanwhile"
+        await driven.pilot.press("escape")
+        assert driven.main.work is None and driven.controller.frame.view.point.iteration == 0
+        assert "recording" not in driven.text()
+        slow.free.set()
+        await driven.do("iteration(1)")
+        await until(driven.pilot, lambda: driven.main.work is None and "iteration 1 " in driven.text())
+
+
+async def test_training_is_left_at_once_however_long_an_iteration_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+    async with running(slow.session) as driven:
+        await driven.do("train")
+        await until(driven.pilot, lambda: driven.main.work is not None)
+        await driven.pilot.press("3")
+        assert "weights ·" in driven.text() and driven.controller.training
+        await until(driven.pilot, lambda: driven.main.work is not None)
+        await driven.pilot.press("question_mark")
+        assert driven.main.work is None, "a dialog may ask the debugger"
+        await driven.pilot.press("escape", "escape")
+        assert not driven.controller.training
+        await driven.do("train")
+        await until(driven.pilot, lambda: driven.main.work is not None)
+        await driven.pilot.press("q")
+        assert not driven.app.is_running
 
 
 async def test_the_dialog_adds_refuses_and_removes() -> None:

@@ -90,7 +90,7 @@ async def play(driven: Driven, name: str, *, right: bool) -> None:
                 await driven.main.run_action("hint")
             checked(driven, tutor)
             await solve(driven, SOLUTIONS[name, number])
-            await until(driven.pilot, lambda: driven.main.search is None)
+            await until(driven.pilot, lambda: driven.main.work is None)
             assert tutor.progress.done, (name, number, driven.controller.frame.stopped)
         checked(driven, tutor)
         if not tutor.over:
