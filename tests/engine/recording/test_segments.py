@@ -94,10 +94,10 @@ def model(request: pytest.FixtureRequest) -> dict[str, Any]:
     return MODELS[request.param]
 
 
-@pytest.mark.parametrize(("steps", "short"), [(1, False), (2, False), (9, False), (11, False), (9, True), (11, True)])
-def test_every_row_of_every_quantity(
-    monkeypatch: pytest.MonkeyPatch, model: dict[str, Any], steps: int, short: bool
-) -> None:
+@pytest.mark.parametrize("steps", [1, 9, 11])
+def test_every_row_of_every_quantity(monkeypatch: pytest.MonkeyPatch, model: dict[str, Any], steps: int) -> None:
+    """Samples of one length or of several, by turns."""
+    short = steps > 1 and (list(MODELS.values()).index(model) + steps // 10) % 2 == 1
     sparse, full = both(monkeypatch, steps, short=short, **model)
     assert set(sparse.arrays) == set(full.arrays)
     order = np.random.default_rng(0)
