@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from html import unescape
+from itertools import groupby
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment, Segments
 from textual.strip import Strip
@@ -25,6 +28,23 @@ def svg(rows: Sequence[Strip]) -> str:
         color_system="truecolor",
         record=True,
     )
-    console.print(Segments([segment for row in rows for segment in (*row.simplify(), Segment.line())]), end="")
+    parts = [part for row in rows for part in (*_of_one_width(row.simplify()), Segment.line())]
+    console.print(Segments(parts), end="")
     drawing = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="rnn-tui"), flags=re.DOTALL)
-    return drawing.replace("Fira Code", FONTS)
+    return _TEXT.sub(_as_wide_as_cells, drawing).replace("Fira Code", FONTS)
+
+
+_TEXT = re.compile(r'textLength="([\d.]+)"([^>]*)>([^<]+)')
+
+
+def _of_one_width(row: Strip) -> Iterator[Segment]:
+    """The segments of a row, parted where characters of one cell and of two meet: each part is spaced evenly."""
+    for text, style, _ in row:
+        for _, characters in groupby(text, cell_len):
+            yield Segment("".join(characters), style)
+
+
+def _as_wide_as_cells(text: re.Match[str]) -> str:
+    """A text as long as its cells are; Rich counts characters."""
+    length = float(text[1]) * max(1, cell_len(unescape(text[3])[0]))
+    return f'textLength="{length:g}"{text[2]}>{text[3]}'
