@@ -23,6 +23,7 @@ from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.own_run_report import OwnRun, examine_own_run
 from engine.doctor.run.launch import Wishes
 from engine.doctor.run.program import program_of
+from engine.doctor.run.told_line import told
 from engine.doctor.walk.lockstep import Lockstep
 from engine.doctor.walk.opening import walked
 from engine.doctor.walk.walk import ProgramWalk
@@ -49,8 +50,9 @@ def open_program(
     How far it is stands on `progress`, if that is a terminal. InputError where it cannot be run or called, or computes no loss.
     """
     walk = open_walk(path, wishes, function, progress)
-    lockstep = beside(walk, cells)
-    return walk if lockstep is None else (_session(lockstep, path, notation), lockstep)
+    with told(progress, "looking whether it computes a network that is known"):
+        lockstep = beside(walk, cells)
+        return walk if lockstep is None else (_session(lockstep, path, notation), lockstep)
 
 
 def open_again(path: Path, before: Lockstep) -> tuple[Session, Lockstep] | ProgramWalk:
@@ -96,18 +98,24 @@ def walk_of(
         raise InputError(f"{clean(path.name)}: {error}") from None
     if runs_something:
         own = examine_own_run(runs, source, mend=mend)
-    try:
-        walk = walked(source, own if own is not None else _of_functions(source, function, wishes))
-    except InputError as error:
-        called = follow_function(without_its_run(source), None, wishes) if own is not None else None
-        if called is None or called.verdict is None or called.verdict.loss is None:
-            raise _stopped(error, own, path) from None
-        walk = walked(source, replace(called, report=replace(called.report, notes=(str(error), *called.report.notes))))
+    with told(progress, "laying out its run, line by line"):
+        walk = _walk(source, own, function, wishes)
     walk.wishes, walk.function = wishes, function
     failures = OwnFailures()
     if mend and own is not None:  # the verdict is the doctor's on the file, also where the run leaves it open
         walk.report = failures.told(report_beyond(runs, source, own, failures))
     return walk
+
+
+def _walk(source: SourceFile, own: OwnRun | None, function: str | None, wishes: Wishes) -> ProgramWalk:
+    """The walk through its own run, or through a function that is called where there is none, or it cannot be walked through."""
+    try:
+        return walked(source, own if own is not None else _of_functions(source, function, wishes))
+    except InputError as error:
+        called = follow_function(without_its_run(source), None, wishes) if own is not None else None
+        if called is None or called.verdict is None or called.verdict.loss is None:
+            raise _stopped(error, own, source.path) from None
+        return walked(source, replace(called, report=replace(called.report, notes=(str(error), *called.report.notes))))
 
 
 def _of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> OwnRun:

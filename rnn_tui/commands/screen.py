@@ -9,6 +9,7 @@ import argparse
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import InputError
@@ -19,6 +20,7 @@ from rnn_tui.arguments import model_options, parser_of
 
 TYPE_CHECKING = False  # typing would take a tenth of the time to refuse
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Any
 
     from engine.doctor.walk.lockstep import Lockstep
@@ -97,13 +99,28 @@ def opened_of(parsed: argparse.Namespace, given: dict[str, Any]) -> tuple[Sessio
         raise InputError(
             "--loss given takes the targets of data for gradients; a program's loss is cross-entropy, binary or squared"
         )
-    from engine.doctor.opening import open_program
-    from engine.files.cell import read_cell
-    from rnn_tui.commands.wishes import wishes_of
+    path = resolve(parsed.data)
+    with _first_word(f"reading {clean(path.name, 40)}"):
+        from engine.doctor.opening import open_program
+        from engine.files.cell import read_cell
+        from rnn_tui.commands.wishes import wishes_of
 
-    cells = (read_cell(given["cell"]),) if own_cell else ()
-    wishes, notation = wishes_of(parsed), given.get("notation")
-    return open_program(resolve(parsed.data), parsed.function, notation, wishes, cells, sys.stderr)
+        cells = (read_cell(given["cell"]),) if own_cell else ()
+        wishes, notation = wishes_of(parsed), given.get("notation")
+        return open_program(path, parsed.function, notation, wishes, cells, sys.stderr)
+
+
+@contextmanager
+def _first_word(sentence: str) -> Generator[None]:
+    """Says what is going on before what takes a second to load; further words are written over it."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(f"\r{sentence} …\x1b[K", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _record_first(session: Session) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -256,3 +259,18 @@ def test_a_program_is_opened_as_it_is_to_be_run(tmp_path: Path) -> None:
         walk = opened[1].walk
         assert words in walk.loss.assumed
         assert (walk.wishes.network, walk.wishes.limits.seconds) == (True, 50)
+
+
+def test_the_first_word_comes_before_the_doctor_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    (tmp_path / "mine.py").write_text("x = 1\n", encoding="utf-8")
+    stream, said = Terminal(), list[str]()
+    loaded = ModuleType("engine.doctor.opening")
+    loaded.open_program = lambda *_: said.append(stream.getvalue())  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "engine.doctor.opening", loaded)
+    monkeypatch.setattr(sys, "stderr", stream)
+    opened_of(parser_of(None).parse_args([str(tmp_path / "mine.py")]), {})
+    assert said == ["\rreading mine.py …\x1b[K"] and stream.getvalue().endswith("\r\x1b[K")

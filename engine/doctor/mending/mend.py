@@ -83,7 +83,7 @@ def blamed(
     with Trials(runs, record.modules) as trials:
         trial = Trial(runs, texts, verdict, record, trials, returned)
         try:
-            runs.says("wrong; looking for the line (Ctrl+C ends it)")
+            runs.says("wrong; looking for the line")
             return (
                 sorted(_searched(trial, places), key=lambda each: (each.file, each.line))
                 or _in_part(trial)

@@ -104,14 +104,14 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
     if whole and not any(e.site.line > len(source.lines) and e.site.file == runs.name for e in record.events):
         return OwnRun(base, NOT_REACHED)
     failures, decided = OwnFailures(), None
-    runs.says("it ran; carrying its loss back (Ctrl+C ends it)")
+    runs.says("it ran; carrying its loss back")
     with failures.when("it judged the run"):
         decided = _decided(runs, source, record, failures, whole=whole, mend=mend)
     if decided is None:
         runs.says("")
         return OwnRun(base, failures.said[-1], record=record)
     record, verdict, found = decided
-    runs.says("looking up what its lines make (Ctrl+C ends it)")
+    runs.says("looking up what its lines make")
     with failures.when("it looked for what gradients lack"):
         verdict = _with_missing_shares(verdict)
     seen, meanings = list[Remark](), None

@@ -13,7 +13,7 @@ import time
 import tokenize
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -22,6 +22,7 @@ from engine.doctor.lineage.record.windows import own_part
 from engine.doctor.run.launch import Wishes, run
 from engine.doctor.run.outcome import Outcome
 from engine.doctor.run.program import ProgramFile
+from engine.doctor.run.told_line import ToldLine
 from engine.errors import InputError
 
 SLOW = 20.0
@@ -40,13 +41,13 @@ class Runs:
     program: ProgramFile
     wishes: Wishes
     progress: TextIO | None = None
+    line: ToldLine = field(default_factory=ToldLine)
+    """What says there how far it is, after that run."""
 
     def says(self, sentence: str) -> None:
         """Shows how far it is, where progress is shown on a terminal; "" takes the line away."""
         if self.progress is not None and self.progress.isatty():
-            width = shutil.get_terminal_size((80, 24)).columns
-            self.progress.write(f"\r{sentence[: max(width - 1, 1)]}\x1b[K")
-            self.progress.flush()
+            self.line.say(self.progress, sentence)
 
     @property
     def name(self) -> str:

@@ -207,7 +207,7 @@ class Trial:
         they surely are not; `cut` is whether errors may go back some steps and no further."""
         self.tried += 1
         self.repaired = frozenset()
-        self.runs.says(f"wrong; looking for the line: {self.tried} corrections run (Ctrl+C ends it)")
+        self.runs.says(f"wrong; looking for the line: correction {self.tried} is run")
         verdict, seconds = self.verdict, 2.0 + 5 * float(self.record.outcome.get("seconds", 1.0))
         numbers = 2 * len(self.record.pool) + 100_000
         record = self.trials.recorded(texts, seconds, rounds=verdict.round + 1, numbers=numbers)

@@ -1,0 +1,37 @@
+"""A line that says what is going on: for how long once that takes seconds, and nothing where no terminal is."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+
+from engine.doctor.run import told_line
+from engine.doctor.run.told_line import told
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_takes_long_says_for_how_long_and_then_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told_line, "EVERY", 0.01)
+    stream = Terminal()
+    with told(stream, "carrying its loss back"):
+        assert stream.getvalue() == "\rcarrying its loss back (Ctrl+C ends it)\x1b[K"
+        until = time.monotonic() + 5
+        while ", 0 s (Ctrl+C ends it)" not in stream.getvalue() and time.monotonic() < until:
+            time.sleep(0.005)
+    assert stream.getvalue().startswith("\rcarrying its loss back (Ctrl+C ends it)\x1b[K\rcarrying its loss back, 0 s")
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_without_a_terminal_nothing_is_said() -> None:
+    stream = io.StringIO()
+    with told(stream, "carrying its loss back"), told(None, "carrying its loss back"):
+        pass
+    assert not stream.getvalue()
