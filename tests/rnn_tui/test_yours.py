@@ -272,5 +272,7 @@ def test_the_first_word_comes_before_the_doctor_is_loaded(tmp_path: Path, monkey
     loaded.open_program = lambda *_: said.append(stream.getvalue())  # pyright: ignore[reportAttributeAccessIssue]
     monkeypatch.setitem(sys.modules, "engine.doctor.opening", loaded)
     monkeypatch.setattr(sys, "stderr", stream)
-    opened_of(parser_of(None).parse_args([str(tmp_path / "mine.py")]), {})
+    parsed = parser_of(None).parse_args([str(tmp_path / "mine.py")])
+    parsed.arguments = ()
+    opened_of(parsed, {})
     assert said == ["\rreading mine.py …\x1b[K"] and stream.getvalue().endswith("\r\x1b[K")
