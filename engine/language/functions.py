@@ -101,12 +101,13 @@ class Function:
 
 
 def _sigmoid(u: Array, out: Array | None = None) -> Array:
-    # 1/(1+exp(−u)) overflows for large −u; this is the same function without overflow.
-    result = np.asarray(np.multiply(u, 0.5, out=out))
-    np.tanh(result, out=result)
-    result *= 0.5
-    result += 0.5
-    return result
+    # For large −u the exponential overflows to infinity, which makes 0. As 0.5 + 0.5 tanh(u/2) a small value would keep few digits, and it
+    # would take longer.
+    result = np.asarray(np.multiply(u, -1.0, out=out))
+    with np.errstate(over="ignore"):
+        np.exp(result, out=result)
+    result += 1
+    return np.divide(1, result, out=result)
 
 
 def _relu(u: Array, out: Array | None = None) -> Array:
@@ -312,7 +313,7 @@ ACTIVATIONS: dict[str, Function] = {
             "sigmoid({0})",
             "sigmoid(u) * (1 - sigmoid(u))",
             definition=_SIGMOID,
-            kernel="tanh(u * 0.5) * 0.5 + 0.5",
+            kernel="1 / (exp(-u) + 1)",
         ),
         _elementwise("identity", _identity, "{0}", "1"),
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine import Network, record
 from engine.explain.terms import explain
+from engine.language.functions import FUNCTIONS
 from engine.tables.cells import Cell
 from engine.tables.check import CellError, check
 from tests.examples import examples
@@ -132,3 +133,14 @@ def test_a_name_with_steps_at_its_end_is_the_programs_own() -> None:
                 "own", ("dk_steps = x @ Wx", "h = h_prev * k + dk_steps"), {"Wx": ("D", "H"), "k": ("H",)}, ("h",), "h"
             )
         )
+
+
+@pytest.mark.parametrize(("dtype", "close"), [("float64", 1e-14), ("float32", 1e-6)])
+def test_a_small_sigmoid_keeps_its_digits(dtype: str, close: float) -> None:
+    """Through tanh, 0.5 + 0.5 tanh(u/2), it would be a multiple of the rounding error of 0.5, and 0 below −37."""
+    u = np.array([-2000, -80, -30, -1, 0, 30, 700], dtype)
+    value = FUNCTIONS["sigmoid"].compute(u)
+    e = np.exp(u.astype("float64"))
+    np.testing.assert_allclose(value, e / (1 + e), rtol=close)
+    network = Network(inputs=1, outputs=1, hidden=7, dtype=dtype, activation="sigmoid", weights={"ba": u})
+    assert record(network, np.zeros((1, 1, 1)), np.zeros(1, int))["a"][1, 0].tobytes() == value.tobytes()
