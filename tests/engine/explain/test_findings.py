@@ -71,7 +71,7 @@ def test_nan_in_a_file_is_found_where_it_is_and_where_it_spoils_first(tmp_path: 
         ((1e200, 0), (1e200, 1), 0, {}, "z@1[0,0] is ∞: x@1[0,0] = 1e+200 × Wx[0,0] = 1e+200 overflowed, in the forward line z"),
         ((1e20, 0), (1e20, 1), 0, {"dtype": "float32"}, "× Wx[0,0] = 1e+20 is more than the largest float32, 3.4e+38"),
         ((1.7e308, 1.7e308), (1, 1), 0, {}, "z@1[0,0] is ∞: the sum of 4 terms is more than the largest float64"),
-        ((1e200, 1e200), (1e200, -1e200), 0, {}, "z@1[0,0] is ∞: ∞ − ∞"),
+        ((1e200, 1e200), (1e200, -1e200), 0, {}, ": ∞ − ∞, in the forward line z"),  # ∞ or NaN, as the matrix library multiplies and adds
         ((1e200, 1), None, 0, {"lr": 1e300}, "Wx[0,0] is −∞: −1 × lr × dWx[0,0] = 1.99e+199 overflowed, in the update's line Wx"),
         ((1e200, 1), None, 2, {"lr": 1e300, "optimizer": "momentum"}, "since iteration 0: Wx[0,0] is −∞: −1 × lr × vWx[0,0]"),
         ((1e200, 1), (1, 1), 0, {"optimizer": "adam"}, "vWx[0,0] is ∞: 0.001 × dWx[0,0]"),
