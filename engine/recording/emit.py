@@ -4,9 +4,10 @@ A line is emitted in one of two settings that differ only in what a name stands 
 steps seen as one bigger batch (`z[low:high]` with its first two axes joined).
 
 Many small matrix products are slow, so at one step those that share a side are computed as one. Products with the same
-left side (`h_prev @ Whi`, `h_prev @ Whf`, …) become one product with the matrices side by side; each line takes its
-columns. The products that a line adds up (`dzi @ Whi.T + dzf @ Whf.T + …`) become one product of the left sides, side
-by side, with the matrices stacked. Left sides that lie so in memory (`beside.py`) are taken as they lie, also over many steps.
+left side (`h_prev @ Whi`, `h_prev @ Whf`, …) become one product with a stack of the matrices, or with the matrices side by side
+where they are not of one width; each line takes its array of the stack, or its columns. The products that a line adds up
+(`dzi @ Whi.T + dzf @ Whf.T + …`) become one product of the left sides, side by side, with the matrices below each other. Left
+sides that lie so in memory (`beside.py`) are taken as they lie, also over many steps.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Emitter:
         self.free: list[str] = []
         self.families: dict[Expression, list[Binary]] = {}
         self.made: dict[Expression, str] = {}
-        self.wide: dict[str, tuple[int, int]] = {}
+        self.wide: dict[str, tuple[int, ...]] = {}
 
     def block_line(self, equation: Equation) -> None:
         """A line over all rows [low, high) at once; `+=` adds to what the target holds."""
@@ -215,15 +216,17 @@ class Emitter:
     # Products that are computed together
 
     def _shared(self, expression: Expression) -> str:
-        """The columns of the joined product that belong to one product of its family; the first one asked for computes it."""
+        """The part of the joined product that belongs to one product of its family; the first one asked for computes it."""
         if expression not in self.made:
             family = self.families[expression]
             left = family[0].left
-            wide = self._wide(infer(left, self.axes)[0], [infer(p.right, self.axes)[1] for p in family])
+            rows, columns = infer(left, self.axes)[0], [infer(p.right, self.axes)[1] for p in family]
+            alike = len({self.sizes[axis] for axis in columns}) == 1
+            whole, *parts = self._stack(rows, columns) if alike else self._wide(rows, columns)
             transposed = isinstance(family[0].right, Transpose)
-            right = self._joined([_matrix(p) for p in family], transposed=transposed, axis=1)
-            self._call("matmul", [self._value(left), right], wide[0])
-            self.made.update(zip(family, wide[1:], strict=True))
+            right = self._joined([_matrix(p) for p in family], transposed=transposed, axis=None if alike else 1)
+            self._call("matmul", [self._value(left), right], whole)
+            self.made.update(zip(family, parts, strict=True))
         return self.made[expression]
 
     def _to_gather(self, expression: Expression) -> list[Binary]:
@@ -296,6 +299,13 @@ class Emitter:
                 together.setdefault((node.left, isinstance(node.right, Transpose)), []).append(node)
         return {node: family for family in together.values() if len(family) > 1 for node in family}
 
+    def _stack(self, rows: str, columns: list[str]) -> list[str]:
+        """A scratch array for several blocks of one width, one after the other, and those blocks, each of which is contiguous."""
+        name = f"w{len(self.wide)}"
+        self.wide[name] = len(columns), self.sizes[rows], self.sizes[columns[0]]
+        self._bind(self.prologue, name, f"scratch[{name!r}]")
+        return [name, *(self._bind(self.prologue, f"{name}_{k}", f"{name}[{k}]") for k in range(len(columns)))]
+
     def _wide(self, rows: str, columns: list[str]) -> list[str]:
         """A scratch array for several blocks of columns, and those blocks, which are views of it."""
         name = f"w{len(self.wide)}"
@@ -307,7 +317,7 @@ class Emitter:
         ]
         return [name, *parts]
 
-    def _joined(self, matrices: Sequence[str], *, transposed: bool, axis: int = 0) -> str:
+    def _joined(self, matrices: Sequence[str], *, transposed: bool, axis: int | None = 0) -> str:
         variable = "_".join(["T" if transposed else "M", str(axis), *matrices])
         return self._bind(self.prologue, variable, f"joined(values, {tuple(matrices)!r}, {transposed}, {axis})")
 
@@ -376,12 +386,16 @@ def _matrix(product: Binary) -> str:
     return name.name
 
 
-def _joined(values: dict[str, Array], matrices: tuple[str, ...], transposed: bool, axis: int) -> Array:
-    """Weight matrices side by side (axis 1) or stacked (0), contiguous; kept among the values, so made once a run."""
+def _joined(values: dict[str, Array], matrices: tuple[str, ...], transposed: bool, axis: int | None) -> Array:
+    """Weight matrices side by side (axis 1) or below each other (0), or as a stack of matrices (None), contiguous; kept among the values,
+    so made once a run."""
     key = f"{' | '.join(matrices)} {transposed} {axis}"
     if key not in values:
         parts = [values[name].T if transposed else values[name] for name in matrices]
-        shape = list(parts[0].shape)
-        shape[axis] = sum(part.shape[axis] for part in parts)
-        values[key] = np.concatenate(parts, axis, out=np.empty(shape, parts[0].dtype))
+        shape, dtype = list(parts[0].shape), parts[0].dtype
+        if axis is None:
+            values[key] = np.stack(parts, out=np.empty((len(parts), *shape), dtype))
+        else:
+            shape[axis] = sum(part.shape[axis] for part in parts)
+            values[key] = np.concatenate(parts, axis, out=np.empty(shape, dtype))
     return values[key]
