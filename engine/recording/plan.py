@@ -9,9 +9,11 @@ products, hence equal bits however often a block is computed.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +35,8 @@ from engine.tables.optimizers import UPDATE_NUMBER
 
 BLOCK_VALUES = 1 << 18
 """About how many values of one quantity a block of steps holds: big enough for the matrix library, small enough for the cache."""
+FIRST_PART = 4
+"""The first of several blocks has at most two parts of so many of the others' steps."""
 
 
 Progress: TypeAlias = Callable[[float], None]
@@ -70,7 +74,7 @@ class Plan:
 
     @cached_property
     def block_steps(self) -> int:
-        """How many steps a block holds."""
+        """How many steps a block holds at most."""
         most = math.isqrt(self.steps - 1) + 1 if self.checkpoints else self.steps
         return max(1, min(most, BLOCK_VALUES // self.step_values))
 
@@ -82,8 +86,17 @@ class Plan:
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
-        """The blocks of steps, as rows [low, high)."""
-        return [(low, min(low + self.block_steps, self.steps)) for low in range(0, self.steps, self.block_steps)]
+        """The blocks of steps, as rows [low, high). Of several the first is short, for nothing goes on beside the loop over time
+        while it waits for what comes before its first block, and after its last one, which is the first one on the way back."""
+        edges = [0, *range(self.steps, 0, -self.block_steps)[::-1]]
+        short = max(1, self.block_steps // FIRST_PART)
+        if len(edges) > 2 and edges[1] >= 2 * short:
+            edges.insert(1, short)
+        return list(pairwise(edges))
+
+    def block_of(self, row: int) -> int:
+        """The number of the block of steps that a row is in; the last one from its end on."""
+        return bisect_right(self.bounds, row, key=lambda bounds: bounds[0]) - 1
 
     def spans(self, block: Block) -> list[tuple[int, int]]:
         """The blocks of steps in the order in which a loop over time runs through them."""

@@ -127,7 +127,7 @@ class Segments(Mapping[str, Array]):
 
     def partial(self, name: str, t: int) -> Array:
         """A gradient as far as it is summed when step t is done: what is kept of the segments that ran before, and this one's terms."""
-        number = (t - 1) // self.plan.block_steps
+        number = self.plan.block_of(t - 1)
         low, high = self.plan.bounds[number]
         block = self.plan.program.blocks[next(self.plan.program.writers(name)).block]
         rows = self.plan.reached(block, (low, high), t)
@@ -222,7 +222,7 @@ class Segments(Mapping[str, Array]):
         row = quantity.row(t)
         if quantity.name in self.kept:
             return self.kept[quantity.name][-1 if row else 0]
-        number = min(row, self.plan.steps - 1) // self.plan.block_steps
+        number = self.plan.block_of(row)
         return self._after(sweep.before, number)[quantity.name][row - self.plan.bounds[number][0]]
 
     def _after(self, sweeps: Sequence[_Sweep], number: int) -> dict[str, Array]:
@@ -250,27 +250,32 @@ class Segments(Mapping[str, Array]):
 
     def _carry_losses(self) -> None:
         """What is cut off of each loss, before the backward pass: the losses of a segment go through the others, two of which are there at
-        a time, with what the forward pass computes in them again."""
+        a time, or three, with what the forward pass computes in them again."""
         plan = self.plan
         ahead = self._sweeps[: self._sweeps.index(self._backward[0])]
         rows = {name: quantity.rows for name, quantity in plan.program.quantities.items()}
         there = {*self.parameters, *self.kept}.union(*(sweep.written for sweep in ahead))
 
-        @lru_cache(maxsize=2)
+        @lru_cache(maxsize=3)
         def alone(number: int) -> dict[str, Array]:
             values = self._after([sweep for sweep in ahead if sweep.in_time], number)
             return {name: value for name, value in values.items() if name in there}
 
         @lru_cache(maxsize=1)
-        def with_next(number: int) -> dict[str, Array]:
-            first, second = alone(number), alone(number + 1)
-            count = plan.bounds[number][1] - plan.bounds[number][0]
-            return {n: np.concatenate([v[:count], second[n]]) if rows.get(n) else v for n, v in first.items()}
+        def joined(first: int, last: int) -> dict[str, Array]:
+            *before, end = [alone(number) for number in range(first, last + 1)]
+            counts = [stop - start for start, stop in plan.bounds[first:last]]
+            return {
+                name: np.concatenate([*(v[name][:count] for v, count in zip(before, counts, strict=True)), value])
+                if rows.get(name)
+                else value
+                for name, value in end.items()
+            }
 
         def part(low: int, high: int) -> dict[str, Array]:
-            number = low // plan.block_steps
-            base, end = plan.bounds[number]
-            values = alone(number) if high <= end else with_next(number)
+            first, last = plan.block_of(low), plan.block_of(high - 1)
+            base = plan.bounds[first][0]
+            values = alone(first) if first == last else joined(first, last)
             ends = {"T": high - base, "T+1": high - base + 1}
             return {n: value[low - base : ends[rows[n]]] if rows.get(n) else value for n, value in values.items()}
 
@@ -318,9 +323,8 @@ class Segments(Mapping[str, Array]):
         if low == high:
             return np.empty((0, *self.plan.shape(quantity)[1:]), self.plan.network.dtype)
         parts: list[Array] = []
-        size = self.plan.block_steps
         # A row may belong to the segment before or after the one that its number alone would say.
-        for number in range(max(0, low // size - 1), min(len(self.plan.bounds), high // size + 1)):
+        for number in range(max(0, self.plan.block_of(low) - 1), self.plan.block_of(high) + 1):
             first, stop = self._owned(quantity, number)
             if low < stop and high > first:
                 rows = max(low, first), min(high, stop)
