@@ -83,8 +83,9 @@ class Beside:
         for line in self.program.lines:
             match line.equation.expression:
                 case Binary("@", _, Name(name=name, step=0)) | Sum(operand=Name(name=name, step=0)) if name in self:
-                    pattern = substitute(line.equation.expression, {Name(name): _ANY})
-                    alike.setdefault(pattern, []).append((name, line.equation.expression))
+                    alike.setdefault(_of_any(line.equation.expression, name), []).append(
+                        (name, line.equation.expression)
+                    )
                 case _:
                     pass
         return {
@@ -93,6 +94,14 @@ class Beside:
             if (group := self.together(name for name, _ in lines)) is not None
             for name, expression in lines
         }
+
+    def shared(self, expression: Expression) -> Expression:
+        """What is the same for all expressions that are computed together, and for no other."""
+        return _of_any(expression, self.families[expression][1]) if expression in self.families else expression
+
+
+def _of_any(expression: Expression, name: str) -> Expression:
+    return substitute(expression, {Name(name): _ANY})
 
 
 def side_by_side(values: Mapping[str, Array], group: Group, *, copied: bool) -> Array:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
 from engine.language.derive import FULL, gradient
-from engine.language.equation import Equation
+from engine.language.equation import Equation, infer
+from engine.language.expression import Binary, Expression, walk
 from engine.language.functions import Array, Axes
 from engine.model.blocks import Block, Loop
 from engine.model.network import Network
 from engine.model.program import Program
 from engine.recording.beside import Beside
 from engine.recording.emit import Emitter, Runner
-from engine.recording.schedule import Parts, adjoints, carried, closure, step_by_step, take_apart
+from engine.recording.schedule import Parts, adjoints, carried, closure, halves, step_by_step, take_apart
 from engine.tables.heads import LOGITS
 
 MANY = 1 << 12
@@ -24,17 +26,19 @@ MANY = 1 << 12
 
 @dataclass(frozen=True, eq=False)
 class CompiledBlock:
-    """A block's parts as functions (`schedule.Parts`), each with scratch arrays of its own, so that they may run beside each other."""
+    """A block's parts as functions (`schedule.Parts`), each with scratch arrays of its own, so that they may run beside each other; after
+    the loop there may be two."""
 
     before: Runner
     inside: Runner
-    after: Runner
+    after: tuple[Runner, ...]
 
     def run(self, values: dict[str, Array], low: int, high: int) -> None:
         """All of it on rows [low, high)."""
         self.before(values, low, high)
         self.inside(values, low, high)
-        self.after(values, low, high)
+        for part in self.after:
+            part(values, low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +132,14 @@ class CompiledProgram:
             parts = Parts(inside=[(line.equation, "") for line in block.lines])
         loop = self._emitter()
         loop.loop(parts.inside, reverse=block.loop is Loop.DOWN)
-        return CompiledBlock(self._over_rows(parts.before), self._finished(loop), self._over_rows(parts.after))
+        after = tuple(self._over_rows(half) for half in halves(parts.after, self._work, self.beside.shared))
+        return CompiledBlock(self._over_rows(parts.before), self._finished(loop), after)
+
+    def _work(self, expression: Expression) -> int:
+        """How many multiplications its matrix products take at one step."""
+        products = [node for node in walk(expression) if isinstance(node, Binary) and node.operator == "@"]
+        sizes = [(infer(product.left, self.axes), infer(product.right, self.axes)) for product in products]
+        return sum(math.prod(self.sizes[axis] for axis in (*left, *right[1:])) for left, right in sizes)
 
     def _over_rows(self, equations: Sequence[Equation]) -> Runner:
         """Lines over all rows that they are given at once, one line after the other."""

@@ -2,7 +2,8 @@
 
 The expressions decide, and of factors how many numbers a step has:
 
-* a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients);
+* a line that no carried state needs runs *after* the loop, over many steps at once (dx, the weight gradients), in two halves that may run
+  beside each other;
 * of a line inside the loop, the addends or factors that read nothing from the loop are computed *before* it, over many
   steps at once, into the rows that the line writes (x_t·Wx + ba; the activation's derivative). Not so factors without a product of
   matrices where a step has many numbers: there it costs less to call something at every step than to fetch these once more from memory;
@@ -11,8 +12,9 @@ The expressions decide, and of factors how many numbers a step has:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from engine.language.derive import NEXT
 from engine.language.equation import TIME, Equation
@@ -65,6 +67,31 @@ def take_apart(block: Block, *, factors_first: bool) -> Parts:
                 parts.before.append(hoisted)
             parts.inside.append((rest, operator))
     return parts
+
+
+def halves(
+    lines: Sequence[Equation], work: Callable[[Expression], int], shared: Callable[[Expression], Expression]
+) -> list[list[Equation]]:
+    """Lines in two parts with about as much `work` in each, or in fewer, which may run in any order or at once: none reads what another one
+    writes, and what is computed once for several lines (`shared` is the same for them) is in one part."""
+
+    def linked(one: Equation, other: Equation) -> bool:
+        written, read = {one.target, other.target}, {name.name for line in (one, other) for name in line.reads}
+        return len(written) == 1 or bool(written & read) or shared(one.expression) == shared(other.expression)
+
+    groups: list[list[int]] = []
+    for number, line in enumerate(lines):
+        joined = [group for group in groups if any(linked(line, lines[other]) for other in group)]
+        groups = [*(group for group in groups if group not in joined), [*chain.from_iterable(joined), number]]
+    parts: list[list[int]] = [[], []]
+    costs = [0, 0]
+    for cost, group in sorted(
+        ((sum(work(lines[n].expression) for n in group), group) for group in groups), reverse=True
+    ):
+        lighter = costs.index(min(costs))
+        parts[lighter] += group
+        costs[lighter] += cost
+    return [[lines[number] for number in sorted(part)] for part in parts if part]
 
 
 def is_carried(line: Equation) -> bool:

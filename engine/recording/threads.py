@@ -54,7 +54,9 @@ def through(
     """Runs a block on all spans, in their order; `done` is told after each, and an exception from it ends the run.
 
     With a thread beside, the next span's `before` and the last one's `after` run there while this one's loop runs here. No stage reads
-    what another one writes at the same time: `before` reads nothing of the loop, and rows of one span are written by that span alone.
+    what another one writes at the same time: `before` reads nothing of the loop, and rows of one span are written by that span alone. When
+    the loop is done, what is left of `after` runs here and there: each part of it goes through the spans in their order, so that every sum
+    has the same bits.
     """
     if len(spans) > 1 and beside():
         _through_beside(stages, values, spans, done)
@@ -68,12 +70,13 @@ def _through_beside(
     stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]], done: Callable[[], None]
 ) -> None:
     from concurrent.futures import Future, ThreadPoolExecutor
+    from itertools import takewhile
 
     import numpy as np  # `one_matrix_thread` comes before it
 
     helper = ThreadPoolExecutor(1, "recording", np.seterr, ("ignore",))
     try:
-        after: list[Future[None]] = []
+        after: list[list[Future[None]]] = [[] for _ in stages.after]
         prepared = helper.submit(stages.before, values, *spans[0])
         for number, span in enumerate(spans, 1):
             if prepared.cancel():  # not begun: faster here than waited for
@@ -83,9 +86,16 @@ def _through_beside(
             if number < len(spans):
                 prepared = helper.submit(stages.before, values, *spans[number])
             stages.inside(values, *span)
-            after.append(helper.submit(stages.after, values, *span))
+            for part, begun in zip(stages.after, after, strict=True):
+                begun.append(helper.submit(part, values, *span))
             done()
-        for result in after:
-            result.result()
+        for part, begun in zip(reversed(stages.after), reversed(after), strict=True):
+            here = len(
+                list(takewhile(lambda result: result.cancel(), reversed(begun)))
+            )  # the later spans, in which it has not begun
+            for result in begun[: len(begun) - here]:
+                result.result()
+            for span in spans[len(spans) - here :]:
+                part(values, *span)
     finally:
         helper.shutdown(cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -161,7 +162,31 @@ def test_what_fails_beside_the_loop_fails_here(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
     with pytest.raises(MemoryError):
-        engine.recording.threads.through(CompiledBlock(nothing, nothing, full), {}, [(0, 1), (1, 2)], lambda: None)
+        engine.recording.threads.through(CompiledBlock(nothing, nothing, (full,)), {}, [(0, 1), (1, 2)], lambda: None)
+
+
+def test_what_is_left_after_the_loop_runs_here_too_each_part_in_the_order_of_the_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, enough = threading.get_ident(), threading.Event()
+    ran: dict[str, list[tuple[int, bool]]] = {"held up": [], "free": []}
+
+    def nothing(values: dict[str, Array], low: int, high: int) -> None: ...
+
+    def held_up(values: dict[str, Array], low: int, high: int) -> None:
+        assert enough.wait(20)
+        ran["held up"].append((low, threading.get_ident() == here))
+
+    def free(values: dict[str, Array], low: int, high: int) -> None:
+        ran["free"].append((low, threading.get_ident() == here))
+        if low == 2:
+            enough.set()
+
+    monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
+    spans = [(t, t + 1) for t in range(3)]
+    engine.recording.threads.through(CompiledBlock(nothing, nothing, (held_up, free)), {}, spans, lambda: None)
+    assert ran["free"] == [(0, True), (1, True), (2, True)]
+    assert [low for low, _ in ran["held up"]] == [0, 1, 2]
 
 
 def test_one_matrix_thread_unless_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
