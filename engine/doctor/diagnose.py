@@ -69,7 +69,15 @@ def diagnose(
         report = failures.told(
             _of_the_file(source, wishes or Wishes(), progress, failures, runs_something=runs_something)
         )
+    report = _with_what_was_not_read(report, source)
     return replace(report, notes=(*report.notes, FROM_PYTHON_2)) if program_of(source).python_2 else report
+
+
+def _with_what_was_not_read(report: Report, source: SourceFile) -> Report:
+    """With the cells of a notebook that were left out: where nothing else is decided, they are the reason."""
+    if not source.unread or report.verdict in ("correct", "wrong"):
+        return replace(report, notes=(*source.unread, *report.notes))
+    return replace(report, reason="; ".join(filter(None, (*source.unread, report.reason))))
 
 
 def _of_the_file(

@@ -11,8 +11,9 @@ import re
 import sys
 import tokenize
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO, StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -133,6 +134,8 @@ class SourceFile:
     """Whether the text is a conversion of the file's, line by line."""
     left_out: str = ""
     """The file's whole text, where some of it was left out."""
+    unread: tuple[str, ...] = ()
+    """What is to be said of the cells of a notebook that are no Python and were left out."""
     files: tuple[tuple[str, int], ...] = ()
     """Of a text that several files are joined in, for each line its file and its number there."""
 
@@ -171,13 +174,15 @@ class SourceFile:
                 warnings.simplefilter("ignore")
                 return ast.parse(self.text)
         except SyntaxError as error:
-            raise Unreadable(self._syntax(error), error.lineno) from None
+            raise Unreadable(self.not_python(error), error.lineno) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise Unreadable(f"it is no Python program: {clean(str(error), 80)}") from None
 
-    def _syntax(self, error: SyntaxError) -> str:
-        line = error.lineno or 0
-        at, text, message = self.place(line), self.line(line), clean(error.msg or "invalid syntax", 120)
+    def not_python(self, error: SyntaxError, above: int = 0) -> str:
+        """What is wrong with a line, where a part of the text was read that has so many lines above it."""
+        line = (error.lineno or 0) + above
+        told = re.sub(r" \(detected at line \d+\)$", "", error.msg or "invalid syntax")
+        at, text, message = self.place(line), self.line(line), clean(told, 120)
         if isinstance(error, TabError):
             return (
                 f"{at} is indented with tabs where the lines around it have spaces; indent with four spaces everywhere"
@@ -269,7 +274,26 @@ def _notebook(path: Path, raw: bytes) -> SourceFile:
         starts.append(len(lines) + 1)
         foreign = next((line for line in cell if line.strip()), "").startswith(_LANGUAGES)
         lines += ["pass"] * len(cell) if foreign else _without_magics(cell)
-    return _read(path, "\n".join(lines) + "\n", tuple(starts))
+    return _without_unread_cells(_read(path, "\n".join(lines) + "\n", tuple(starts)))
+
+
+def _without_unread_cells(source: SourceFile) -> SourceFile:
+    """The same without the cells that are no Python, where others are: a notebook runs cell by cell."""
+    if _is_python(source.text):
+        return source
+    lines, unread = source.lines, list[str]()
+    for first, end in pairwise((*source.cells, len(lines))):
+        cell = "\n".join(lines[first - 1 : end - 1]) + "\n"
+        try:
+            ast.parse(cell)
+        except SyntaxError as error:
+            if converted(cell) is None:
+                unread.append(f"a cell was left out: {source.not_python(error, first - 1)}")
+                lines[first - 1 : end - 1] = ["pass"] * (end - first)
+        except (ValueError, RecursionError, MemoryError):
+            return source
+    made = _read(source.path, "\n".join(lines), source.cells)
+    return replace(made, unread=tuple(unread)) if set(lines) != {"pass", ""} and _is_python(made.text) else source
 
 
 def _cell(cell: Any) -> list[str]:
@@ -311,9 +335,11 @@ def _without_magic(line: str) -> str:
     return line
 
 
-def _is_python(line: str) -> bool:
+def _is_python(text: str) -> bool:
     try:
-        ast.parse(line)
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

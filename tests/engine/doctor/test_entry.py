@@ -77,11 +77,10 @@ def test_an_index_that_fails_names_the_loop_over_the_wrong_axis(tmp_path: Path) 
 
 def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
     wrong = SCRIPT.replace("dz @ Wa.T", "dz @ Wa").replace("import numpy as np\n", "")
-    cells = [{"cell_type": "code", "source": source} for source in ("import numpy as np", wrong.strip())]
-    path = tmp_path / "book.ipynb"
-    path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    path = notebook(tmp_path, "import numpy as np", wrong.strip(), "x = 1\nprint('half")
     told = text(examine(path))
     assert "cell 2, line 19:  da = dz @ Wa" in told
+    assert "a cell was left out: cell 3, line 2 is not Python" in re.sub(r"\n *", " ", told)
     # also where gradients were made, what is taken for the loss, and the line before
     assert "gradient of         place" in told and re.search(r"\n  Wx +WRONG +2:17 ", told)
     assert not [
@@ -89,6 +88,22 @@ def test_a_line_of_a_notebook_is_told_by_its_cell(tmp_path: Path) -> None:
         for found in re.finditer(r"(.{8})\bline \d+", told.replace("\n", " "))
         if not re.search(r"cell \d+, $", found[1])
     ]
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    path = folder / "book.ipynb"
+    made = [{"cell_type": "code", "source": source} for source in cells]
+    path.write_text(json.dumps({"cells": made, "nbformat": 4}))
+    return path
+
+
+def test_a_cell_that_is_no_python_is_the_reason_where_the_others_decide_nothing(tmp_path: Path) -> None:
+    report = examine(notebook(tmp_path, "rate = 0.1", "def backward(h:\n    return h"))
+    assert report.verdict == "cannot-run"
+    assert report.reason.startswith("a cell was left out: cell 2, line 1 is not Python")
+    assert examine(notebook(tmp_path, "def backward(h:\n    return h")).reason.startswith(
+        "cell 1, line 1 is not Python"
+    )
 
 
 INSIDE = """
