@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -41,7 +41,7 @@ from engine.doctor.reference.results import GradientComparison, NamedMistake, Pl
 from engine.doctor.report.meanings import beside, rows
 from engine.doctor.report.own_failure import OwnFailures
 from engine.doctor.report.report import Report, Verdict
-from engine.doctor.report.run_otherwise import run_otherwise
+from engine.doctor.report.run_otherwise import run_on, run_otherwise
 from engine.doctor.run.outcome import Outcome
 from engine.text import clean
 
@@ -126,10 +126,10 @@ def examine_own_run(runs: Runs, source: SourceFile, *, whole: bool = False, mend
         found = [Blamed(r.place.file, r.place.number, r.id, "") for r in seen if r.id == ANOTHER_LOSS] or found
     told = _told(base, source, outcome, verdict, found, runs.name)
     runs.says("")
-    if told.report.verdict == "correct" and outcome.ending.kind == "stopped":
-        told = replace(told, report=_with_what_has_not_run(runs, record, told.report))
     corrected = next((each.corrected for each in found[::-1] if each.corrected is not None and not each.leaves), None)
-    return replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
+    told = replace(told, record=record, verdict=verdict, meanings=meanings, corrected=corrected)
+    stopped = told.report.verdict == "correct" and outcome.ending.kind == "stopped"
+    return _with_what_comes_later(runs, source, told, mend=mend) if stopped and not whole else told
 
 
 def _decided(
@@ -160,13 +160,36 @@ def _decided(
     return record, verdict, found
 
 
-def _with_what_has_not_run(runs: Runs, record: Record, report: Report) -> Report:
-    """With a note on the backward passes of the program's files that a right verdict says nothing of."""
-    files = dict.fromkeys([runs.name, *(site.file for site in record.sites)])
+def _with_what_comes_later(runs: Runs, source: SourceFile, own: OwnRun, *, mend: bool) -> OwnRun:
+    """With the backward passes of the program's files that had not run when it was stopped: the run is followed on to those that a later
+    statement leads to; the others are noted, for a right verdict says nothing of them."""
+    assert own.record is not None
+    files = dict.fromkeys([runs.name, *(site.file for site in own.record.sites)])
     texts = {file: text for file in files if (text := runs.text_of(file)) is not None}
-    later = [name for file, text in texts.items() for name in never_run(record, file, ast.parse(text))]
-    note = NOT_YET.format(", ".join(clean(name, 60) for name in later[:MOST_NAMED]))
-    return replace(report, notes=(*report.notes, note)) if later else report
+    left = _not_run(own.record, texts)
+    on = run_on(runs, own.record, texts, left) if left else None
+    if on is not None:
+        later = examine_own_run(replace(runs, wishes=on[0]), source, mend=mend)
+        still = left if later.record is None else [name for name in left if name in _not_run(later.record, texts)]
+        notes = (*map(source.in_cells, on[1]), *later.report.notes)
+        if len(still) < len(left) and later.report.verdict == "wrong":
+            return replace(later, report=replace(later.report, notes=notes))
+        if len(still) < len(left) and later.report.verdict == "correct":
+            parameters = {**own.report.parameters, **_apart(later.report.parameters, own.report.parameters)}
+            return replace(own, report=replace(own.report, parameters=parameters, notes=notes))
+    note = NOT_YET.format(", ".join(clean(name, 60) for name in left[:MOST_NAMED]))
+    return replace(own, report=replace(own.report, notes=(*own.report.notes, note))) if left else own
+
+
+def _not_run(record: Record, texts: Mapping[str, str]) -> list[str]:
+    return [name for file, text in texts.items() for name in never_run(record, file, ast.parse(text))]
+
+
+def _apart(
+    more: Mapping[str, GradientComparison], known: Mapping[str, GradientComparison]
+) -> dict[str, GradientComparison]:
+    """What else was compared, under names that are not taken yet."""
+    return {f"{name}{' (later)' if name in known else ''}": each for name, each in more.items()}
 
 
 def _with_missing_shares(verdict: RunVerdict) -> RunVerdict:

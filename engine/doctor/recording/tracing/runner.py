@@ -85,15 +85,18 @@ class LineNumbers:
         place[frame.f_lasti] = number
         return number
 
-    def last(self, file):
-        """The line of a file on which the exception was raised that is handled now, None where it came from elsewhere."""
-        trace = sys.exc_info()[2]
-        line = None
+    def through(self, file):
+        """The lines of a file through which the exception came that is handled now, the outermost first."""
+        trace, found = sys.exc_info()[2], []
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == file:
-                line = trace.tb_lineno
+                found.append(trace.tb_lineno)
             trace = trace.tb_next
-        return line
+        return found
+
+    def last(self, file):
+        """The last of these lines, None where the exception came from elsewhere."""
+        return next(reversed(self.through(file)), None)
 
 
 class Helpers:
@@ -236,7 +239,7 @@ def followed(job, sites, lines, store):
         plain.execute(tree_of(job["text"], job["file"], sites, lines, job), job, main.__dict__, told["left"])
     except Stop:
         told.update(stopped=UPDATED, line=lines.last(job["file"]))
-        outcome["ended"] = "update"
+        outcome.update(ended="update", through=lines.through(job["file"]))
     except Full as full:
         told.update(stopped=full.why, line=lines.last(job["file"]))
         outcome["ended"] = full.ended
