@@ -75,7 +75,7 @@ def rows(
         left = [row for ids in open_ for row in _not_settled(ids, sizes[len(ids)], names)]
         if made:
             left += _of_numbers(record, sizes[1], forward, adjoint, names, made)
-        return _as_far_as_it_came(record, made + found + left)
+        return _as_far_as_it_came(record, chosen, made + found + left)
 
     return compare
 
@@ -117,12 +117,25 @@ def _without_others(
     return [row for row in rows if not is_others(row)]
 
 
-def _as_far_as_it_came(record: Record, rows: list[ComparedGradient]) -> list[ComparedGradient]:
-    """Of a program that stopped by an exception or at a limit, a gradient that is not right may only not be complete."""
+def _as_far_as_it_came(record: Record, chosen: ChosenLoss, rows: list[ComparedGradient]) -> list[ComparedGradient]:
+    """Of a program that stopped by an exception or at a limit, a gradient that is not right may only not be complete: but for one that a
+    function has returned together with the loss."""
     if record.outcome.get("ended") not in ("error", "full", "singles", "events"):
         return rows
     stopped = {"status": "not compared", "reason": "the program stopped before it was complete"}
-    return [replace(row, **stopped) if row.status in ("wrong", "zero") else row for row in rows]
+    open_ = [row for row in rows if row.status in ("wrong", "zero")]
+    complete = _returned_with(record, chosen) if open_ else set[tuple[int, int]]()
+    left = [row for row in open_ if (int(row.gradient[0]), len(row.gradient)) not in complete]
+    return [replace(row, **stopped) if row in left else row for row in rows]
+
+
+def _returned_with(record: Record, chosen: ChosenLoss) -> set[tuple[int, int]]:
+    """The arrays (their first number and size) that one return statement handed back with a loss, or with what is called so."""
+    events, firsts = record.events, {reference.first for reference, _ in chosen.seeds}
+    returned = list(events.at(np.flatnonzero(events.where(lambda kind: kind.site.kind == "return"))))
+    losses = (e for e in returned if e.value.size == 1 and (e.value.first in firsts or NAMED.search(e.name)))
+    places = {(id(e.site), e.time) for e in losses}
+    return {(e.value.first, e.value.size) for e in returned if (id(e.site), e.time) in places}
 
 
 def _own_names(ids: Ids, names: ArrayNames) -> set[str]:

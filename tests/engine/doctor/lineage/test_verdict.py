@@ -18,6 +18,7 @@ from tests.engine.doctor.lineage.programs import (
     statuses,
     verdict_on,
 )
+from tests.engine.doctor.lineage.trained import network
 
 ADAM = (
     "    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n",
@@ -280,6 +281,13 @@ def test_gradients_of_a_program_that_stopped_on_the_way_are_not_called_wrong(tmp
     verdict = verdict_on(tmp_path, changed(TAGGER, stops), rounds=2)
     assert verdict.verdict == "undecided"
     assert any("stopped before it was complete" in left for left in verdict.not_compared) or not verdict.compared
+
+
+def test_what_a_function_returned_with_the_loss_is_complete_though_the_program_stopped_then(tmp_path: Path) -> None:
+    stops = ("    for w, d in zip(", "    print('%f' % np.ones(2))\n    for w, d in zip(")
+    assert verdict_on(tmp_path, network(stops)).verdict == "right"
+    wrong = verdict_on(tmp_path, network(stops, ("dWhh += da @ hs[t - 1].T", "dWhh += da @ hs[t].T")))
+    assert (wrong.verdict, [r.name for r in wrong.compared if r.status == "wrong"]) == ("wrong", ["Whh"])
 
 
 def test_a_clip_by_another_gradient_s_norm_is_a_clip(tmp_path: Path) -> None:
