@@ -40,6 +40,7 @@ TRIED: tuple[SlipKind, ...] = (
     mistyped.misspelt_member,
     mistyped.self_missing,
     mistyped.math_of_array,
+    mistyped.one_number_in_an_array,
     mistyped.no_array,
     mistyped.whole_numbers,
     mistyped.divided_whole_numbers,

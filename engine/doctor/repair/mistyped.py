@@ -20,6 +20,9 @@ _KEYWORD = re.compile(r"^(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument 
 _NEEDS_WHOLE = re.compile(
     r"'float' object cannot be interpreted as an integer|indices must be integers|only integers, slices"
 )
+_NEEDS_NUMBER = re.compile(
+    r"^only (?:0-dimensional|length-1|size-1) arrays can be|^setting an array element with a sequence"
+)
 _ITERATOR = re.compile(
     r"^'(zip|map|filter|dict_keys|dict_values|dict_items)' object is not (?:reversible|subscriptable)"
     r"|^object of type '(zip|map|filter)' has no len"
@@ -146,6 +149,31 @@ def math_of_array(seen: SeenRun) -> Iterator[Slip]:
         if seen.arrays(node.args[0]):
             title = f"math.{function.attr} takes single numbers, and {ast.unparse(node.args[0])} is an array"
             yield Slip("math-of-array", title, node.lineno, (instead(function, f"np.{function.attr}"),), stops=True)
+
+
+def one_number_in_an_array(seen: SeenRun) -> Iterator[Slip]:
+    """An array of one number where a number is needed, which NumPy took for one once: printed by a format, an entry of an array."""
+    failed, message = seen.failed, seen.outcome.ending.message
+    if failed is None or not _NEEDS_NUMBER.search(message):
+        return
+    for node in _where_numbers_are_needed(failed):
+        shape = next((v.shape for v in seen.arrays(node) if v.shape and set(v.shape) == {1}), None)
+        if shape is not None:
+            title = f"{ast.unparse(node)} is an array of one number, {shape}, and NumPy takes it for a number no more"
+            change = instead(node, f"{closed(node)}.item()")
+            yield Slip("array-for-number", title, node.lineno, (change,), stops=True)
+
+
+def _where_numbers_are_needed(failed: ast.AST) -> Iterator[ast.expr]:
+    """What a statement formats, makes a number of, or writes into an entry."""
+    for node in _inside(failed, ast.BinOp):
+        if isinstance(node.op, ast.Mod):
+            yield from node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+    for call in _inside(failed, ast.Call):
+        if called_name(call) in ("float", "int", "complex") and call.args:
+            yield call.args[0]
+    if isinstance(failed, ast.Assign | ast.AugAssign):
+        yield failed.value
 
 
 def divided_whole_numbers(seen: SeenRun) -> Iterator[Slip]:

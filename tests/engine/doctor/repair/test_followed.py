@@ -69,6 +69,28 @@ def test_a_slip_in_the_mathematics_is_wrong(tmp_path: Path) -> None:
     assert report.verdict == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("print('loss %d %f' % (3, total))", "print('loss %d %f' % (3, total.item()))"),
+        ("print('loss %f' % (0.5 * total))", "print('loss %f' % ((0.5 * total).item()))"),
+        ("losses[0] = total", "losses[0] = total.item()"),
+        ("losses.append(float(total))", "losses.append(float(total.item()))"),
+    ],
+)
+def test_an_array_of_one_number_is_made_that_number(line: str, fix: str, tmp_path: Path) -> None:
+    program = f"""
+import numpy as np
+W = np.ones((4, 1))
+losses, total = {"[]" if "append" in line else "np.zeros(2)"}, np.ones((1, 4)) @ W
+{line}
+"""
+    followed = followed_on(written(tmp_path, program))
+    assert found(followed) == {(5, "array-for-number")}
+    assert followed is not None
+    assert (followed.slips[0].fix, followed.last.failed) == (fix, None)
+
+
 def test_the_matrix_is_turned_where_the_other_factor_is_none(tmp_path: Path) -> None:
     """A vector on either side, and three axes in front of it."""
     for wrong, fix in (("v @ W", "v @ W.T"), ("W @ u", "W.T @ u"), ("many @ W", "many @ W.T")):
