@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ from engine.doctor.lineage.record.running import Runs
 from engine.doctor.read.source import SourceFile
 from engine.doctor.read.syntax import called_name, program
 from engine.doctor.read.top_level import without_its_run
-from engine.doctor.recording.calls.driven import HELPERS, LOSS, back
+from engine.doctor.recording.calls.driven import HELPERS, KEPT, LOSS, back
 from engine.doctor.recording.calls.guesses import is_gradient
 from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.report.report import Report
@@ -57,11 +57,15 @@ def _driver_between(upstream, outputs):
         named = [v for n, v in fitting if n and n in name]
         if len(named or fitting) != 1:
             return None
-        total = total + _driver_sum((named or [v for _, v in fitting])[0], value)
+        output = (named or [v for _, v in fitting])[0]
+        total = total + _driver_sum(output, value) * (0.5 if output is value else 1.0)  # dL/dy = y: half its square
     return total
 
 
 """
+
+
+TIMES = "the loss is the sum of what was made times its {}"
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,63 @@ def examine_calls(source: SourceFile, example: ExampleCalls, wishes: Wishes) -> 
     loss = own.report.loss if own.report.loss is not None and own.report.loss["line"] <= len(bare.lines) else None
     notes = [f"called as given: {'; '.join(clean(each.written, 120) for each in calls)}"]
     if upstream and loss is None:
-        notes.append(f"the loss is the sum of what was made times its {', '.join(upstream)}")
+        notes.append(TIMES.format(", ".join(upstream)))
     verdict = own.report.verdict if own.report.verdict != "undecided" or own.compared else "cannot-run"
     report = replace(own.report, verdict=verdict, function=called_name(calls[-1].call), run=None, loss=loss)
     return replace(report, notes=(*notes, *report.notes), reason=own.reason)
+
+
+def examine_own_call(source: SourceFile, name: str, wishes: Wishes) -> Report | None:
+    """A function as the file's own top level calls it last, with dL/d(outputs) that it hands over: all that stands above that call is run
+    as it is. None where there is no such call, or it leaves the question open."""
+    every = list(_top_level(source))
+    last = next(((s, c) for s in reversed(every) if (c := _call_of(s, name)) is not None), None)
+    if last is None:
+        return None
+    statement, call = last
+    upstream = [(n, value) for n, value in _arguments(source, call) if is_gradient(n)]
+    outputs = _made_by_functions(source, statement.lineno)
+    if not upstream or not outputs:
+        return None
+    kept = source.lines[: statement.lineno - 1]
+    bare = replace(source, text="\n".join([*kept, *[""] * (len(source.lines) - len(kept))]), left_out=source.text)
+    below = _between(upstream, [f"({made!r}, {made})" for made in outputs])
+    below.append(f"_driver_0 = {ast.unparse(call)}")
+    if isinstance(call.func, ast.Attribute):
+        below.append(f"{KEPT} = _driver_listed(_driver_gradients({ast.unparse(call.func.value)}))[:64]")
+    text = "\n".join((bare.text, f"{HELPERS}{_GIVEN}", *below, back("_driver_0"), ""))
+    own = examine_own_run(Runs(program_of(bare, text), wishes), bare, whole=True)
+    if own.report.verdict not in ("correct", "wrong"):
+        return None
+    said = source.in_cells(f"called as in line {statement.lineno}: {clean(ast.unparse(call), 120)}")
+    notes = (said, TIMES.format(", ".join(n for n, _ in upstream)))
+    return replace(own.report, function=name, run=None, loss=None, notes=(*notes, *own.report.notes))
+
+
+def _top_level(source: SourceFile) -> Iterator[ast.stmt]:
+    """What the file does at its top level, also where it is not imported: `if __name__ == "__main__"`."""
+    for statement in source.tree().body:
+        is_main = isinstance(statement, ast.If) and any(
+            isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(statement.test)
+        )
+        yield from statement.body if isinstance(statement, ast.If) and is_main else [statement]
+
+
+def _call_of(statement: ast.stmt, name: str) -> ast.Call | None:
+    """The call of a function, or of a class's method, that a statement is or assigns."""
+    value = statement.value if isinstance(statement, ast.Assign | ast.Expr) else None
+    is_its = isinstance(value, ast.Call) and called_name(value) == name.rpartition(".")[2]
+    return value if isinstance(value, ast.Call) and is_its else None
+
+
+def _made_by_functions(source: SourceFile, line: int) -> list[str]:
+    """The names to which the top level assigns, above a line, what functions of the file give back."""
+    made, found = dict[str, None](), program(source.tree())
+    for each in _top_level(source):
+        if each.lineno < line and isinstance(each, ast.Assign) and isinstance(each.value, ast.Call):
+            named = [n.id for target in each.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            made.update(dict.fromkeys(named if found.find(called_name(each.value)) is not None else ()))
+    return list(made)
 
 
 def _read(text: str) -> GivenCall:
@@ -181,9 +238,7 @@ def _calling(source: SourceFile, calls: Sequence[GivenCall]) -> tuple[list[tuple
         (name, value) for name, value in _arguments(source, last.call) if is_gradient(name) and value not in made
     ]
     if upstream and outputs:
-        below += [(f"_driver_upstream.{name} = {value}", last.written) for name, value in upstream]
-        pairs = ", ".join(f"({name!r}, _driver_upstream.{name})" for name, _ in upstream)
-        below.append((f"{LOSS} = _driver_between([{pairs}], [{', '.join(outputs)}])", last.written))
+        below += [(line, last.written) for line in _between(upstream, outputs)]
     elif outputs:
         below.append(
             (f"{LOSS} = _driver_loss([{', '.join(f'_driver_{k}' for k in range(len(calls) - 1))}])", last.written)
@@ -191,6 +246,13 @@ def _calling(source: SourceFile, calls: Sequence[GivenCall]) -> tuple[list[tuple
     below.append((f"_driver_{len(calls) - 1} = {ast.unparse(last.call)}", last.written))
     below.append((back(f"_driver_{len(calls) - 1}"), last.written))
     return below, [name for name, _ in upstream] if outputs else []
+
+
+def _between(upstream: Sequence[tuple[str, str]], outputs: Sequence[str]) -> list[str]:
+    """The lines that make the loss of which dL/d(outputs) are handed over."""
+    pairs = ", ".join(f"({name!r}, _driver_upstream.{name})" for name, _ in upstream)
+    given = [f"_driver_upstream.{name} = {value}" for name, value in upstream]
+    return [*given, f"{LOSS} = _driver_between([{pairs}], [{', '.join(outputs)}])"]
 
 
 def _arguments(source: SourceFile, call: ast.Call) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from engine.doctor.by_call import ExampleCalls, examine_calls
+from engine.doctor.by_call import ExampleCalls, examine_calls, examine_own_call
 from engine.doctor.lineage.gradients.never_stepped import NO_GRADIENT
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME
 from engine.doctor.lineage.record.running import Runs
@@ -105,7 +105,8 @@ def report_beyond(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFail
         return overwritten
     if own.report.verdict == "wrong" and not own.report.candidates:
         return own.report
-    functions = of_functions(source, None, runs.wishes)
+    came_to_its_end = (own.report.run or {}).get("ended") == "end"
+    functions = of_functions(source, None, runs.wishes, as_called=came_to_its_end)
     if own.report.verdict == "wrong":
         return _with_their_correction(own, functions)
     report = _joined(own, functions)
@@ -123,11 +124,13 @@ def _with_a_way_on(report: Report) -> Report:
     return replace(report, notes=(*report.notes, way))
 
 
-def of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> Report:
-    """Every backward pass, or the one that is named, called with arguments found by trying and judged by its own lineage. A file is right
-    only if every backward pass in it is."""
-    source = without_its_run(source)
+def of_functions(source: SourceFile, function: str | None, wishes: Wishes, *, as_called: bool = False) -> Report:
+    """Every backward pass, or the one that is named, called with arguments found by trying and judged by its own lineage; where these leave
+    it open, and `as_called`, as the file's own top level calls it. A file is right only if every backward pass in it is."""
+    whole, source = source, without_its_run(source)
     reports = examine_functions(source, function, wishes)
+    if as_called:
+        reports = [_as_it_calls_them(whole, report, wishes) for report in reports]
     if not reports:
         return Report("cannot-run", clean(source.path.name), reason=NO_PASS)
     found = joined(reports)
@@ -139,6 +142,12 @@ def of_functions(source: SourceFile, function: str | None, wishes: Wishes) -> Re
     again = examine_functions(repaired, function, wishes) if slips else []
     is_further = bool(again) and (found.verdict == "cannot-run" or _not_called(again) < left)
     return failures.told(with_repairs(joined(again), slips) if is_further else found)
+
+
+def _as_it_calls_them(source: SourceFile, report: Report, wishes: Wishes) -> Report:
+    """The report on a function that was called with arguments that are made up; where that leaves it open, as the file itself calls it."""
+    is_open = report.verdict not in ("correct", "wrong")
+    return (examine_own_call(source, report.function, wishes) if is_open and report.function else None) or report
 
 
 def _not_called(reports: Sequence[Report]) -> int:
