@@ -21,10 +21,10 @@ class Figures:
     smallest: float = np.inf
 
     def add(self, rows: Array, low: int, high: int) -> None:
-        by_sample = row_norms(rows.reshape(-1, *rows.shape[2:])).reshape(high - low, -1)
-        self.by_sample[low:high] = by_sample
-        self.norms[low:high] = by_sample[:, 0] if by_sample.shape[1] == 1 else row_norms(rows)
-        largest = np.abs(rows).reshape(len(rows), -1).max(axis=1, initial=0.0)
+        norms, magnitudes = (each.reshape(high - low, -1) for each in _measured(rows.reshape(-1, *rows.shape[2:])))
+        self.by_sample[low:high] = norms
+        self.norms[low:high] = norms[:, 0] if norms.shape[1] == 1 else row_norms(rows)
+        largest = magnitudes.max(axis=1, initial=0.0)
         self.finite[low:high] = np.isfinite(largest)
         if not self.finite[low:high].all():
             magnitude = np.abs(rows[np.isfinite(rows)])
@@ -36,10 +36,15 @@ class Figures:
 
 def row_norms(rows: Array) -> Array:
     """‖row‖ over all but the first axis, for each row."""
+    return _measured(rows)[0]
+
+
+def _measured(rows: Array) -> tuple[Array, Array]:
+    """`row_norms`, and the largest magnitude in each row."""
     flat = np.abs(rows.reshape(len(rows), -1)).astype(np.float64, copy=False)
     largest = flat.max(axis=1, initial=0.0)
     # Squares of large numbers overflow and those of small ones vanish: each row is divided by its largest magnitude first.
     unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
     with np.errstate(all="ignore"):
         scaled = flat / unit[:, None]
-        return unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+        return unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled)), largest

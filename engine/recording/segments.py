@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import cast
 
@@ -54,12 +54,12 @@ class _Sweep:
         """Whether it begins at the first step."""
         return self.blocks[0].loop is Loop.UP
 
-    @property
+    @cached_property
     def carried(self) -> set[str]:
         """What a segment hands to the one that runs after it."""
         return {name for block in self.blocks for name in carried(block)}
 
-    @property
+    @cached_property
     def written(self) -> set[str]:
         """What its lines write."""
         return {line.name for block in self.blocks for line in block.lines if not is_carried(line.equation)}
