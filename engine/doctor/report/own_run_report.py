@@ -434,14 +434,20 @@ def _line_of(verdict: RunVerdict, each: ComparedGradient) -> UserLine:
     return UserLine("", each.line)
 
 
+def _is_step(row: ComparedGradient) -> bool:
+    """Whether the gradient that was found is what an update adds itself, with its rate in it: `W -= np.outer(rate * dz, x)`."""
+    return row.update is not None and np.array_equal(row.gradient, row.update.by)
+
+
 def _conventions(verdict: RunVerdict) -> dict[str, str]:
     made: dict[str, str] = {}
     for sentence in verdict.conventions:
         key = next((key for start, key in _CONVENTIONS.items() if sentence.startswith(start)), "also")
         made[key] = "; ".join(filter(None, (made.get(key) if key == "also" else "", clean(sentence))))
-    factors = [f.factor for c in verdict.compared if c.status == "right" and (f := _measured(c)) is not None]
-    bare = [abs(f) for f in factors]
-    if bare and all(same(f, bare[0]) for f in bare) and not same(bare[0], 1.0):
+    right = [(c, abs(f.factor)) for c in verdict.compared if c.status == "right" and (f := _measured(c)) is not None]
+    factor = right[0][1] if right else 1.0
+    if all(same(f, factor) for _, f in right) and not same(factor, 1.0):
         some = "all" if all(c.status == "right" for c in verdict.compared) else "those that are right"
-        made["gradients"] = f"{some} are {bare[0]:.6g} times dL/d(parameter)"
+        some = f"the steps of {some}" if all(_is_step(c) for c, _ in right) else some
+        made["gradients"] = f"{some} are {factor:.6g} times dL/d(parameter)"
     return made

@@ -327,3 +327,25 @@ def test_a_backward_pass_that_has_not_run_is_no_part_of_a_right_verdict(tmp_path
     report = diagnose(tmp_path / "mine.py", None, Wishes(stand=tmp_path))
     assert report.verdict == "correct"
     assert report.notes[-1].endswith("no part of this verdict: Gated.backward")
+
+
+STEPS = """
+import numpy as np
+rng = np.random.default_rng(0)
+W, V = rng.normal(size=(4, 3)), rng.normal(size=(2, 4))
+for step in range(9):
+    x, y = rng.normal(size=3), rng.normal(size=2)
+    h = np.tanh(W @ x)
+    e = V @ h - y
+    loss = 0.5 * np.sum(e**2)
+    dz = (V.T @ e) * (1 - h**2)
+    V -= np.outer(0.1 * e, h)
+    W -= np.outer(0.1 * dz, x)
+"""
+
+
+def test_a_rate_in_the_step_itself_is_no_factor_of_a_gradient(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(STEPS)
+    report = diagnose(tmp_path / "mine.py", None, Wishes(stand=tmp_path))
+    assert report.verdict == "correct"
+    assert report.conventions["gradients"] == "the steps of all are 0.1 times dL/d(parameter)"
