@@ -499,7 +499,7 @@ async def test_while_a_place_is_typed_it_is_said_where_enter_goes() -> None:
         told = driven.app.screen.query(".note").last(Static)
         for typed, meant in (
             ("7", "iteration 0, forward, t = 7"),
-            ("da@3[2,4]", "iteration 0, backward, t = 4, the line of da"),
+            ("da@3[2,4]", "iteration 0, backward, t = 4, the line of da@3"),
             ("sample 5", ", sample 5"),
             ("p[5]", "forward, t = 10, the line of p"),
             ("t == 3", "where t == 3 holds next"),

@@ -175,7 +175,8 @@ def _going(text: str, debugger: Debugger, spelling: Spelling, looked_at: int | N
     if place.sample is not None:
         sample = f", sample {debugger.batches.indices(point.iteration)[place.sample]}"
     when = "" if point.t is None else f", t = {point.t}"
-    name = "" if line is None else f", the line of {spelling.name(line.name)}"
+    row = f"@{place.t}" if line is not None and place.t is not None and line.name == place.name else ""
+    name = "" if line is None else f", the line of {spelling.name(line.name)}{row}"
     return f"enter goes to iteration {point.iteration}, {point.phase}{when}{name}{sample}"
 
 
