@@ -35,9 +35,12 @@ def main(arguments: Sequence[str]) -> int:
     if command is None:
         _refuse_misspelt(own)
     parser = parser_of(command)
-    parsed, rest = parser.parse_known_args(own if command is None else own[1:])
+    words = own if command is None else own[1:]
+    parsed, rest = parser.parse_known_args(words)
     if rest and command != "serve":
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        if options := [word for word in rest if word.startswith("-")]:
+            parser.error(f"unrecognized arguments: {' '.join(options)}")
+        parsed, rest = parser.parse_intermixed_args(words), []  # the data behind an option
     if command is None and parsed.version:
         from importlib.metadata import version
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.debug.conditions import Predicate
 from engine.debug.predicate_values import evaluate
-from engine.debug.predicates import parse
+from engine.debug.predicates import FUNCTIONS, parse
 from engine.debug.stops import Lines, TapePoints, by_sample, holds, spread, states
 from engine.errors import InputError
 from engine.language.expression import ExpressionError
@@ -95,7 +95,7 @@ def parse_breakpoint(text: str, program: Program, samples: int, spelt: Callable[
     place, clauses = pieces[0].strip(), dict(zip(pieces[1::2], pieces[2::2], strict=True))
     if len(clauses) != len(pieces) // 2:
         raise InputError(f"the breakpoint {clean(text, 60)} says something twice; {FORM}")
-    if set(place) & set("<>=("):  # a condition without a line
+    if set(place) & set("<>=(") or place.split()[:1] in ([word] for word in FUNCTIONS):  # a condition without a line
         both = f"({place}) and ({clauses['if'].strip()})" if "if" in clauses else place
         others = "".join(f" {word} {said.strip()}" for word, said in clauses.items() if word != "if")
         return parse_breakpoint(f"if {both}{others}", program, samples, spelt)

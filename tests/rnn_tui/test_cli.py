@@ -103,6 +103,9 @@ EARLY: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("--hiden", "3"), ("there is no option --hiden (did you mean --hidden?)", "rnn-tui --help")),
     (("check", "--sead=3"), ("there is no option --sead=3 (did you mean --seed?)", "rnn-tui check --help")),
     (("cells", "foo"), ("foo is one argument too many", "rnn-tui cells --help")),
+    (("show", "da", "--hidden", "3", "many_to_one", "foo"), ("foo is one argument too many",)),
+    (("show", "da", "--hidden", "3", "no_such.csv"), ("no_such.csv",)),  # the data behind an option
+    (("show", "da", "--hidden", "3", "many_to_one", "--zzz"), ("there is no option --zzz",)),
     (("--zzzzzz",), ("there is no option --zzzzzz;",)),
     (("code", "--hid", "3"), ("there is no option --hid",)),
     (("--bad\x1b[2J",), ("there is no option --bad␛[2J",)),

@@ -225,7 +225,8 @@ def test_breakpoints_as_people_write_them() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("nope", "names no line"), ("dz@99", "from 1 to 10"), ("dz@x", "whole number"), ("dz sample 10", "from 0 to 9"),
+        ("nope", "names no line"), ("norm da", r"norm takes brackets: norm\(da\)"), ("dz@99", "from 1 to 10"), ("dz@x", "whole number"),
+        ("dz sample 10", "from 0 to 9"),
         ("dz hit 0", "from 1"), ("", "names no line, time step or condition"), ("dz if", "names no line"),
         ("dz if foo", "there is no quantity foo"), ("watch Wa[2,3]", "must end with one of"), ("loss@3", "no line ever writes loss@3"),
         ("watch Wa sign", "needs one number"), ("dz if t > 1 if t > 2", "says something twice"),
