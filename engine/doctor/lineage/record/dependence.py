@@ -76,6 +76,23 @@ class Dependence:
                 one[k], two[k] = 0, -len(self.more)
         self.one[wide], self.two[wide] = one, two
 
+    def readers(self, k: int) -> list[int]:
+        """The places of the operations that read what the one at place k made."""
+        begins, readers = self._readers
+        return whole_numbers(readers[begins[k + 1] : begins[k + 2]] - 1)
+
+    @cached_property
+    def _readers(self) -> tuple[NDArray[np.int64], Ids]:
+        """By operation where its readers begin, and the readers of all."""
+        every = np.arange(len(self.one), dtype=np.int32)
+        several = np.flatnonzero(self.two < 0)
+        counts = [len(self.more[-1 - two]) for two in whole_numbers(self.two[several])]
+        of_several = np.array([maker for two in self.two[several] for maker in self.more[-1 - two]], np.int32)
+        makers = np.concatenate((self.one, np.maximum(self.two, 0), of_several))
+        readers = np.concatenate((every, every, np.repeat(several, counts).astype(np.int32)))
+        order = makers.argsort(kind="stable")
+        return makers[order].searchsorted(np.arange(len(self.one) + 2)), readers[order]
+
     def back(self, bits: NDArray[np.uint32]) -> None:
         """The bits of each operation are set for all that it was made from."""
         of = bits.data

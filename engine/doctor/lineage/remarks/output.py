@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from math import prod
 
 import numpy as np
 
 from engine.doctor.lineage.record.carry_back import reached, touched
+from engine.doctor.lineage.record.dependence import dependence
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import same
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
@@ -83,19 +85,21 @@ def _output_of(seen: RemarkedRun, operation: RecordedOperation, places: Ids) -> 
 
 def is_output(seen: RemarkedRun, of: RecordedOperation) -> bool:
     """Whether the logarithm of what an operation made, or of what was divided by it, is taken, or targets are subtracted from it."""
-    marked = np.zeros(len(seen.record.pool), bool)
-    marked[of.start : of.stop] = True
-    for seed, _ in seen.loss.seeds:
-        if seen.loss.assumed and any(
-            o.name == "divide" and touched(marked, o.operands[1]) for o in _makers(seen, seed)
-        ):
+    if seen.loss.assumed:
+        made = np.zeros(len(seen.record.pool), bool)
+        made[of.start : of.stop] = True
+        makers = (o for seed, _ in seen.loss.seeds for o in _makers(seen, seed))
+        if any(o.name == "divide" and touched(made, o.operands[1]) for o in makers):
             return True
-    divided = False
-    for operation in seen.record.operations[int(seen.record.starts.searchsorted(of.start)) + 1 :]:
-        if not seen.forward[operation.start : operation.stop].any() or not any(
-            touched(marked, r) for r in operation.operands
-        ):
+    divided, graph = False, dependence(seen.record)
+    waiting, met = graph.readers(seen.record.maker(of.start)), set[int]()
+    heapify(waiting)
+    while waiting:
+        k = heappop(waiting)
+        operation = seen.record.operations[k]
+        if k in met or not seen.forward[operation.start : operation.stop].any():
             continue
+        met.add(k)
         if operation.name == "log":
             return True
         if operation.name == "subtract" and any(seen.is_given(r) and r.size > 1 for r in operation.operands):
@@ -103,7 +107,8 @@ def is_output(seen: RemarkedRun, of: RecordedOperation) -> bool:
         first = operation.name == "divide" and not divided
         if first or operation.name in _TO_A_LOGARITHM:
             divided = divided or first
-            marked[operation.start : operation.stop] = True
+            for reader in graph.readers(k):
+                heappush(waiting, reader)
     return False
 
 
