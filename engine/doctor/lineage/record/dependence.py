@@ -87,7 +87,9 @@ class Dependence:
         every = np.arange(len(self.one), dtype=np.int32)
         several = np.flatnonzero(self.two < 0)
         counts = [len(self.more[-1 - two]) for two in whole_numbers(self.two[several])]
-        of_several = np.array([maker for two in self.two[several] for maker in self.more[-1 - two]], np.int32)
+        of_several = np.array(
+            [maker for two in whole_numbers(self.two[several]) for maker in self.more[-1 - two]], np.int32
+        )
         makers = np.concatenate((self.one, np.maximum(self.two, 0), of_several))
         readers = np.concatenate((every, every, np.repeat(several, counts).astype(np.int32)))
         order = makers.argsort(kind="stable")
