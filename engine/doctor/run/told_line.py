@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -45,6 +46,10 @@ class ToldLine:
                 threading.Thread(target=self._count, args=(stream,), daemon=True).start()
 
     def _count(self, stream: TextIO) -> None:
+        if hasattr(
+            signal, "pthread_sigmask"
+        ):  # an interrupt is the main thread's, which holds it back while a program is started
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             time.sleep(EVERY)
             with self._lock:

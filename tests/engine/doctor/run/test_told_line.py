@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import time
 
 import pytest
@@ -35,3 +37,15 @@ def test_without_a_terminal_nothing_is_said() -> None:
     with told(stream, "carrying its loss back"), told(None, "carrying its loss back"):
         pass
     assert not stream.getvalue()
+
+
+def test_an_interrupt_that_is_held_back_is_not_taken_by_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told_line, "EVERY", 0.01)
+    with told(Terminal(), "running"):
+        time.sleep(0.05)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        assert signal.SIGINT in signal.sigpending()
+        with pytest.raises(KeyboardInterrupt):
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
