@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.gradients import DEEPEST, LIMITS, MOST_OPERATIONS
-from engine.doctor.lineage.record.matching import compared
+from engine.doctor.lineage.record.array_names import ArrayNames
+from engine.doctor.lineage.record.derivatives import PRODUCTS
+from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.place_by_place import PlaceByPlace, made_place_by_place
 from engine.doctor.lineage.record.reading import Floats, Ids, Record
+
+RATE = re.compile(r"(^|[._\d])(lr|eta|alpha)($|[_\d\[])|rate|step_?size", re.I)
+"""What a learning rate is called."""
 
 
 def is_clipped(record: Record, ids: Ids, *, zero: bool = True) -> bool:
@@ -104,6 +110,46 @@ def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:
                 value = float(record.pool[number])
                 factor = factor / value if scaled.name == "divide" else factor * value
     return factor
+
+
+def rates(record: Record) -> dict[int, str]:
+    """What single numbers are called that are called rates."""
+    events = record.events
+    seen = events.at(np.flatnonzero(events.where(lambda kind: bool(RATE.search(kind.name))) & (events.sizes == 1)))
+    return {event.value.first: event.name for event in seen}
+
+
+def rate_in(record: Record, names: ArrayNames, ids: Ids, forward: NDArray[np.bool_]) -> float:
+    """By what is called a rate, and has no part in the loss, an array was multiplied where it was summed up, as in `dW += rate * d`, or
+    behind it. 1 where that is not the same for all its parts."""
+    waiting, factors, seen = [(ids, 1.0)], list[float](), 0
+    while waiting:
+        ids, factor = waiting.pop()
+        made, seen = made_place_by_place(record, ids), seen + 1
+        parts = made.arrays if made is not None and not any(o is None for o in made.operands) else []
+        if seen > MOST_OPERATIONS:
+            return 1.0
+        if made is not None and made.name in ("add", "subtract") and len(parts) == 2:
+            waiting += [(part, factor) for part in parts]
+        elif made is not None and made.name in ("multiply", "negative") and len(parts) == 1:
+            called = [n for n in made.numbers if not forward[n] and RATE.search(names.of(np.array([n])))]
+            by = float(np.prod(record.pool[called]))
+            waiting.append((parts[0], factor * by))
+        elif (error := _multiplied(record, ids, forward)) is not None:
+            waiting.append((error, factor))
+        elif record.pool[ids].any() or (record.makers(ids) >= 0).any():  # a sum begins with zeros
+            factors.append(factor)
+    return factors[0] if factors and factors[0] and all(same(f, factors[0]) for f in factors) else 1.0
+
+
+def _multiplied(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> Ids | None:
+    """The error of which an array is the product with what the loss was made from; None where it is no such product."""
+    k = record.maker(int(ids[0]))
+    made = record.operations[k] if k >= 0 else None
+    if made is None or made.name not in PRODUCTS or made.size != len(ids):
+        return None
+    errors = [r for r in made.operands if not forward[r.first]]
+    return errors[0].ids().ravel() if len(errors) == 1 else None
 
 
 def _scalings(record: Record, ids: Ids) -> Iterator[tuple[PlaceByPlace, Ids]]:

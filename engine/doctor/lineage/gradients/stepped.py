@@ -97,6 +97,7 @@ class SteppedRows:
                     return None
                 rows[k] = self._walked(row, forward)
         rows = self._last([self._as_others(row, rows, forward) for row in rows])
+        rows = [self._without_rate(row, forward) for row in rows]
         return [self._unstepped(row, rows) if row.status == "wrong" and len(row.own) > ONE else row for row in rows]
 
     def _as_others(
@@ -116,6 +117,15 @@ class SteppedRows:
                 alone = self._unscaled(ids, row.right, forward) or match
                 return replace(row, match=None, gradient=ids, walk=other.walk, bare=alone)
         return row
+
+    def _without_rate(self, row: ComparedGradient, forward: NDArray[np.bool_]) -> ComparedGradient:
+        """A right row whose step is its gradient, told without the rate that the program multiplied the gradient by."""
+        if row.status != "right" or row.match is None or row.bare is None or same(abs(row.bare.factor), 1.0):
+            return row
+        if not same(abs(row.match.factor), abs(row.bare.factor)):  # the step has a rate of its own: this is another one
+            return row
+        rate = optimizers.rate_in(self.record, self.names, row.gradient, forward)
+        return replace(row, bare=replace(row.bare, factor=row.bare.factor / rate))
 
     def _unstepped(self, row: ComparedGradient, rows: Sequence[ComparedGradient]) -> ComparedGradient:
         """A row that is wrong, told of its gradient and not of the step: what an optimizer makes of a gradient is seen from one that is

@@ -20,6 +20,7 @@ from engine.doctor.lineage.gradients.later_steps import (
     stepped_ahead,
 )
 from engine.doctor.lineage.gradients.never_stepped import never_stepped
+from engine.doctor.lineage.gradients.optimizers import rates
 from engine.doctor.lineage.gradients.unseen import NOTHING_CAME, unseen
 from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.reading import Ids, Record
@@ -39,7 +40,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that; `cut` whether errors may go back some steps and
     no further."""
     made, left = _rounds(record, {}, same_as, taken, cut)
-    if cut and not record.rounds and not any(verdict.verdict in ("right", "wrong") for verdict in made):
+    if cut and not any(verdict.verdict in ("right", "wrong") for verdict in made):
         for other, known in each_step(record):
             again = _rounds(other, known, same_as, taken, cut)[0]
             if again and (not made or again[-1].verdict == "right"):
@@ -80,6 +81,7 @@ def _rounds(
     record: Record, known: dict[int, str], same_as: ChosenLoss | None, taken: str, cut: bool
 ) -> tuple[list[RunVerdict], list[str]]:
     """The verdicts on the rounds of a record, until one is wrong, and what makes a right one none. `known` says what arrays are called."""
+    known = {**rates(record), **known}
     begin, made, left = 0, list[RunVerdict](), list[str]()
     rounds, put_off = list[RunRound](), None
     for end in ends(record):

@@ -285,8 +285,6 @@ class Rewriter(ast.NodeTransformer):
             call = self.call(SHAPED, [self.visit(_loaded(target.value)), self.visit(node.value)], node)
             return ast.copy_location(ast.Expr(call), node)
         names = [self.segment(e) for e in target.elts] if isinstance(target, (ast.Tuple, ast.List)) else ()
-        if names and isinstance(node.value, ast.GeneratorExp):  # what is unpacked from it has names, as from a list
-            node.value = ast.copy_location(ast.ListComp(node.value.elt, node.value.generators), node.value)
         if names and isinstance(node.value, ast.Tuple) and len(node.value.elts) == len(names):
             elements = [self.event(v, "assign", n, node) for v, n in zip(node.value.elts, names)]
             node.value = ast.copy_location(ast.Tuple(elements, ast.Load()), node.value)

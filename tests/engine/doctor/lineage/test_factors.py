@@ -56,6 +56,20 @@ def test_a_penalty_may_be_added_at_every_step(tmp_path: Path) -> None:
     assert verdict_on(tmp_path, wrong, rounds=2).verdict == "wrong"
 
 
+@pytest.mark.parametrize(("last", "verdict"), [("", "right"), ("dWhh /= T", "wrong")])
+def test_gradients_may_be_summed_up_times_rates_of_their_own(tmp_path: Path, last: str, verdict: str) -> None:
+    """Each gradient times what is called its rate; not times another number."""
+    rates = "slow_rate, lr_out = 0.02, 0.3\n"
+    sums = [("dWhh += da", "dWhh += slow_rate * da"), ("dWhy += dy", "dWhy += lr_out * dy")]
+    steps = ("w -= 0.1 * d", "w -= d")
+    others = (
+        "return loss, dWxh",
+        f"dWxh, dbh, dby = slow_rate * dWxh, dbh * lr_out, lr_out * dby; {last or 'pass'}\n    return loss, dWxh",
+    )
+    text = network(*sums, steps, others, before=rates)
+    assert verdict_on(tmp_path, text, rounds=2).verdict == verdict
+
+
 OPTIMIZERS = """
 def slowly(grad):
     return -0.001 * grad

@@ -188,3 +188,33 @@ def test_units_of_one_class_that_are_stepped_with_momentum_are_arrays_of_their_o
     found = verdict_on(tmp_path, UNITS.replace("e * x[k]", f"e * x[{index}]"))
     assert found.verdict == verdict
     assert verdict == "wrong" or [len(each.compared) for each in found.rounds[:2]] == [2, 2]
+
+
+THETA = """
+import numpy as np
+
+rng = np.random.default_rng(5)
+theta = np.array([0.4, 0.7, 0.1, 0.9])
+for x, y in zip(rng.normal(size=(20, 4)), rng.normal(size=20)):
+    h = [0.0]
+    for v in x:
+        h.append(np.tanh(theta[0] * v + theta[1] * h[-1] + theta[2]))
+    loss = 0.5 * (theta[3] * h[-1] - y) ** 2
+    g = np.zeros(4)
+    g[3] = (theta[3] * h[-1] - y) * h[-1]
+    dh = (theta[3] * h[-1] - y) * theta[3]
+    for t in range(4, 0, -1):
+        dz = dh * (1 - h[t] ** 2)
+        g[0] += dz * x[t - 1]
+        g[1] += dz * h[t - 1]
+        g[2] += dz
+        dh = dz * theta[1]
+    theta -= 0.05 * g
+"""
+
+
+def test_weights_may_be_the_entries_of_one_array(tmp_path: Path) -> None:
+    """What is added to, entry by entry, and read for that alone is no weight that has come round."""
+    verdict = verdict_on(tmp_path, THETA)
+    assert [(row.name, row.status) for row in verdict.compared] == [("theta", "right")]
+    assert verdict_on(tmp_path, changed(THETA, ("dh = dz * theta[1]", "dh = dz"))).verdict == "wrong"

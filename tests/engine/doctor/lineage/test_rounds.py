@@ -380,16 +380,6 @@ for step in range(50):
     assert not any(row.name.startswith("speed") for row in verdict.compared)
 
 
-def test_what_is_unpacked_from_a_generator_has_names(tmp_path: Path) -> None:
-    text = network(
-        (
-            "Wxh, Whh, Why = np.random.randn(H, I) * 0.5, np.random.randn(H, H) * 0.5, np.random.randn(O, H) * 0.5",
-            "Wxh, Whh, Why = (np.random.randn(*shape) * 0.5 for shape in ((H, I), (H, H), (O, H)))",
-        ),
-    )
-    assert {row.name for row in verdict_on(tmp_path, text).compared} == {"Wxh", "Whh", "Why", "bh", "by"}
-
-
 def test_data_that_is_shifted_by_a_gradient_is_no_weight(tmp_path: Path) -> None:
     """Adversarial samples: a second pass over inputs that were moved uphill."""
     moved = (
