@@ -105,7 +105,7 @@ def _stepped_unseen(record: Record, later: Record, forward: NDArray[np.bool_], s
         before = places.pop((operation.line, which, operand.shape), None)
         if before is None or operand.first <= before.first or touched(forward, operand):
             continue
-        if _is_made_of(record, later, operand, before.first, forward):
+        if _is_made_of(record, later, operand, before.first, forward, stepped):
             found[before.first] = before.ids().ravel()
     return list(found.values())
 
@@ -124,8 +124,16 @@ def _products(
         yield operations[int(users[k])], int(which[k]), operations.arrays[int(used[k])]
 
 
-def _is_made_of(record: Record, later: Record, array: RecordedArray, number: int, forward: NDArray[np.bool_]) -> bool:
-    """Whether an array of the later round was made of a number of the round before, other than through what its forward pass made."""
+def _is_made_of(
+    record: Record,
+    later: Record,
+    array: RecordedArray,
+    number: int,
+    forward: NDArray[np.bool_],
+    stepped: NDArray[np.bool_],
+) -> bool:
+    """Whether an array of the later round was made of a number of the round before, other than through what its forward pass made, or
+    another pass with the weights that are stepped."""
     waiting, seen = [array], set[tuple[bool, int]]()
     while waiting and len(seen) < MOST_OPERATIONS:
         ids = waiting.pop().ids().ravel()
@@ -134,7 +142,8 @@ def _is_made_of(record: Record, later: Record, array: RecordedArray, number: int
         for part in (later, record):
             for k in {int(k) for k in np.unique(part.makers(ids)) if k >= 0}:
                 operation = part.operations[k]
-                if (part is later, k) not in seen and not forward[operation.start]:
+                is_of_a_pass = operation.name in PRODUCTS and any(touched(stepped, r) for r in operation.operands)
+                if (part is later, k) not in seen and not forward[operation.start] and not is_of_a_pass:
                     seen.add((part is later, k))
                     waiting += operation.operands
     return False

@@ -245,6 +245,19 @@ def assumed(
         pairs = _differences(record, depending(record, others), first)
     if not pairs:
         return []
+    lines = [record.operations[k].line for _, _, k in pairs]
+    made = _taken_for(record, pairs)
+    for line in dict.fromkeys(lines) if 1 < len({*lines}) <= APART else ():  # of one of several forward passes
+        made += _taken_for(record, [pair for pair, of in zip(pairs, lines, strict=True) if of == line], " alone")
+    if stated is None or not made:
+        return made
+    matches = [(c, _at_outputs(record, c, stated)) for c in made]
+    agreeing = [c for c, match in matches if match is not None and match.right]
+    return agreeing or [c for c, match in matches if match is None or match.cosine > NEARLY]
+
+
+def _taken_for(record: Record, pairs: Sequence[tuple[RecordedArray, Floats, int]], which: str = "") -> list[ChosenLoss]:
+    """The losses that are known, of these outputs and their targets; `which` tells them from others of the same line."""
     line = record.lines[record.operations[pairs[0][2]].line].number
     made: list[ChosenLoss] = []
     with np.errstate(all="ignore"):
@@ -252,12 +265,8 @@ def assumed(
             seeds = tuple((ids, seed(record.pool[ids.ids()], target)) for ids, target, _ in pairs)
             if all(bool(np.isfinite(one).all()) for _, one in seeds):
                 total = float(sum(float(value(record.pool[ids.ids()], target).sum()) for ids, target, _ in pairs))
-                made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}"))
-    if stated is None or not made:
-        return made
-    matches = [(c, _at_outputs(record, c, stated)) for c in made]
-    agreeing = [c for c, match in matches if match is not None and match.right]
-    return agreeing or [c for c, match in matches if match is None or match.cosine > NEARLY]
+                made.append(ChosenLoss(name, line, seeds, total, f"{name} of outputs and targets, line {line}{which}"))
+    return made
 
 
 def differs(record: Record, taken: ChosenLoss, computed: ChosenLoss) -> bool:

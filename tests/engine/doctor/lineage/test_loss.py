@@ -8,7 +8,7 @@ import pytest
 
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.verdict.verdict import judged
-from tests.engine.doctor.lineage.programs import TAGGER, changed, run, statuses, verdict_on
+from tests.engine.doctor.lineage.programs import TAGGER, changed, line_of, run, statuses, verdict_on
 
 RIGHT = dict.fromkeys(("U", "W", "V", "b", "c"), "right")
 
@@ -287,3 +287,40 @@ def test_a_total_that_the_loss_is_added_to_hides_it_not(tmp_path: Path) -> None:
     )
     verdict = verdict_on(tmp_path, text, rounds=1)
     assert verdict.loss is not None and verdict.loss.name == "loss" and not verdict.loss.assumed
+
+
+WINDOWS = """
+import numpy as np
+
+rng = np.random.RandomState(1)
+U, W, V = rng.randn(4, 3) * 0.4, rng.randn(4, 4) * 0.4, rng.randn(1, 4) * 0.4
+xs, goal, total = rng.randn(12, 3), rng.randn(12), 0.0
+contexts = [np.zeros(4)]
+for t in range(12):
+    contexts.append(np.tanh(U @ xs[t] + W @ contexts[-1]))
+    total += 0.5 * ((V @ contexts[-1])[0] - goal[t]) ** 2
+    if t < 2:
+        continue
+    hs = [contexts[t - 2]]
+    for k in (t - 2, t - 1, t):
+        hs.append(np.tanh(U @ xs[k] + W @ hs[-1]))
+    error = V @ hs[-1] - goal[t]
+    dh, dU, dW = V.T @ error, np.zeros_like(U), np.zeros_like(W)
+    for k in (3, 2, 1):
+        dz = dh * (1 - hs[k] ** 2)
+        dU += np.outer(dz, xs[t - 3 + k])
+        dW += np.outer(dz, hs[k - 1])
+        dh = W.T @ dz
+    U -= 0.1 * dU
+    W -= 0.1 * dW
+    V -= 0.1 * np.outer(error, hs[-1])
+"""
+
+
+def test_windows_that_are_computed_again_from_a_kept_state_have_a_loss_of_their_own(tmp_path: Path) -> None:
+    """It was the output of the first pass, of which each gradient is a multiple, and then nothing that the next window has."""
+    verdict = verdict_on(tmp_path, WINDOWS, rounds=3)
+    assert verdict.verdict == "right", verdict.not_compared
+    assert verdict.loss is not None
+    assert verdict.loss.line == line_of(WINDOWS, "error = ")
+    assert verdict_on(tmp_path, changed(WINDOWS, ("dh = W.T @ dz", "dh = W @ dz")), rounds=3).verdict != "right"
