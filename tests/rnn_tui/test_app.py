@@ -247,8 +247,14 @@ async def test_what_the_moves_do() -> None:
             assert at() == expected, action
 
 
-async def test_stepping_back_and_jumping_show_every_screen_again() -> None:
-    async with running() as driven:
+def small(folder: Path) -> Session:
+    """A model of few steps: every line of an iteration takes half as long as in the built-in example."""
+    np.savez(folder / "small.npz", X=np.random.default_rng(0).normal(size=(3, 4, 2)), y=np.array([0, 1, 1]))
+    return open_session(folder / "small.npz", {"hidden": 4})
+
+
+async def test_stepping_back_and_jumping_show_every_screen_again(tmp_path: Path) -> None:
+    async with running(small(tmp_path)) as driven:
         length = driven.main.debugger.program.length
         screens = [driven.text()]
         for _ in range(length + 6):
@@ -260,7 +266,7 @@ async def test_stepping_back_and_jumping_show_every_screen_again() -> None:
             assert driven.text() == screens[position], position
         await driven.pilot.pause()
         assert driven.text() == screens[0]
-    async with running() as driven:
+    async with running(small(tmp_path)) as driven:
         for position in np.random.default_rng(7).choice(length + 6, 25, replace=False):
             driven.main.show(driven.controller.go(int(position)))
             assert driven.text() == screens[position], position
@@ -366,8 +372,8 @@ async def test_choosing_a_sample() -> None:
         assert driven.main.frame.selection.sample == 9
 
 
-async def test_a_chosen_sample_at_every_line() -> None:
-    async with running() as driven:
+async def test_a_chosen_sample_at_every_line(tmp_path: Path) -> None:
+    async with running(small(tmp_path)) as driven:
         await driven.do("sample(1)")
         for _ in range(driven.main.debugger.program.length + 3):
             await driven.main.run_action("step(1)")
@@ -805,7 +811,7 @@ async def test_too_small_and_back() -> None:
         assert driven.text() == before
 
 
-SCREENS = [(60, 18), (61, 19), (75, 24), (76, 23), (80, 24), (99, 29), (100, 30), (132, 43), (160, 38), (300, 80)]
+SCREENS = [(60, 18), (75, 24), (76, 23), (99, 29), (160, 38), (300, 80)]
 
 
 @pytest.mark.parametrize("size", SCREENS, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -828,8 +834,9 @@ def cells(text: str) -> int:
 # Colours
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("mode", ["truecolor", "256", "16", "none"])
+@pytest.mark.parametrize(
+    ("mode", "theme"), [("truecolor", "dark"), ("256", "light"), ("16", "dark"), ("16", "light"), ("none", "light")]
+)
 async def test_every_depth_of_colour(monkeypatch: pytest.MonkeyPatch, mode: str, theme: str) -> None:
     environ: dict[str, str] = {"TERM": "xterm-256color"}
     terminal.prepare_environment(mode, environ)
@@ -911,8 +918,8 @@ async def test_hostile_labels(tmp_path: Path, label: str) -> None:
     (tmp_path / "p.toml").write_text(f'data = "d.csv"\ntitle = "{escaped}"\nlook_for = "{escaped}"\n')
     async with running(open_session(tmp_path / "p.toml", {})) as driven:
         assert all(row.isprintable() for row in driven.rows())
-        for _ in driven.main.debugger.program.lines:  # every pane, at every point: panes/test_properties.py
-            await driven.main.run_action("step(1)")
+        for action in ("step(1)", "finish", "finish", "next"):  # every pane, at other points: panes/test_properties.py
+            await driven.main.run_action(action)
             assert all(row.isprintable() for row in driven.rows())
         for action in ("goto", "find", "help"):
             await driven.do(action)

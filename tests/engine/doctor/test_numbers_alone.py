@@ -14,7 +14,7 @@ random.seed(1)
 wx, wh, bh, wy, by = random.random(), 0.2, 0.0, 0.1, 0.0
 inputs, targets = [1, 2, 1, 2], [2, 1, 2, 1]
 rate = 0.1
-for epoch in range(200):
+for epoch in range(3):
     h, loss, hs, ys = 0.0, 0.0, [], []
     for x, target in zip(inputs, targets):
         h = math.tanh(wx * x + wh * h + bh)

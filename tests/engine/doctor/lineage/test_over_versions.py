@@ -10,7 +10,7 @@ import pytest
 from engine.doctor.lineage.verdict.followed_further import followed_further
 from engine.doctor.lineage.verdict.over_versions import BACK, OF_THE_NEWEST, RUNS_ON, SINCE
 from engine.doctor.lineage.verdict.verdict import judged
-from tests.engine.doctor.lineage.programs import runs_of, verdict_on
+from tests.engine.doctor.lineage.programs import changed, runs_of, verdict_on
 
 REAL_TIME = """
 import numpy as np
@@ -18,7 +18,7 @@ rng = np.random.default_rng(0)
 H, D = 3, 2
 W, V = rng.normal(0, 0.5, (H, H + D)), rng.normal(0, 0.5, (2, H))
 h, P = np.zeros(H), np.zeros((H, H, H + D))
-for _ in range(20):
+for _ in range(6):
     x, y = rng.normal(size=D), rng.normal(size=2)
     both = np.concatenate([h, x])
     h = np.tanh(W @ both)
@@ -37,7 +37,7 @@ rng = np.random.default_rng(0)
 H, D = 3, 2
 W = rng.normal(0, 0.5, (H, H + D))
 h, P = np.zeros(H), np.zeros((H, H, H + D))
-for _ in range(20):
+for _ in range(6):
     error = h[0] - rng.normal()
     loss = 0.5 * error ** 2
     dW = error * P[0]
@@ -55,7 +55,7 @@ rng = np.random.default_rng(0)
 I, H, O, T = 2, 3, 2, 3
 Wx, Wh, V = rng.normal(0, 0.5, (H, I)), rng.normal(0, 0.5, (H, H)), rng.normal(0, 0.5, (O, H))
 h, kept = np.zeros(H), []
-for _ in range(20):
+for _ in range(6):
     x, y, before = rng.normal(size=I), rng.normal(size=O), h
     h = np.tanh(Wx @ x + Wh @ before)
     error = V @ h - y
@@ -118,7 +118,7 @@ def test_those_that_are_not_the_sums_are_not(tmp_path: Path, text: str, old: str
 
 
 def test_a_window_that_is_longer_than_a_run_is_followed_is_followed_further(tmp_path: Path) -> None:
-    runs = runs_of(tmp_path, WINDOWS.replace("O, T = 2, 3, 2, 3", "O, T = 2, 3, 2, 10"))
+    runs = runs_of(tmp_path, changed(WINDOWS, ("O, T = 2, 3, 2, 3", "O, T = 2, 3, 2, 10"), ("range(6)", "range(20)")))
     record = runs.followed()[1]
     assert not isinstance(record, str)
     verdict = judged(record)

@@ -10,7 +10,7 @@ TEXT = """
 import numpy as np
 np.random.seed(1)
 W, V = 2 * np.random.random((3, 4)) - 1, 2 * np.random.random((4, 1)) - 1
-for step in range(20):
+for step in range(3):
     x, y = np.random.randn(1, 3), np.array([[step % 2]])
     h = np.tanh(x @ W)
     e = y - h @ V
