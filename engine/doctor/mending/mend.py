@@ -61,7 +61,7 @@ CALLERS = 4
 """So many calls of the program's own functions are looked at where a line of one fails."""
 UNLIKELY_ONES = 64
 """So many edits are tried at last, of those that nothing speaks for."""
-SEVERAL, RIVALS = 4, 6
+SEVERAL, RIVALS = 8, 10
 """So many wrong lines are corrected one after the other; so many likely edits are tried in a program in which one is."""
 
 

@@ -122,7 +122,8 @@ def _stored(loop: ast.For | ast.While) -> set[str]:
 def for_the_last_output(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
     """Terms and values of a loop back through time that belong to its first round alone, where only the last step has an output."""
     for file, tree, lines in _files(texts, places):
-        for changes in in_the_first_round(tree, lines):
+        stepped = {p.statement.lineno for p in places if p.file == file and p.steps}
+        for changes in in_the_first_round(tree, lines, stepped):
             (statement, made), *rest = [(s, text_of(changed)) for s, changed in changes]
             id = "output-gradient-every-step"
             yield instead(file, statement, made, id=id, others=tuple(rest), all_wrong=bool(rest))

@@ -68,10 +68,15 @@ def counted(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.stmt, ast.e
                 yield start, start.value, text_of(_moved(start.value, made)), "last-step-skipped"
 
 
-def in_the_first_round(tree: ast.Module, lines: set[int]) -> Iterator[list[tuple[ast.stmt, ast.stmt]]]:
+def in_the_first_round(
+    tree: ast.Module, lines: set[int], stepped: set[int]
+) -> Iterator[list[tuple[ast.stmt, ast.stmt]]]:
     """Of statements on these lines, in a loop that counts, what may be meant for its first round alone, each time as (statement, what may
-    be meant): a term or the value of one; or one variable in all, which the loop does not set."""
+    be meant): a term or the value of one; or one variable in all, which the loop does not set. A loop with a line that steps weights,
+    `stepped`, is the training."""
     for loop in [n for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)]:
+        if any(loop.lineno < line <= (loop.end_lineno or 0) for line in stepped):
+            continue
         first = _first(loop.iter)
         own = [s for s in loop.body if isinstance(s, (ast.Assign, ast.AugAssign)) and s.lineno in lines]
         if first is None or not own:

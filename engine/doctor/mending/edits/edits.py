@@ -16,6 +16,7 @@ from engine.doctor.mending.edits.atoms import is_atom, parsed, replaced_in
 from engine.doctor.mending.edits.entries import at_another_index
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.expressions import missing_from, of_expression, walk, with_part
+from engine.doctor.recording.trials.terms import WHOLE
 
 KINDS = (
     "accumulation",
@@ -28,6 +29,7 @@ KINDS = (
     "exchanged",
     "delta",
     "derivative",
+    "jacobian",
     "condition",
     "wraps",
     "clip",
@@ -46,6 +48,7 @@ KINDS = (
     "deleted",
     "inserted",
     "loop",
+    "made-again",
 )
 
 
@@ -211,9 +214,12 @@ def _turned(statement: ast.stmt) -> str:
 
 
 def holes(statement: ast.stmt) -> Iterator[tuple[Slot, str, str, bool]]:
-    """Where a term or factor may be missing: the place, the expression with `%s` for it, what it is put to, and whether it is one array."""
+    """Where a term or factor may be missing, or what the whole may be instead: the place, the expression with `%s` for it, what it is put
+    to, and whether it is one array."""
     for slot in slots(statement):
         expression = slot.get()
+        if not is_atom(expression):
+            yield slot, WHOLE, text_of(expression), False
         for path, node in walk(expression):
             alone = is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load)
             sum_ = isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub))

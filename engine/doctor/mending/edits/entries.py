@@ -73,6 +73,23 @@ def at_another_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[ast
             yield replaced_in(node, ("slice", "elts", k) if several else ("slice",), parsed(made))
 
 
+def guarded(entry: ast.expr) -> ast.expr | None:
+    """An entry of one step before, `h[t - 1]`, that is nothing where there is none: below 0 an index takes entries from the end."""
+    match entry:
+        case ast.Subscript(slice=index):
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+        case _:
+            return None
+    for part in parts:
+        match part:
+            case ast.BinOp(left=ast.Name(id=t), op=ast.Sub(), right=ast.Constant(value=1)):
+                own = replaced(entry, lambda n, part=part, t=t: ast.Name(t) if n is part else None)
+                return parsed(f"({text_of(entry)} if {t} > 0 else 0 * {text_of(own)})")
+            case _:
+                pass
+    return None
+
+
 def _other_part(part: ast.Slice) -> Iterator[ast.Slice]:
     """The other part of what a slice cuts in two, or as much from the other end: of `z[D:]`, the part behind D, `z[:D]`, `z[:-D]` and
     `z[-D:]`; and the same entries in the other order."""

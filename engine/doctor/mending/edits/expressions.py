@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from engine.doctor.mending.edits.atoms import atoms_in, filled, is_atom, parsed, replaced, replaced_in
-from engine.doctor.mending.edits.entries import at_another_index
+from engine.doctor.mending.edits.entries import at_another_index, guarded
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.wholes import LIKELY, Made, of_whole
 
@@ -265,7 +265,10 @@ def _of_index(node: ast.Subscript, around: Sequence[str]) -> Iterator[Made]:
                 pass
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
         yield "sum-missing", parsed(f"{text_of(node.value)}.sum(axis=0)"), None
-    yield from (("index", changed, None) for changed in at_another_index(node, around))
+    for changed in at_another_index(node, around):
+        yield "index", changed, None
+        if (first := guarded(changed)) is not None:
+            yield "index", first, None
 
 
 def _at_root(expression: ast.expr, around: Sequence[str]) -> Iterator[Made]:

@@ -97,12 +97,12 @@ SOFTMAX_JACOBIANS = (
 
 
 def _jacobians(expression: ast.expr) -> Iterator[Made]:
-    """Softmax's whole derivative for a part of it, as `d * p * (1 - p)`."""
+    """Softmax's whole derivative for a part of it, as `d * p * (1 - p)`: along an axis of one number that part is all of it."""
     atoms = list(dict.fromkeys(text_of(a) for a in atoms_in(expression)))
     if len(atoms) == 2:
         for d, p in (atoms, atoms[::-1]):
             for form in SOFTMAX_JACOBIANS:
-                yield "delta", parsed(form.format(d=d, p=p)), (d, p)
+                yield "jacobian", parsed(form.format(d=d, p=p)), (d, p)
 
 
 def _sums(expression: ast.expr) -> Iterator[Made]:

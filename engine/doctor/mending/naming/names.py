@@ -20,6 +20,7 @@ OVERWRITTEN = "carry-overwritten"
 OTHERS = {
     "index": "wrong-step",
     "variable": "wrong-variable",
+    "made-again": "wrong-variable",
     "complement": "complement-forgotten",
     "sum-for-mean": "sum-or-mean",
     "axis": "wrong-axis",
@@ -101,6 +102,7 @@ _BY_KIND: dict[str, Callable[[Correction], str]] = {
     "term-dropped": of_dropped_term,
     "condition": of_condition,
     "delta": of_delta,
+    "jacobian": of_delta,
     "exchanged": of_exchange,
     "sum-for-mean": _sum_or_mean,
 }

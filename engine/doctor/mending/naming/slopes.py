@@ -25,8 +25,10 @@ class WrittenSlope:
 
 
 def slopes(text: str) -> list[WrittenSlope]:
-    """The derivatives of the usual activations in a statement."""
-    return [slope for node in ast.walk(ast.parse(text)) if (slope := _slope(node)) is not None]
+    """The derivatives of the usual activations in a statement: `t > 0` that decides what is read is none."""
+    tree = ast.parse(text)
+    decides = [node.test for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+    return [slope for node in ast.walk(tree) if node not in decides and (slope := _slope(node)) is not None]
 
 
 def _slope(node: ast.AST) -> WrittenSlope | None:
@@ -41,10 +43,18 @@ def _slope(node: ast.AST) -> WrittenSlope | None:
             return _of("logistic", x)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[x]) if _DERIVATIVE.search(name):
             return WrittenSlope(name, text_of(x), False)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[x], keywords=[one]) if _asks_for_it(one):
+            return WrittenSlope(f"{name}_{one.arg}", text_of(x), False)
         case ast.Compare(left=x, ops=[ast.Gt() | ast.GtE()], comparators=[ast.Constant()]):
             return _of("mask", x)
         case _:
             return None
+
+
+def _asks_for_it(one: ast.keyword) -> bool:
+    """Whether an argument asks a function for its derivative: `tanh(h, derivative=True)`."""
+    asked = isinstance(one.value, ast.Constant) and one.value.value is True
+    return asked and one.arg is not None and _DERIVATIVE.search(one.arg) is not None
 
 
 def _of(form: str, of: ast.expr) -> WrittenSlope:

@@ -20,6 +20,7 @@ from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import atoms_in
 from engine.doctor.mending.edits.expression_text import text_of
+from engine.doctor.mending.edits.made_again import forward_values
 
 
 @dataclass(eq=False)
@@ -48,6 +49,8 @@ class EditPlace:
     """Whether it is an optimizer's: it works place by place on what comes in for several arrays, or steps one."""
     arguments: tuple[str, ...] = ()
     """Those of its function."""
+    values: tuple[str, ...] = ()
+    """Expressions of the forward pass that may be made again where it runs."""
 
     @property
     def line(self) -> UserLine:
@@ -64,10 +67,13 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
     (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
     begin, of_steps = _begin(part, verdict), _of_steps(part, verdict)
+    made_forward = _forward_lines(part, verdict)
     places: list[EditPlace] = []
     for file, text in texts.items():
         numbers = sorted(line.number for line in own if line.file == file)
-        for place in statements(file, ast.parse(text)):
+        tree = ast.parse(text)
+        values = tuple(forward_values(tree, {line.number for line in made_forward if line.file == file} - {*numbers}))
+        for place in statements(file, tree):
             first, last = place.statement.lineno, place.statement.end_lineno or 0
             if any(first <= n <= last for n in numbers):
                 _count(record, part, place, begin)
@@ -75,8 +81,17 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
                 place.takes = place.line in taking
                 place.lost, place.steps = place.line in lost, place.line in of_steps
                 place.mistaken, place.apart = place.line in mistaken, place.line not in right
+                place.values = values
                 places.append(place)
     return [p for p in places if p.total > p.before]
+
+
+def _forward_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
+    """The lines that give arrays of the forward pass a name."""
+    assert verdict.loss is not None
+    forward = forward_of(record, verdict.loss)
+    named = (e for e in record.events if e.site.kind == "assign" and e.value.size > 1 and forward[e.value.first])
+    return {UserLine(site.file, site.line) for site in dict.fromkeys(e.site for e in named)}
 
 
 def again(places: Sequence[EditPlace], texts: Mapping[str, str]) -> list[EditPlace]:
@@ -112,17 +127,22 @@ def with_anothers(verdict: RunVerdict) -> Iterator[tuple[ComparedGradient, Compa
 
 
 def _of_steps(record: Record, verdict: RunVerdict) -> set[UserLine]:
-    """The lines that step arrays, and those before them that work place by place on what comes in for several arrays."""
-    seen: dict[int, set[str]] = {}
+    """The lines that step arrays, and those before them that work place by place on what comes in for several arrays, for each on its own:
+    what several gradients are made of is the way back, though it may be made place by place, too."""
+    seen: dict[int, dict[int, set[str]]] = {}
     updates = [(row.name, row.update) for row in verdict.compared if row.update is not None]
     for name, update in updates:
         waiting = [update.by]
         for _ in range(DEEPEST):
-            made = made_place_by_place(record, waiting.pop()) if waiting else None
-            if made is not None:
-                seen.setdefault(made.line, set()).add(name)
+            ids = waiting.pop() if waiting else None
+            made = made_place_by_place(record, ids) if ids is not None else None
+            if ids is not None and made is not None:
+                seen.setdefault(made.line, {}).setdefault(int(ids[0]), set()).add(name)
                 waiting += [ids for ids in made.arrays if (record.makers(ids) >= 0).all()]
-    lines = {update.line for _, update in updates} | {line for line, names in seen.items() if len(names) > 1}
+    lines = {update.line for _, update in updates}
+    for line, arrays in seen.items():
+        if all(len(names) == 1 for names in arrays.values()) and len({name for (name,) in arrays.values()}) > 1:
+            lines.add(line)
     return {record.lines[line] for line in lines}
 
 

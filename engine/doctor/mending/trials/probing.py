@@ -15,12 +15,13 @@ from engine.doctor.lineage.the_loss.begin import at_the_begin
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
 from engine.doctor.lineage.the_loss.right_values import KnownValues, RightValues, known, totals
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
-from engine.doctor.mending.edits import edits, entries
+from engine.doctor.mending.edits import edits, entries, made_again
 from engine.doctor.mending.edits.edits import KINDS, Slot, StatementEdit
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.following import following, in_next_round
 from engine.doctor.mending.trials.places import EditPlace
 from engine.doctor.mending.trials.pure import safe_functions
+from engine.doctor.recording.trials.terms import WHOLE
 
 EVALUATIONS = 200_000
 MISSING = 120
@@ -119,8 +120,11 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     around = entries.around(place.atoms, statement)
     paths, _ = following(place)
     slots = [slot.path for slot in edits.slots(statement)]
-    known = list(dict.fromkeys([*around, *everywhere]))[:MISSING] if everywhere is not None else around
-    tries = list(edits.of_statement(statement, known, place.body, missing=missing))
+    parts = [*made_again.products(place.body, statement), *made_again.before_the_first(around)] if missing else []
+    known = list(dict.fromkeys([*around, *parts, *everywhere]))[:MISSING] if everywhere is not None else around
+    others = [one for one in known if one not in parts]
+    tries = list(edits.of_statement(statement, others, place.body, missing=missing))
+    tries += [] if missing else made_again.with_values(statement, place.values)
     holes = list(edits.holes(statement)) if missing else []
     value = edits.made_by(statement)
     changes = isinstance(statement, ast.AugAssign) and isinstance(statement.op, (ast.Add, ast.Mult))
@@ -276,10 +280,12 @@ def _edit_of(asked: Request, number: int, value: str) -> StatementEdit:
     """An edit by its number; below 0 are those that put a term into a hole."""
     if number >= 0:
         return asked.tries[number]
-    slot = asked.holes[-1 - number][0]
+    slot, template, *_ = asked.holes[-1 - number]
+    made, line = ast.parse(value, mode="eval").body, asked.place.statement.lineno
+    if template == WHOLE:
+        return StatementEdit(line, made_again.MADE_AGAIN, text_of(made), text_of(slot.get()), None, slot)
     kind = "term-missing" if _grows(slot.get(), value) else "factor-missing"
-    line = asked.place.statement.lineno
-    return StatementEdit(line, kind, text_of(ast.parse(value, mode="eval")), text_of(slot.get()), None, slot)
+    return StatementEdit(line, kind, text_of(made), text_of(slot.get()), None, slot)
 
 
 def _grows(old: ast.expr, value: str) -> bool:

@@ -19,7 +19,7 @@ from ..tracing import runner
 from ..tracing.store import Stop
 from .expressions import SAFE, WITH, Consequences, Gains, compiled, evaluated, with_entry
 from .fingerprints import RightTable
-from .terms import TERM, AtomValues, terms
+from .terms import TERM, WHOLE, AtomValues, terms
 
 NAME = "__rt_probe__"
 NUMBERS = 500
@@ -185,10 +185,13 @@ class Probes:
         for number, (template, inner, alone, makes, place) in enumerate(line.holes):
             codes = {sign: compiled(template % (" %s %s" % (sign, TERM))) for sign in "+-*"}
             for term in terms(known, shape(inner), alone) if shape(inner) is not None else ():
+                if template == WHOLE and (not term.by or term.sign != "+"):
+                    continue
                 code = codes[term.sign]
                 twice = term.sign != "*" and term.text.strip(" +-") == inner  # only another factor of the same
                 if code is not None and not twice:
-                    made.append(ProbedEdit(-1 - number, template % term.text, code, True, makes, place, term))
+                    text = template % (term.product if template == WHOLE else term.text)
+                    made.append(ProbedEdit(-1 - number, text, code, True, makes, place, term))
         line.rows = line.holes = []
         return made
 

@@ -1,18 +1,23 @@
-# ruff: noqa: C419  (Python 3.8)
+# ruff: noqa: C419, UP031  (Python 3.8)
 # pyright: basic
 """Terms that may be missing from a sum: of one array or two, made of the values that are there."""
 
+import numpy as np
+
 from .expressions import compiled, evaluated
 
-TERM = "__rt_term__"
+TERM, WHOLE = "__rt_term__", "(%s)"
+"""What stands for a term; the expression into which one is put that is to be all of it: a product of two arrays."""
+PRODUCTS = {"*": np.multiply, "@": np.matmul, "outer": np.outer}
 
 
 class MissingTerm:
-    """An array, or the product of two (`by` is `*` or `@`), and the sign with which it is put in."""
+    """An array, or the product of two (`by` is `*`, `@` or `outer`), and the sign with which it is put in."""
 
     def __init__(self, sign, first, by="", second=""):
         self.sign, self.first, self.by, self.second = sign, first, by, second
-        self.text = " ".join(["", sign, first, by, second] if by else ["", sign, first])
+        self.product = "np.outer(%s, %s)" % (first, second) if by == "outer" else "%s %s %s" % (first, by, second)
+        self.text = " %s %s" % (sign, self.product if by else first)
 
     def value(self, atoms):
         """What it is worth where the atoms are evaluated; None where it is nothing."""
@@ -20,7 +25,7 @@ class MissingTerm:
         if first is None or not self.by or second is None:
             return None if self.by else first
         try:
-            return first * second if self.by == "*" else first @ second
+            return PRODUCTS[self.by](first, second)
         except ValueError:
             return None
 
@@ -80,6 +85,8 @@ def terms(known, wanted, alone=False):
                     for second, y in ((b, two), (b + ".T", two[::-1])):
                         if x[-1] == y[0] and x[:-1] + y[1:] == tuple(wanted) and (len(one) + len(two) > 2):
                             yield MissingTerm("+", first, "@", second)
+            if a != b and len(one) == len(two) == 1 and one + two == tuple(wanted):
+                yield MissingTerm("+", a, "outer", b)
 
 
 def _spreads(shape, wanted):
