@@ -102,7 +102,7 @@ def walk_of(
         walk = _walk(source, own, function, wishes)
     walk.wishes, walk.function = wishes, function
     failures = OwnFailures()
-    if mend and own is not None and own.report.verdict != "wrong":  # where the run leaves it open, what else the doctor finds
+    if mend and own is not None and own.report.verdict != "wrong":  # what else is found where the run leaves it open
         walk.report = failures.told(report_beyond(runs, source, own, failures))
     return walk
 

@@ -292,9 +292,9 @@ def test_a_correction_that_only_the_functions_show_is_told(tmp_path: Path, monke
     """Of its own run, in which no edit is tried here, only the lines are known to which its wrong gradients lead."""
     path, whole = tmp_path / "mine.py", trying.WORK
 
-    def with_all_edits(*arguments: Any) -> Report:
+    def with_all_edits(*arguments: Any, **named: Any) -> Report:
         monkeypatch.setattr(trying, "WORK", whole)
-        return of_functions(*arguments)
+        return of_functions(*arguments, **named)
 
     monkeypatch.setattr(trying, "WORK", 0)
     monkeypatch.setattr("engine.doctor.diagnose.of_functions", with_all_edits)

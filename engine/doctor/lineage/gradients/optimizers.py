@@ -91,10 +91,22 @@ def before_momentum(record: Record, ids: Ids, right: Floats, forward: NDArray[np
         like = [(m := compared(record.pool[part], right)) is not None and m.right for part in parts]
         state, gradient = (0, 1) if like[1] else (1, 0)
         is_state = like[state] or not record.pool[parts[state]].any()
-        if not like[gradient] or not is_state or next(_scalings(record, parts[state]), None) is None:
+        if not like[gradient] or not is_state:
+            return ids
+        if _scales(record, parts[gradient], parts[state]):  # `m += (0.9 - 1) * m + 0.1 * dW`
+            ids = parts[gradient]
+            continue
+        if next(_scalings(record, parts[state]), None) is None:
             return ids
         ids = bare(record, parts[gradient], made.line, forward)
     return ids
+
+
+def _scales(record: Record, ids: Ids, state: Ids) -> bool:
+    """Whether one of the two parts of a sum is a multiple of this array."""
+    made = made_place_by_place(record, ids)
+    parts = made.arrays if made is not None and made.name in ("add", "subtract") else []
+    return any(np.array_equal(before, state) for part in parts for _, before in _scalings(record, part))
 
 
 def clip_of(record: Record, ids: Ids, forward: NDArray[np.bool_]) -> float:

@@ -134,13 +134,16 @@ def _without_means(record: Record, names: ArrayNames, groups: list[list[Step]]) 
 
 
 def _by_velocities(record: Record, groups: list[list[Step]]) -> list[list[Step]]:
-    """The steps, of which those are sure, too, that add what another sure step has just made: a velocity. Weights that are only ever added
-    to, as in `ahead = w + mu * v`, are not seen to come round."""
+    """The steps, of which those are sure, too, that add what another sure step has just made to a whole array: a velocity. Weights that are
+    only ever added to, as in `ahead = w + mu * v`, are not seen to come round; a sample that is taken from all data is no whole array."""
     firm = {(s.made.start, len(s.by)) for group in groups for s in group if s.sure and len(s.by) > 1}
 
     def of(step: Step) -> Step:
-        is_sure = step.sure or (len(step.by) > 1 and (scaled_from(record, step.by), len(step.by)) in firm)
-        return replace(step, sure=is_sure) if is_sure and not step.sure else step
+        first = int(step.levels[-1][0])
+        is_whole = record.maker(first) >= 0 or int(record.leaves[record.leaf(first), 1]) == len(step.by) > 1
+        if step.sure or not is_whole or (scaled_from(record, step.by), len(step.by)) not in firm:
+            return step
+        return replace(step, sure=True)
 
     return [[of(step) for step in group] for group in groups]
 

@@ -40,7 +40,7 @@ def judged(record: Record, same_as: ChosenLoss | None = None, taken: str = "", c
     name and line; `taken` a name of `loss.KNOWN`, where the loss is to be taken to be that; `cut` whether errors may go back some steps and
     no further."""
     made, left = _rounds(record, {}, same_as, taken, cut)
-    if cut and not any(verdict.verdict in ("right", "wrong") for verdict in made):
+    if cut and not record.rounds and not any(verdict.verdict in ("right", "wrong") for verdict in made):
         for other, known in each_step(record):
             again = _rounds(other, known, same_as, taken, cut)[0]
             if again and (not made or again[-1].verdict == "right"):

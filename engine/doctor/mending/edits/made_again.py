@@ -6,7 +6,6 @@ import ast
 from collections.abc import Container, Iterator, Sequence
 from typing import cast
 
-from engine.doctor.mending.edits import entries
 from engine.doctor.mending.edits.atoms import is_atom, parsed
 from engine.doctor.mending.edits.edits import KINDS, StatementEdit, slots
 from engine.doctor.mending.edits.expression_text import text_of
@@ -33,12 +32,6 @@ def _multiplies(node: ast.expr) -> bool:
             return True
         case _:
             return False
-
-
-def before_the_first(atoms: Sequence[str]) -> list[str]:
-    """The entries of the step before that are nothing at the first step."""
-    found = (entries.guarded(parsed(atom)) for atom in atoms)
-    return [f"({text_of(entry)})" for entry in found if entry is not None][:MOST]
 
 
 def forward_values(tree: ast.AST, lines: Container[int]) -> list[str]:

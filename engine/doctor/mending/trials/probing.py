@@ -120,7 +120,7 @@ def request(place: EditPlace, everywhere: Sequence[str] | None) -> Request:
     around = entries.around(place.atoms, statement)
     paths, _ = following(place)
     slots = [slot.path for slot in edits.slots(statement)]
-    parts = [*made_again.products(place.body, statement), *made_again.before_the_first(around)] if missing else []
+    parts = made_again.products(place.body, statement) if missing else []
     known = list(dict.fromkeys([*around, *parts, *everywhere]))[:MISSING] if everywhere is not None else around
     others = [one for one in known if one not in parts]
     tries = list(edits.of_statement(statement, others, place.body, missing=missing))

@@ -198,6 +198,22 @@ def test_the_state_of_an_optimizer_may_begin_as_a_plain_zero(tmp_path: Path) -> 
     assert [round(row.bare.factor, 9) for row in verdict.compared if row.bare] == [1.0] * 5
 
 
+def test_a_mean_of_gradients_that_is_changed_by_what_it_should_lose_and_gain_is_an_optimizer_s(tmp_path: Path) -> None:
+    """What a clip changes is found as the gradient before it, and what it leaves in the mean: both are told as the gradient is."""
+    means = "means = [np.zeros_like(w) for w in (U, W, V, b, c)]\nfor step in range"
+    mean = "(U, W, V, b, c), grads, means):\n        np.clip(grad, -0.5, 0.5, out=grad)\n"
+    mean += "        m += (0.9 - 1) * m + (1 - 0.9) * grad\n        weight -= 0.1 * m / (np.abs(m) + 0.01)\n"
+    text = changed(
+        TAGGER,
+        ("for step in range", means),
+        ("for weight, grad in zip((U", "for weight, grad, m in zip((U"),
+        ("(U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n", mean),
+    )
+    verdict = verdict_on(tmp_path, text)
+    assert verdict.verdict == "right"
+    assert {round(c.bare.factor, 9) for c in verdict.compared if c.bare is not None} == {1.0}
+
+
 def test_a_choice_between_a_right_gradient_and_its_step_may_make_it_zero(tmp_path: Path) -> None:
     """Resilient propagation leaves a step out where the gradient's sign has changed."""
     text = changed(
