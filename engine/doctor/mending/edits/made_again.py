@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterator, Sequence
-from typing import cast
 
 from engine.doctor.mending.edits.atoms import is_atom, parsed
 from engine.doctor.mending.edits.edits import KINDS, StatementEdit, slots
@@ -62,5 +61,5 @@ def with_values(statement: ast.stmt, values: Sequence[str]) -> Iterator[Statemen
             if is_atom(node) and isinstance(getattr(node, "ctx", None), ast.Load):
                 read = text_of(node)
                 for other in values:
-                    made = text_of(with_part(slot.get(), path, cast("ast.expr", parsed(other))))
+                    made = text_of(with_part(slot.get(), path, parsed(other)))
                     yield StatementEdit(statement.lineno, MADE_AGAIN, made, old, (read, other), slot)
