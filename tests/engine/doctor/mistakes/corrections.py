@@ -15,6 +15,7 @@ from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.naming import names, unedited
 from engine.doctor.mending.naming.correction import Correction
 from engine.doctor.mistakes.mistake import Example
+from engine.doctor.recording.trials.terms import WHOLE
 
 
 def name_of(example: Example, verdict: RunVerdict, right: Record) -> str:
@@ -48,6 +49,8 @@ def _edits(example: Example, statement: ast.stmt) -> Iterator[StatementEdit]:
     yield from edits.accumulation(statement)
     yield from edits.of_statement(statement, around, missing=True)
     for slot, template, _, _ in edits.holes(statement):
+        if template == WHOLE:
+            continue
         for term in terms:
             for sign in "+-*":
                 kind = "factor-missing" if sign == "*" else "term-missing"
