@@ -28,6 +28,12 @@ OF_ANOTHER_PASS = (
 NOT_FOLLOWED = "gradients were made from what line {} makes with NumPy's {}, which is not followed"
 UNFOLLOWED = "gradients were made from what line {} makes or reads, which was computed without being followed"
 AHEAD = "line {} moves weights by another array before their gradient is taken, as Nesterov's momentum does: that is not followed"
+HALF = 1e-2
+"""So far gradients may lie apart, relative to the largest entry, where states have the three digits of half precision."""
+IN_HALF = (
+    "gradients lie at most {:.1g} of their largest entry beside dL/d(weights), and line {} keeps numbers in half precision, "
+    "which has three digits: whether they are right is not seen from them"
+)
 READ_OTHERWISE = "line {} steps it, and the loss is made from it in a way that was not followed"
 REUSED = "line {} steps it once more by what was computed before its last update"
 BY_A_NUMBER = "line {} changes all of it by the same number, which is no gradient"
@@ -227,6 +233,15 @@ def not_followed(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradie
         if function and alone[start : start + size].any():
             return NOT_FOLLOWED.format(record.lines[line].number, function)
     return ""
+
+
+def in_half_precision(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
+    """A sentence where gradients that are not right are so nearly, and numbers were kept in half precision. "" where it is not so."""
+    del loss
+    wrong = [row for row in rows if row.status in ("wrong", "zero")]
+    matches = [compared(record.pool[row.gradient], row.right) for row in wrong] if record.half else []
+    errors = [HALF if match is None else match.error for match in matches]
+    return IN_HALF.format(max(errors), record.lines[record.half].number) if errors and max(errors) < HALF else ""
 
 
 def of_another_pass(record: Record, loss: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:

@@ -101,6 +101,12 @@ class Record:
         found = cast("dict[str, object]", told) if isinstance(told, dict) else {}
         return {clean(name, 60): n for name, n in found.items() if isinstance(n, int) and 0 <= n < len(self.lines)}
 
+    @property
+    def half(self) -> int:
+        """The line on which an array of half precision was seen first, 0 where there was none."""
+        told: object = self.outcome.get("half")
+        return told if isinstance(told, int) and 0 < told < len(self.lines) else 0
+
     def maker(self, number: int) -> int:
         """Which operation made this number: its place in `operations`, -1 for one that came from outside."""
         place = number - self._first

@@ -12,6 +12,7 @@ from engine.doctor.lineage.gradients.later_steps import (
     by_zero,
     dropped,
     handed_in,
+    in_half_precision,
     not_followed,
     not_seen,
     of_another_pass,
@@ -116,7 +117,7 @@ def _rounds(
 
 def _not_seen(record: Record, chosen: ChosenLoss, rows: Sequence[ComparedGradient]) -> str:
     """Why gradients that are not right may be those of another loss, or of other weights; "" where nothing says so."""
-    reasons = (not_followed, not_seen, handed_in, stepped_ahead, of_another_pass)
+    reasons = (not_followed, in_half_precision, not_seen, handed_in, stepped_ahead, of_another_pass)
     return next((said for reason in reasons if (said := reason(record, chosen, rows))), "")
 
 

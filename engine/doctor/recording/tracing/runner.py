@@ -217,6 +217,7 @@ def run(job):
         ):
             setattr(builtins, name, function)
         told, outcome = followed(job, sites, lines, store)
+        outcome["half"] = store.half
         progress.over()
         record.save(job["record"], store, sites, lines.rows, outcome, {f: shown_name(job, f) for f in lines.files})
     return told

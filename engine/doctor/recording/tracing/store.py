@@ -136,6 +136,7 @@ class Store:
         self.events_left = EVENTS
         self.stacks = Stacks(line)
         self.unfollowed = None
+        self.half = 0  # the line on which an array of half precision was seen first
         self.updates = None
         self.names = {}
         self.rounds = []
@@ -154,6 +155,8 @@ class Store:
             self.on = False
             raise Full()
         self.n = start + size
+        if value.dtype.char == "e" and not self.half:
+            self.half = self.line()
         if self.singles:
             self.take_singles()
         self.buffer.append(numbers)

@@ -22,6 +22,19 @@ def test_a_step_whose_result_nobody_reads_is_no_update(tmp_path: Path) -> None:
     assert verdict_on(tmp_path, changed(TAGGER, (UPDATE, BOUND.format("W"))), rounds=2).verdict == "right"
 
 
+def test_gradients_from_states_of_half_precision_are_no_more_than_nearly_right(tmp_path: Path) -> None:
+    half = ("hs, ps, loss = [np.zeros(H)], [], 0.0", "hs, ps, loss = [np.zeros(H, np.float16)], [], 0.0")
+    kept = (
+        "hs.append(np.tanh(U @ x + W @ hs[-1] + b))",
+        "hs.append(np.tanh(U @ x + W @ hs[-1] + b).astype(np.float16))",
+    )
+    verdict = verdict_on(tmp_path, changed(TAGGER, half, kept))
+    line = line_of(TAGGER, "hs, ps, loss = [")
+    assert verdict.verdict == "undecided" and f", and line {line} keeps numbers in half precision" in verdict.reason
+    wrong = ("dW += np.outer(dz, hs[t])", "dW += np.outer(dz, hs[t + 1])")
+    assert verdict_on(tmp_path, changed(TAGGER, half, kept, wrong)).verdict == "wrong"
+
+
 def test_steps_in_a_function_that_keeps_them_to_itself_are_no_updates(tmp_path: Path) -> None:
     lost = (
         "    def apply(U, W, V, b, c):\n" + BOUND.format("W").replace("    ", "        ") + "    apply(U, W, V, b, c)\n"
