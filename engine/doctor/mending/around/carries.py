@@ -16,7 +16,7 @@ from engine.doctor.lineage.record.called_names import as_written
 from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
-from engine.doctor.lineage.the_loss.loss import adjoint_of
+from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.expression_text import text_of
 
@@ -28,12 +28,14 @@ Carry = tuple[ast.stmt, str, bool]
 
 
 def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
-    """The loops' last statements, or the ones that make the carry of nothing, with the update that follows from the forward pass."""
+    """The loops' last statements, or the ones that make the carry of nothing, with the update that follows from the forward pass. What
+    holds a value that the loss was made from, as the last state, is no carry."""
     record, loss = verdict.record, verdict.loss
     if record is None or loss is None:
         return
     roles = Roles(record, loss, [row.own for row in verdict.compared])
-    adjoint = adjoint_of(record, loss)
+    adjoint, forward = adjoint_of(record, loss), forward_of(record, loss) & (record.pool != 0)
+    states = {e.name for e in record.events if e.value.size and forward[e.value.first]}
     for weight in [w for w in roles.weights if w.recurrent]:
         right = adjoint[weight.last.start : weight.last.stop]
         made = [e for e in record.events if e.value.size == len(right) and e.site.kind == "assign"]
@@ -46,7 +48,7 @@ def never_updated(tree: ast.Module, verdict: RunVerdict) -> Iterator[Carry]:
         state = next((r.size for r in weight.last.operands if r.first not in weight.own), 0)
         if not (called and state):  # a product of a weight with itself, or a part of one
             continue
-        like = {e.name for e in record.events if e.value.size == state}
+        like = {e.name for e in record.events if e.value.size == state} - states
         loops = [n for n in ast.walk(tree) if isinstance(n, (ast.For, ast.While))]
         for loop in sorted(loops, key=lambda n: -n.lineno):
             inside = {name for line, name in names if loop.lineno < line <= (loop.end_lineno or 0)}

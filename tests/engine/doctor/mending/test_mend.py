@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.verdict.verdict import judged
+from engine.doctor.mending.around.carries import never_updated
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
 from engine.doctor.report.report import text
 from engine.doctor.run.launch import Wishes
 from tests.engine.doctor.lineage import programs
-from tests.engine.doctor.lineage.programs import NO_READ_OUT, changed, line_of, runs_of
+from tests.engine.doctor.lineage.programs import NO_READ_OUT, changed, line_of, run, runs_of
 
 TAGGER = changed(programs.TAGGER, ("range(30)", "range(3)"))
 """What is carried on shows in the second update: each one more is recorded and judged with every change that is tried."""
@@ -349,6 +351,19 @@ def test_a_carry_that_is_never_updated_in_a_round_that_ends_with_a_block(tmp_pat
     assert not isinstance(record, str)
     (found,) = blamed(runs, record, judged(record))
     assert (found.id, found.verified) == ("carry-never-updated", True)
+
+
+def test_the_last_state_that_a_loop_reads_is_no_carry(tmp_path: Path) -> None:
+    """Where all states are so small that tanh is linear, anything small in its place would be right."""
+    text = changed(
+        TAGGER,
+        ("    later = np.zeros(H)\n", "    later, last = np.zeros(H), hs[-1]\n"),
+        ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - last ** 2)"),
+        ("        later = W.T @ dz\n", ""),
+    )
+    record = run(tmp_path, text)
+    found = [made for _, made, _ in never_updated(ast.parse(text), judged(record))]
+    assert found and all("; later = W.T @ " in made for made in found)
 
 
 def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
