@@ -6,11 +6,11 @@ import ast
 from collections.abc import Container, Iterator, Sequence
 
 from engine.doctor.mending.edits.atoms import is_atom, parsed
-from engine.doctor.mending.edits.edits import KINDS, StatementEdit, slots
+from engine.doctor.mending.edits.edits import StatementEdit, slots
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.edits.expressions import walk, with_part
 
-MADE_AGAIN = KINDS[-1]
+MADE_AGAIN = "made-again"
 MOST = 24
 """So many values of the forward pass are tried, so many products of a block."""
 

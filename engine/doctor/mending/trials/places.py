@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import DEEPEST
+from engine.doctor.lineage.record.arrays import whole_numbers
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.matching import compared
@@ -90,8 +91,10 @@ def _forward_lines(record: Record, verdict: RunVerdict) -> set[UserLine]:
     """The lines that give arrays of the forward pass a name."""
     assert verdict.loss is not None
     forward = forward_of(record, verdict.loss)
-    named = (e for e in record.events if e.site.kind == "assign" and e.value.size > 1 and forward[e.value.first])
-    return {UserLine(site.file, site.line) for site in dict.fromkeys(e.site for e in named)}
+    events = record.events
+    named = events.where(lambda kind: kind.site.kind == "assign") & (events.sizes > 1) & forward[events.firsts]
+    sites = (events.kinds[k].site for k in whole_numbers(np.unique(events.spots[named])))
+    return {UserLine(site.file, site.line) for site in sites}
 
 
 def again(places: Sequence[EditPlace], texts: Mapping[str, str]) -> list[EditPlace]:
