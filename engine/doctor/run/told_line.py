@@ -46,9 +46,8 @@ class ToldLine:
                 threading.Thread(target=self._count, args=(stream,), daemon=True).start()
 
     def _count(self, stream: TextIO) -> None:
-        if hasattr(
-            signal, "pthread_sigmask"
-        ):  # an interrupt is the main thread's, which holds it back while a program is started
+        # An interrupt is the main thread's, which holds it back while a program is started.
+        if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             time.sleep(EVERY)

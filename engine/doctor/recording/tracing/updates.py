@@ -108,10 +108,8 @@ class UpdateWatch:
         elif old.first > 0 and self.line(3) != old.first:
             new.first, new.leaf, new.stepped = old.first, old.leaf, self.generation
             new.lines, new.since = (*old.lines, *old.since)[-MOST_LINES:], ()
-        elif (
-            old.lines == (old.first,) and not old.stepped
-        ):  # `g[0] += d`: an entry was read to be added to, and nothing else
-            old.first = -1
+        elif old.lines == (old.first,) and not old.stepped:
+            old.first = -1  # `g[0] += d`: an entry was read to be added to, and nothing else
 
 
 def _size(shape):
