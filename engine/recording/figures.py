@@ -8,6 +8,9 @@ import numpy as np
 
 from engine.language.functions import Array
 
+_SMALL = 2.0**-400
+"""A magnitude whose square has all its digits, and so has the square of its inverse."""
+
 
 @dataclass
 class Figures:
@@ -43,8 +46,11 @@ def _measured(rows: Array) -> tuple[Array, Array]:
     """`row_norms`, and the largest magnitude in each row."""
     flat = np.abs(rows.reshape(len(rows), -1)).astype(np.float64, copy=False)
     largest = flat.max(axis=1, initial=0.0)
-    # Squares of large numbers overflow and those of small ones vanish: each row is divided by its largest magnitude first.
-    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
     with np.errstate(all="ignore"):
-        scaled = flat / unit[:, None]
-        return unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled)), largest
+        norms = np.sqrt(np.einsum("ij,ij->i", flat, flat))
+        # Squares of large numbers overflow and those of small ones vanish: such a row is divided by its largest magnitude first.
+        if len(extreme := np.flatnonzero(~((largest > _SMALL) & (largest < 1 / _SMALL)))):
+            unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)[extreme]
+            scaled = flat[extreme] / unit[:, None]
+            norms[extreme] = unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    return norms, largest
