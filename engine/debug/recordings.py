@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate
+from weakref import WeakValueDictionary
 
 import numpy as np
 
+from engine.debug.pace import Pace
 from engine.errors import InputError
 from engine.language.functions import Array
 from engine.model.network import Network
@@ -158,15 +160,16 @@ class Recordings:
         masked = self.lengths is not None
         self.plan: Plan = plan(network, size, self._X.shape[1], masked=masked, checkpoints=checkpoints)
         refuse_too_large(self.plan, memory_limit)
-        self.progress: Progress | None = None
-        """Called with the share of a recording that is done; an exception from it ends the recording, and the debugger
-        stays where it was."""
+        self.pace = Pace()
+        """How long recordings may take, and how far the present one is."""
         self._plans = {size: self.plan}
         self._tapes_kept = (
             TAPES_KEPT if memory_limit is None else max(1, min(TAPES_KEPT, memory_limit // self.plan.nbytes() - 1))
         )
         self._starts = Checkpoints(start or TrainingState(network.weights))
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
+        self._held: WeakValueDictionary[int, Tape] = WeakValueDictionary()
+        """All that somebody holds, as a screen what it shows: its memory is not free, so it need not be recorded again."""
         self._buffers: dict[int, dict[str, Array]] = {}
         self._seconds = 0.0
         """Processor time that the last recording took."""
@@ -180,20 +183,26 @@ class Recordings:
 
     def tape(self, iteration: int) -> Tape:
         """The recording of an iteration; computed when it is not kept."""
-        if iteration in self._tapes:
-            self._tapes.move_to_end(iteration)
-            return self._tapes[iteration]
-        start = self.start(iteration)
-        while len(self._tapes) >= self._tapes_kept:  # free its memory before the next one is recorded
-            self._tapes.popitem(last=False)
-        tape = self._tapes[iteration] = self._record(iteration, start)
+        tape = self._held.get(iteration)
+        if tape is None:
+            start = self.start(iteration)
+            self._make_room()  # free its memory before the next one is recorded
+            tape = self._held[iteration] = self._record(iteration, start)
+        elif iteration not in self._tapes:
+            self._make_room()
+        self._tapes[iteration] = tape
+        self._tapes.move_to_end(iteration)
         return tape
+
+    def _make_room(self) -> None:
+        while len(self._tapes) >= self._tapes_kept:
+            self._tapes.popitem(last=False)
 
     def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
         """What an iteration starts from; iterations before it that have not been run are trained now. `report` is
         called for each of these; an exception from it ends the training, and the iterations trained by then are kept.
         """
-        current = self._starts.nearest(iteration)
+        current, self.pace.wanted = self._starts.nearest(iteration), iteration
         start = self._starts.kept[current]
         while current < iteration:
             tape = self._tapes.get(current) or self._record(current, start, passing=True)
@@ -204,12 +213,6 @@ class Recordings:
                 report(current, self.history[current])
             current += 1
         return start
-
-    def seconds_for(self, iteration: int) -> float:
-        """About how many seconds of processor time it takes till an iteration is recorded, by what the last recording took; 0 where it is
-        kept.
-        """
-        return 0 if iteration in self._tapes else (1 + iteration - self._starts.nearest(iteration)) * self._seconds
 
     def batch(self, iteration: int) -> Batch:
         """The samples that an iteration works on."""
@@ -234,6 +237,7 @@ class Recordings:
     def rest(self, states: int) -> None:
         """Gives back the memory of what can be recorded again, with the same bits, from so many training states at most."""
         self._tapes.clear()
+        self._held.clear()
         self._buffers.clear()
         self._starts.thin(states)
 
@@ -247,8 +251,8 @@ class Recordings:
                 size: prepared.allocate(),
                 **{s: b for s, b in self._buffers.items() if len(self._buffers) < 2},
             }
-        before = time.thread_time()
-        tape = self._run(iteration, prepared, batch, start, self._buffers[size] if passing else None)
+        progress, before = self.pace.begin(iteration, self._seconds), time.thread_time()
+        tape = self._run(iteration, prepared, batch, start, self._buffers[size] if passing else None, progress)
         self._seconds = time.thread_time() - before
         if iteration not in self.history:
             self.history.append(measure(tape))
@@ -262,7 +266,13 @@ class Recordings:
         return prepared
 
     def _run(
-        self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
+        self,
+        iteration: int,
+        prepared: Plan,
+        batch: Batch,
+        start: TrainingState,
+        into: dict[str, Array] | None,
+        progress: Progress | None,
     ) -> Tape:
         masks = () if iteration == 0 else self.network.masks  # those that are given are the first iteration's
         tape = record_with(
@@ -274,7 +284,7 @@ class Recordings:
             lengths=batch.lengths,
             updates=start.updates,
             into=into,
-            progress=self.progress,
+            progress=progress,
         )
         chosen = None if self.batches.whole else self.batches.indices(iteration)
         return replace(tape, kept=start.kept, samples=chosen)

@@ -22,7 +22,7 @@ from engine.language.expression import Name
 from engine.language.functions import Array
 from engine.model.blocks import Block, Line
 from engine.model.program import Program, carries_losses
-from engine.recording.plan import Plan
+from engine.recording.plan import Plan, Progress, reporter
 from engine.recording.schedule import is_carried
 from engine.recording.tape import Tape
 from engine.text import clean, listed
@@ -34,8 +34,9 @@ QuantityRow = tuple[str, int]
 """A quantity and its row in time, 0 for what is not in time."""
 
 
-def replay(tape: Tape, edits: Sequence[Edit]) -> Tape:
-    """The iteration of `tape` with what its lines write changed by `edits`; `tape` itself stays as it is.
+def replay(tape: Tape, edits: Sequence[Edit], progress: Progress | None = None) -> Tape:
+    """The iteration of `tape` with what its lines write changed by `edits`; `tape` itself stays as it is. `progress` is told the share
+    that is done.
 
     Raises InputError for a place that no line writes, and for more than `LIMIT` line runs.
     """
@@ -56,7 +57,7 @@ def replay(tape: Tape, edits: Sequence[Edit]) -> Tape:
             updates.setdefault(edit.name, []).append(edit)
         for row in () if edit.name in program.updates else places(edit, tape.plan):
             rows.setdefault(row, []).append(edit)
-    arrays = _Replay(tape, rows).run() if rows else tape.arrays
+    arrays = _Replay(tape, rows, progress).run() if rows else tape.arrays
     put = _putter(updates) if updates else None
     return Tape(
         tape.plan, arrays, tape.parameters, tape.updates_before, tape.kept, samples=tape.samples, change_update=put
@@ -148,8 +149,9 @@ def _putter(edits: Mapping[str, list[Edit]]) -> Callable[[str, Array], None]:
 
 
 class _Replay:
-    def __init__(self, tape: Tape, edits: Mapping[QuantityRow, list[Edit]]) -> None:
+    def __init__(self, tape: Tape, edits: Mapping[QuantityRow, list[Edit]], progress: Progress | None) -> None:
         self.tape, self.edits, self.plan = tape, edits, tape.plan
+        self.report = reporter(progress, sum(block.runs(self.plan.steps, 0) for block in self._run_again()))
         self.arrays = tape.plan.allocate()
         for name, array in tape.arrays.items():
             self.arrays[name][...] = array
@@ -163,12 +165,14 @@ class _Replay:
                 if self.plan.program.quantities[name].given:
                     array = self.arrays[name]
                     self._written((name, number), array[number] if self.plan.program.quantities[name].rows else array)
-            for block in self.plan.program.blocks:
-                if block.phase != "update":
-                    self._block(block)
+            for block in self._run_again():
+                self._block(block)
         for array in self.arrays.values():
             array.flags.writeable = False
         return self.new.arrays
+
+    def _run_again(self) -> list[Block]:
+        return [block for block in self.plan.program.blocks if block.phase != "update"]
 
     def _block(self, block: Block) -> None:
         backward = self.plan.program.looped("backward")
@@ -178,6 +182,7 @@ class _Replay:
             for line in block.lines:
                 if not line.equation.accumulate and not is_carried(line.equation):
                     self._line(line, t)
+            self.report(1)
         if block.in_time and block.phase == "backward":
             for flow in [line.name for line in block.lines if line.name.endswith(NEXT)]:
                 self._initial(flow, flow.removesuffix(NEXT))

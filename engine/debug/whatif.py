@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.debug.debugger import Debugger
 from engine.debug.edits import ACTIVATION, Edit, parse_edit
+from engine.debug.pace import part
 from engine.debug.recordings import Batch, Checkpoints, TrainingState
 from engine.debug.replay import places, replay
 from engine.debug.view import View
@@ -26,7 +27,7 @@ from engine.model.network import Network, choose
 from engine.model.program import Program
 from engine.recording.checks import check_batch, check_initial
 from engine.recording.measures import Measured
-from engine.recording.plan import Plan, plan
+from engine.recording.plan import Plan, Progress, plan
 from engine.recording.tape import Tape
 from engine.tables.given import MASK
 from engine.text import clean
@@ -82,7 +83,7 @@ class Branch(Debugger):
             stateful=original.batches.stateful,
             checkpoints=original.plan.checkpoints,
         )
-        self.progress, self._tapes_kept = original.progress, original._tapes_kept
+        self.pace, self._tapes_kept, self._seconds = original.pace, original._tapes_kept, original._seconds
         self._data_until = lru_cache(maxsize=8)(self._edited_data)
         self._other_plans: dict[tuple[str, int], Plan] = {}
         self._starts = Checkpoints(original.start(self.first), self.first)
@@ -91,10 +92,6 @@ class Branch(Debugger):
     def tape(self, iteration: int) -> Tape:
         """The recording of an iteration, with its edits; before the first edit it is the original's."""
         return self.original.tape(iteration) if iteration < self.first else super().tape(iteration)
-
-    def seconds_for(self, iteration: int) -> float:
-        """The same, see `Recordings.seconds_for`; before the first edit it is the original's."""
-        return (self.original if iteration < self.first else super()).seconds_for(iteration)
 
     def start(self, iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
         """What an iteration starts from, see `Debugger.start`; edits of weights come on top."""
@@ -137,15 +134,23 @@ class Branch(Debugger):
         return self._other_plans[key]
 
     def _run(
-        self, iteration: int, prepared: Plan, batch: Batch, start: TrainingState, into: dict[str, Array] | None
+        self,
+        iteration: int,
+        prepared: Plan,
+        batch: Batch,
+        start: TrainingState,
+        into: dict[str, Array] | None,
+        progress: Progress | None,
     ) -> Tape:
         edits_here = [
             e for e in self.edits if e.iteration == iteration and e.name != ACTIVATION and not self._is_data(e)
         ]
         weights = [edit for edit in edits_here if edit.name in prepared.network.parameter_axes]
         begin = replace(start, parameters=_set_weights(start.parameters, weights))
-        tape = super()._run(iteration, prepared, batch, begin, into)
-        return replay(tape, [edit for edit in edits_here if edit not in weights])
+        of_lines = [edit for edit in edits_here if edit not in weights]
+        recorded = 0.5 if of_lines else 1
+        tape = super()._run(iteration, prepared, batch, begin, into, part(progress, 0, recorded))
+        return replay(tape, of_lines, part(progress, recorded, 1))
 
 
 def is_data(edit: Edit, network: Network, program: Program) -> bool:

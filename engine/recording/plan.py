@@ -204,7 +204,7 @@ class Plan:
         """
         values = {**arrays, **parameters}
         # A block backward takes about twice as long as forward.
-        report = _reporter(progress, 3 * len(self.bounds) * len(self.program.looped("forward")))
+        report = reporter(progress, 3 * len(self.bounds) * len(self.program.looped("forward")))
         backward = self.program.looped("backward")
         for block in self.program.blocks:
             if block.in_time and block.phase == "backward":
@@ -327,7 +327,7 @@ def plan(network: Network, batch: int, steps: int, *, masked: bool = False, chec
     return Plan(network, build(network, steps, masked=masked), batch, checkpoints)
 
 
-def _reporter(progress: Progress | None, whole: int) -> Callable[[int], None]:
+def reporter(progress: Progress | None, whole: int) -> Callable[[int], None]:
     """A function that adds up the steps done and reports the share of the whole."""
     done = 0
 

@@ -136,9 +136,9 @@ def _record_first(session: Session) -> None:
         if trained is not None:
             debugger.start(iteration, lambda done, _: bar.update(trained, completed=done + 1))
         recorded = bar.add_task("recording", total=1.0)
-        debugger.progress = lambda share: bar.update(recorded, completed=share)
+        debugger.pace.progress = lambda share: bar.update(recorded, completed=share)
         debugger.tape(iteration)
-        debugger.progress = None
+        debugger.pace.progress = None
 
 
 def learn(parsed: argparse.Namespace, given: dict[str, Any]) -> int:

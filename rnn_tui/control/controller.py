@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.debug.moves import time_step
+from engine.debug.pace import TakesLongError
 from engine.debug.whatif import Branch
 from engine.notation import NOTATIONS
 from engine.session import Session
@@ -43,6 +44,15 @@ PAGES: dict[PageName, str] = {
 SPEEDS = (1, 2, 4, 8, 16, 32, 60)
 """Time steps (or lines) a second."""
 SWEPT = 18
+SWEEP_WAITS = 0.1
+"""Seconds that may be spent on recording what is only seen in passing."""
+
+
+class ControllerState(NamedTuple):
+    """What was chosen and where the debugger was: the values of what holds them, none of which is ever changed in itself."""
+
+    position: int
+    parts: tuple[tuple[object, dict[str, Any]], ...]
 
 
 class Controller(Desk):
@@ -168,6 +178,19 @@ class Controller(Desk):
         """A search for the next breakpoint (1) or the one before (−1), to be run; None when the page has what is to be looked for."""
         return self.stops.search(direction) if self.page.seek(direction) is None else None
 
+    # What a call that is not done to its end has changed
+
+    def kept(self) -> ControllerState:
+        """All that calls change, as it is now: to be put back."""
+        parts = (self, *self._pages.values())
+        return ControllerState(self.debugger.position, tuple((part, dict(vars(part))) for part in parts))
+
+    def put_back(self, state: ControllerState) -> None:
+        """Everything as it was."""
+        for part, values in state.parts:
+            vars(part).update(values)
+        self.debugger.go(state.position)
+
     # Running
 
     @property
@@ -190,7 +213,11 @@ class Controller(Desk):
         while not isinstance(self.debugger, Branch) and (at := time_step(program, at, 1)) < position:
             passed.append(at)
         count = min(len(passed), SWEPT)
-        views = [self.debugger.view_at(passed[i * len(passed) // count]) for i in range(count)]
+        try:
+            with self.debugger.pace.within(SWEEP_WAITS):
+                views = [self.debugger.view_at(passed[i * len(passed) // count]) for i in range(count)]
+        except TakesLongError:
+            return []
         if not views:
             return []
         from rnn_tui.control.sweep import sweep  # with the first one

@@ -22,10 +22,7 @@ from rnn_tui.shown.selection import Selection
 if TYPE_CHECKING:
     from engine.debug.places import Destination
     from engine.doctor.walk.lockstep import Lockstep
-    from rnn_tui.control.work import Recording
 
-LONG = 0.5
-"""Seconds of recording from which on the screen does not wait for it."""
 LOG_LINES = 200
 LOGGED_OVER = 1_000_000
 """Points that a move passes at most for logpoints to be looked up."""
@@ -110,15 +107,6 @@ class Desk(ABC):
         self.session = replace(self.session, debugger=debugger)
         self.writer = self.written_in(self.notation)
         self.choose(asked=(), follow=0, operand=None)
-
-    def recording(self) -> Recording | None:
-        """The recording of the present iteration that has to be made before it can be seen, where that takes long."""
-        iteration = max(0, self.debugger.position - 1) // self.debugger.program.length
-        if self._frame is None or self.debugger.seconds_for(iteration) < LONG:
-            return None
-        from rnn_tui.control.work import Recording  # most sessions need none
-
-        return Recording(self.debugger, iteration, self._frame.view.position)
 
     # Moves
 

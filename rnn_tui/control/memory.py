@@ -32,7 +32,7 @@ _KINDS = {
 def memory(controller: Controller) -> dict[str, Any]:
     """The point, breakpoints, watches and choices."""
     debugger, selection = controller.debugger, controller.selection
-    point = debugger.view.point
+    point = debugger.program.point(debugger.position)
     return {
         "point": [point.iteration, point.phase, point.t, point.line, point.parameter, point.block],
         "breakpoints": sorted(stop.text(debugger.program) for stop in debugger.breakpoints),

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from threading import Thread
+from typing import Generic, TypeVar
 
 from engine.debug.debugger import Debugger
+from engine.errors import InputError
+
+Result = TypeVar("Result")
+BAR = 8
+"""Characters."""
 
 
 class EnoughError(Exception):
@@ -52,13 +59,14 @@ class Work(ABC):
 
     def run(self) -> None:
         """Does it here. A recording that it makes is ended in its middle."""
-        before, self.debugger.progress = self.debugger.progress, self._go_on
+        pace = self.debugger.pace
+        before, pace.progress = pace.progress, self._go_on
         try:
             self.do()
         except EnoughError:
             pass
         finally:
-            self.debugger.progress = before
+            pace.progress = before
 
     def begin(self) -> None:
         """Does it in a thread, which does not keep the program from ending."""
@@ -85,21 +93,37 @@ class Work(ABC):
             self._thread.join()
 
 
-class Recording(Work):
-    """An iteration is recorded, after those before it that have to be trained again."""
+class LongCall(Work, Generic[Result]):
+    """A call that needs recordings that take long."""
 
-    def __init__(self, debugger: Debugger, iteration: int, back: int) -> None:
+    def __init__(self, debugger: Debugger, call: Callable[[], Result]) -> None:
         super().__init__(debugger)
-        self._wanted = iteration
-        self.back = back
-        """The position to go back to when it is ended before it is done."""
+        self._call = call
+        self.result: Result | None = None
+        """What it has come to; None where it was ended before, or refused."""
+        self.refused = ""
+        """Why it could not be done."""
 
     @property
     def doing(self) -> str:
-        before = f"training iteration {self.iteration} on the way, " if self.iteration < self._wanted else ""
-        return f"recording iteration {self._wanted}: {before}`esc` goes back"
+        pace = self.debugger.pace
+        trains = pace.iteration < pace.wanted
+        what = (
+            f"training iteration {pace.iteration} of {pace.wanted}"
+            if trains
+            else f"recording iteration {pace.iteration}"
+        )
+        return f"{what} {bar(pace.share)}, `esc` goes back"
 
     def do(self) -> None:
-        self.debugger.start(self._wanted, lambda done, _: self.reached(done + 1))
-        self.iteration = self._wanted
-        self.debugger.tape(self._wanted)
+        """Makes the call and keeps its result."""
+        try:
+            self.result = self._call()
+        except InputError as error:
+            self.refused = str(error)
+
+
+def bar(share: float) -> str:
+    """How much of something is done: `━━━─────  38 %`."""
+    full = round(BAR * share)
+    return f"{'━' * full}{'─' * (BAR - full)} {100 * share:3.0f} %"

@@ -89,7 +89,7 @@ class FileActions(LessonActions):
 
     def action_file(self) -> None:
         """The next file of the user's program."""
-        self.show(self.controller.file())
+        self.act(self.controller.file)
 
     def action_derived(self) -> None:
         """The missing backward pass, in the walk through the user's own run."""

@@ -6,7 +6,6 @@ A dialog is loaded when it is asked for: the first picture waits for what it sho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from engine.debug.places import Destination
     from engine.doctor.walk.lockstep import Lockstep
     from engine.lessons.lesson import Lesson
-    from rnn_tui.control.work import Recording
-
 
 PICTURES_OF_TRAINING = 20
 """A second."""
@@ -79,36 +76,24 @@ class MainScreen(SearchActions):
         yield from self.composed(ABOVE, LEFT, RIGHT, BELOW)
 
     def on_mount(self) -> None:
-        """Goes to the iteration asked for and draws the first frame."""
+        """Draws the first frame: of the iteration asked for, of how it was left, or of a lesson."""
+        if not isinstance(self._learn, bool):
+            self.begin_lesson(self._learn, self.controller.session)
+        self.act(self._begin_there)
+        if self._learn is True:
+            self.action_lessons()
+
+    def _begin_there(self) -> None:
         iteration = self.controller.session.options["iteration"]
         if iteration:
             self.debugger.go(iteration * self.debugger.program.length)
         if self._remembered:
             recall(self.controller, self._remembered)
-        if not isinstance(self._learn, bool):
-            self.begin_lesson(self._learn, self.controller.session)
-        self.show()
-        if self._learn is True:
-            self.action_lessons()
 
-    def show(self, moved: bool | None = None) -> None:
-        """Takes the controller's new frame after a call; trains on while it is to. Where the iteration is not recorded yet and that takes
-        long, it is done first.
-        """
+    def _present(self, frame: object, moved: bool | None) -> None:
         self._swept = []
-        if self.work is not None:
-            return
-        if (recording := self.controller.recording()) is not None:
-            self._begin(recording, partial(self._recorded, recording))
-            return
-        super().show(moved)
+        super()._present(frame, moved)
         self._train.keep(1 / PICTURES_OF_TRAINING if self.controller.training else None)
-
-    def _recorded(self, recording: Recording) -> None:
-        """Shows what was recorded, or what was shown before."""
-        if recording.ended:
-            self.controller.go(recording.back)
-        self.show()
 
     def _arrange(self) -> None:
         width, height = self.app.size
@@ -135,20 +120,20 @@ class MainScreen(SearchActions):
 
     def action_step(self, lines: int) -> None:
         """One line on or back."""
-        self.show(self.controller.page.step(lines))
+        self.act(lambda: self.controller.page.step(lines))
 
     def action_next(self) -> None:
         """One time step on."""
-        self.show(self.controller.page.time_step(1))
+        self.act(lambda: self.controller.page.time_step(1))
 
     def action_previous(self) -> None:
         """One time step back."""
-        self.show(self.controller.page.time_step(-1))
+        self.act(lambda: self.controller.page.time_step(-1))
 
     def action_finish(self) -> None:
         """To the end of the phase; the time steps on the way pass by, where animations are wanted."""
         before = self.debugger.position
-        self.show(self.controller.page.phase(1))
+        self.act(lambda: self.controller.page.phase(1))
         if self.app.animation_level != "none" and self.work is None:
             self._swept = self.controller.on_the_way(before)
             self._sweep.keep(SWEEP / (1 + len(self._swept)))
@@ -178,24 +163,33 @@ class MainScreen(SearchActions):
 
     def action_start_of_phase(self) -> None:
         """To the start of the phase."""
-        self.show(self.controller.page.phase(-1))
+        self.act(lambda: self.controller.page.phase(-1))
 
     def action_iteration(self, direction: int) -> None:
         """The same place one iteration on or back."""
-        self.show(self.controller.page.iteration(direction))
+        self.act(lambda: self.controller.page.iteration(direction))
 
     def action_goto(self) -> None:
         """Asks where to go."""
         from rnn_tui.screens.dialogs.questions import GotoScreen
 
         control = self.controller
-        self._open(GotoScreen(self.debugger, control.writer.spelling, control.looked_at), control.visit)
+        self._open(GotoScreen(self.debugger, control.writer.spelling, control.looked_at), self._go_to)
+
+    def _go_to(self, wanted: str | Destination) -> bool:
+        """To a place; a text is one that takes long to look for."""
+        from rnn_tui.screens.dialogs.questions import place_in
+
+        control = self.controller
+        if isinstance(wanted, str):
+            wanted = place_in(wanted, self.debugger, control.writer.spelling, control.looked_at)
+        return control.visit(wanted)
 
     # Training
 
     def action_train(self) -> None:
         """Trains on, iteration after iteration, on the page of training; pauses when it does so already."""
-        self.show(self.controller.trainer.toggle())
+        self.act(self.controller.trainer.toggle)
 
     def _train_on(self) -> None:
         """Trains for another moment, unless a dialog stands over the screen, which may ask the debugger."""
@@ -235,39 +229,39 @@ class MainScreen(SearchActions):
 
     def action_reach(self) -> None:
         """The flow with which loss reaches which step, or with the flow again."""
-        self.show(self.controller.reach())
+        self.act(self.controller.reach)
 
     def action_cell(self, rows: int, columns: int) -> None:
         """Moves the cursor."""
-        self.show(self.controller.here.cursor(rows, columns))
+        self.act(lambda: self.controller.here.cursor(rows, columns))
 
     def action_operand(self, step: int) -> None:
         """The cursor into the next picture."""
-        self.show(self.controller.here.tab(step))
+        self.act(lambda: self.controller.here.tab(step))
 
     def action_enter(self) -> None:
         """Why: of the cell under the cursor, then of the number chosen in the explanation. Elsewhere: goes there, or opens a file."""
         if self.controller.here.needs_file:
             self.action_examine()
             return
-        self.show(self.controller.here.enter())
+        self.act(self.controller.here.enter)
 
     def action_back(self) -> None:
         """Back to the question before; from the first one to the panes."""
-        self.show(self.controller.why.back())
+        self.act(self.controller.why.back)
 
     def action_close_why(self) -> None:
         """Ends what is being done; else closes the explanation, or pauses the training."""
         if self.work is not None:
             self._end_work()
         elif self.controller.training and not self.controller.selection.asked:
-            self.show(self.controller.trainer.toggle())
+            self.act(self.controller.trainer.toggle)
         else:
-            self.show(self.controller.why.close())
+            self.act(self.controller.why.close)
 
     def action_sample(self, step: int) -> None:
         """Another sample, or the whole batch."""
-        self.show(self.controller.sample(step))
+        self.act(lambda: self.controller.sample(step))
 
     def action_find(self) -> None:
         """Asks which quantity the flow shall show."""
@@ -282,15 +276,15 @@ class MainScreen(SearchActions):
 
     def action_zoom(self) -> None:
         """The picture at the cursor nearer, or as it was."""
-        self.show(self.controller.zoom())
+        self.act(self.controller.zoom)
 
     def action_log(self) -> None:
         """Logarithmic colours for all, linear ones for all, or as each quantity needs."""
-        self.show(self.controller.log())
+        self.act(self.controller.log)
 
     def action_notation(self, name: str = "") -> None:
         """A notation, or the next one."""
-        self.show(self.controller.write_in(name))
+        self.act(lambda: self.controller.write_in(name))
 
     def action_help(self) -> None:
         """The help screen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import ComposeResult
@@ -174,7 +175,13 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
 
     def show(self, moved: bool | None = None) -> None:
         """Takes the new frame after a call; rings the bell when the call changed nothing."""
-        frame = self.steering.refresh()
+        self._present(self.steering.refresh(), moved)
+
+    def act(self, call: Callable[[], bool | None]) -> None:
+        """Makes a call, and shows what comes of it."""
+        self.show(call())
+
+    def _present(self, frame: object, moved: bool | None) -> None:
         self._arrange()  # first: a pane that this frame has nothing for shall not draw it
         self.frame = frame
         self._run.keep(1 / self.steering.rate if self.steering.running else None)
@@ -203,8 +210,10 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
 
     def _run_on(self) -> None:
         if not self._behind():
-            self.steering.tick()
-            self.show()
+            self.act(self._tick)
+
+    def _tick(self) -> None:
+        self.steering.tick()
 
     def _behind(self) -> bool:
         """Whether a slow terminal has not got all yet: what waits to be written would only make "pause" come late."""
@@ -217,7 +226,10 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         """Opens a dialog; its answer, if it has one, goes into a call."""
 
         def closed(answer: Result | None) -> None:
-            self.show(None if answered is None or answer is None else answered(answer))
+            if answered is None or answer is None:
+                self.show()
+            else:
+                self.act(partial(answered, answer))
 
         self.steering.running = False
         self.show()
@@ -229,7 +241,7 @@ class PanedScreen(Screen[None], metaclass=_AbstractScreen):
         if isinstance(message.target, Press):
             await self.run_action(message.target.action)
         elif self.check_action("click", ()):
-            self.show(self.steering.click(message.target, message.x, message.y))
+            self.act(lambda: self.steering.click(message.target, message.x, message.y))
 
     async def on_pane_wheeled(self, message: Pane.Wheeled) -> None:
         """The wheel does what a key would: in lists and explanations it moves the cursor, elsewhere through time."""

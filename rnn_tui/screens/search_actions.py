@@ -33,23 +33,23 @@ class SearchActions(EditActions, AtWork):
             self._begin(search, partial(self._searched, search))
 
     def _searched(self, search: Search) -> None:
-        self.show(self.controller.stops.arrive(search))
+        self.act(lambda: self.controller.stops.arrive(search))
 
     def action_list_up(self) -> None:
         """Listing cursor up."""
-        self.show(self.controller.page.list(-1))
+        self.act(lambda: self.controller.page.list(-1))
 
     def action_list_down(self) -> None:
         """Listing cursor down."""
-        self.show(self.controller.page.list(1))
+        self.act(lambda: self.controller.page.list(1))
 
     def action_toggle_breakpoint(self) -> None:
         """A breakpoint on the listing's line."""
-        self.show(self.controller.stops.toggle())
+        self.act(self.controller.stops.toggle)
 
     def action_toggle_breakpoint_here(self) -> None:
         """A breakpoint on the listing's line, at the present time step."""
-        self.show(self.controller.stops.toggle_here())
+        self.act(self.controller.stops.toggle_here)
 
     def action_breakpoints(self) -> None:
         """Lists, adds and removes breakpoints."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
 
@@ -12,17 +12,22 @@ import numpy as np
 import pytest
 
 from engine.debug.places import parse_place
-from engine.debug.recordings import TrainingState
+from engine.debug.recordings import Batch, Recordings, TrainingState
 from engine.explain.address import CellAddress
+from engine.language.functions import Array
 from engine.model.blocks import Point
 from engine.recording.history import History
-from engine.recording.measures import Measured
+from engine.recording.plan import Plan, Progress
+from engine.recording.tape import Tape
 from engine.session import open_session
 from rnn_tui.control.controller import Controller
+from rnn_tui.control.work import Work
 from rnn_tui.panes.training import draw_training
 from rnn_tui.panes.why import draw_why
 from rnn_tui.render.inks import ColorMode
 from rnn_tui.render.numbers import number
+from rnn_tui.screens import at_work
+from rnn_tui.screens.dialogs import questions, what_if
 from rnn_tui.screens.dialogs.palette import PaletteScreen
 from rnn_tui.screens.dialogs.questions import BreakpointsScreen, WatchScreen
 from rnn_tui.shown.look import look
@@ -245,34 +250,87 @@ class Slow:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.session, self.free = open_session(None, {}), Event()
-        debugger = self.session.debugger
-        start, kept = debugger.start, debugger._tapes
+        record = Recordings._run
 
-        def slowly(iteration: int, report: Callable[[int, Measured], None] | None = None) -> TrainingState:
-            while not self.free.wait(0.001) and debugger.progress is not None:
-                debugger.progress(0.5)
-            return start(iteration, report)
+        def slowly(
+            recordings: Recordings,
+            iteration: int,
+            prepared: Plan,
+            batch: Batch,
+            start: TrainingState,
+            into: dict[str, Array] | None,
+            progress: Progress | None,
+        ) -> Tape:
+            while not self.free.wait(0.02) and progress is not None:
+                progress(0.5)
+            return record(recordings, iteration, prepared, batch, start, into, progress)
 
-        monkeypatch.setattr(debugger, "start", slowly)
-        monkeypatch.setattr(debugger, "seconds_for", lambda iteration: 0 if iteration in kept else 9)
+        monkeypatch.setattr(Recordings, "_run", slowly)
+        monkeypatch.setattr(at_work, "LONG", 0)
+        monkeypatch.setattr(Work, "said_after", 0)
+        monkeypatch.setattr(questions, "WAITS", 0)
+        monkeypatch.setattr(what_if, "WAITS", 0)
 
 
-async def test_a_long_recording_is_made_beside_the_screen_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+BUSY = "recording iteration {} ━━━━────  50 %, esc goes back"
+
+
+async def test_what_takes_long_is_done_beside_the_screen_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow(monkeypatch)
+    slow.free.set()
     async with running(slow.session) as driven:
-        await driven.do("finish", "iteration(1)")
-        await until(
-            driven.pilot,
-            lambda: "recording iteration 1: training iteration 0 on the way, esc goes back" in driven.text(),
-        )
-        await driven.do("page('weights')", "step(1)")
-        assert "weights ·" not in driven.text(), "nothing else touches the debugger meanwhile"
-        await driven.pilot.press("escape")
-        assert driven.main.work is None and driven.controller.frame.view.point.iteration == 0
-        assert "recording" not in driven.text()
+        debugger = driven.main.debugger
+        debugger.add("if loss < -1")
+        for keys, iteration, done in (
+            (("g", *"loss<-2", "enter"), 1, "holds nowhere"),
+            (("e", *"Wa[0,0] = 9", "enter"), 0, "what if: Wa[0,0] = 9"),
+            (("u",), 0, "undone"),  # the memory of the run before the last edit was given back
+            (("space",), 1, "iteration 1 "),  # into an iteration in which a breakpoint's condition has to be looked up
+            (("i",), 2, "iteration 2 "),
+        ):
+            if keys[0] != "u":
+                driven.main.debugger.go((debugger.view.point.iteration + 1) * debugger.program.length)
+            driven.main.show()
+            await driven.pilot.pause()
+            driven.app.clear_notifications()
+            if keys[0] == "u":
+                debugger.rest(1)
+            elif iteration:
+                debugger._tapes.pop(iteration, None)
+            slow.free.clear()
+            here, tape = driven.main.debugger, driven.main.debugger.view.tape
+            shown, state = driven.text(), driven.controller.selection
+            await driven.pilot.press(*keys)
+            while BUSY.format(iteration) not in driven.text():
+                await asyncio.sleep(0.02)
+            await driven.main.run_action("page('weights')")
+            assert driven.controller.selection.page == "program", "nothing else touches the debugger meanwhile"
+            await driven.do("close_why")
+            assert driven.main.work is None
+            assert (driven.text(), driven.controller.selection) == (shown, state), keys
+            assert driven.main.debugger is here
+            assert here.view.tape is tape, "what is shown is kept until there is something else"
+            slow.free.set()
+            await driven.pilot.press(*keys)
+            while not any(
+                done in text for text in (driven.text(), *(said.message for said in driven.app._notifications))
+            ):
+                await asyncio.sleep(0.02)
+            if keys == ("space",):
+                await driven.pilot.press("space")
+
+
+async def test_a_point_in_a_late_iteration_is_gone_back_to_beside_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+    length = slow.session.debugger.program.length
+    monkeypatch.setattr(slow.free, "wait", lambda _: slow.session.debugger.pace.iteration < 3 or slow.free.is_set())
+    left = {"point": [5, "backward", 3, "da", None, None]}
+    async with running(slow.session, remembered=left) as driven:
+        await until(driven.pilot, lambda: "training iteration 3 of 5 ━━━━──── " in driven.text())
+        assert "start" in driven.text()
         slow.free.set()
-        await driven.do("iteration(1)")
-        await until(driven.pilot, lambda: driven.main.work is None and "iteration 1 " in driven.text())
+        await until(driven.pilot, lambda: driven.main.work is None and "iteration 5 " in driven.text())
+        assert driven.position // length == 5
 
 
 async def test_training_is_left_at_once_however_long_an_iteration_takes(monkeypatch: pytest.MonkeyPatch) -> None:

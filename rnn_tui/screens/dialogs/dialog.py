@@ -29,6 +29,8 @@ VISIBLE = (
 """What may be typed or pasted: characters that are seen, and nothing that a terminal would obey or that changes how others are read."""
 
 
+WAITS = 0.5
+"""Seconds of recording for which a dialog stays open; what takes longer is done when it is closed."""
 BRACKETS = {"(": ")", "[": "]"}
 
 

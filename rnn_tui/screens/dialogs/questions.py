@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from engine.debug.breakpoints import CHANGES, Breakpoint
 from engine.debug.debugger import Debugger
+from engine.debug.pace import TakesLongError
 from engine.debug.places import Destination, first_where, parse_place, sought
 from engine.debug.predicates import FUNCTIONS
 from engine.errors import InputError
@@ -27,7 +28,7 @@ from engine.tables.heads import LOGITS, PROBABILITIES
 from engine.text import clean
 from rnn_tui.keys.bindings import with_keys
 from rnn_tui.panes.shared.words import flow_words
-from rnn_tui.screens.dialogs.dialog import AskScreen, ChooseScreen, ListScreen, ReadScreen
+from rnn_tui.screens.dialogs.dialog import WAITS, AskScreen, ChooseScreen, ListScreen, ReadScreen
 from rnn_tui.screens.dialogs.of_model import number_of, of_model
 from rnn_tui.shown.frame import Frame
 
@@ -115,12 +116,13 @@ class HelpScreen(ReadScreen[None]):
 def place_in(text: str, debugger: Debugger, spelling: Spelling, sample: int | None = None) -> Destination:
     """The place that was typed in the names and the layout on the screen, or where a condition holds next, of the sample that is looked
     at. Raises InputError."""
-    meant = spelling.in_engine_names(text)
-    return (
-        first_where(meant, debugger, spelling.name, sample)
-        if _is_condition(text)
-        else parse_place(meant, debugger, spelling.layout, spelling.name)
-    )
+    if _is_condition(text):
+        return first_where(spelling.in_engine_names(text), debugger, spelling.name, sample)
+    return _named_place(text, debugger, spelling)
+
+
+def _named_place(text: str, debugger: Debugger, spelling: Spelling) -> Destination:
+    return parse_place(spelling.in_engine_names(text), debugger, spelling.layout, spelling.name)
 
 
 def _is_condition(text: str) -> bool:
@@ -144,14 +146,18 @@ def small_sizes(debugger: Debugger, spelling: Spelling) -> list[str]:
     return [f"{size} < {0.001 if size.startswith('max') else 0.1}" for size in sizes]
 
 
-class GotoScreen(AskScreen[Destination]):
-    """Asks for a place."""
+class GotoScreen(AskScreen[str | Destination]):
+    """Asks for a place; what takes long to look for is given back as it was typed."""
 
     def __init__(self, debugger: Debugger, spelling: Spelling, sample: int | None) -> None:
         proposals = small_sizes(debugger, spelling)
 
-        def take(text: str) -> Destination:
-            return place_in(text, debugger, spelling, sample)
+        def take(text: str) -> str | Destination:
+            try:
+                with debugger.pace.within(WAITS):
+                    return place_in(text, debugger, spelling, sample)
+            except TakesLongError:
+                return text
 
         def means(text: str) -> str:
             return _going(text, debugger, spelling, sample)
@@ -167,7 +173,7 @@ def _going(text: str, debugger: Debugger, spelling: Spelling, looked_at: int | N
             stop = sought(spelling.in_engine_names(text), debugger, spelling.name, looked_at)
             whose = "" if stop.sample is None else f" for sample {stop.sample}"
             return f"enter goes to where {clean(text, 60)} holds next{whose}"
-        place = place_in(text, debugger, spelling)
+        place = _named_place(text, debugger, spelling)
     except InputError:
         return ""
     point, line = debugger.program.point(place.position), debugger.program.line_at(place.position)
@@ -291,7 +297,7 @@ class FindScreen(ChooseScreen[str | Destination]):
     def _number(self, text: str) -> Option:
         """What Enter does with the name of a row or a number."""
         try:
-            self._place = place_in(text, self._debugger, self._spelling)
+            self._place = _named_place(text, self._debugger, self._spelling)
         except InputError as error:
             return Option(Content(str(error)), disabled=True)
         point = self._debugger.program.point(self._place.position)
@@ -305,7 +311,7 @@ class FindScreen(ChooseScreen[str | Destination]):
 
     def _fitting(self, text: str) -> Iterator[Option]:
         self._place = None
-        if set(text) & set("@["):
+        if set(text) & set("@[") and not _is_condition(text):
             yield self._number(text)
             return
         entries = [(self._spelling.name(name) if name else "", name, meaning) for name, meaning in self._names]

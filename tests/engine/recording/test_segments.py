@@ -213,7 +213,7 @@ def test_the_debugger_refuses_before_it_records() -> None:
         Debugger(network, X, y, memory_limit=1024)
     told: list[float] = []
     debugger = Debugger(network, X, y, memory_limit=1 << 20, checkpoints=True)
-    debugger.progress = told.append
+    debugger.pace.progress = told.append
     whole = Debugger(network, X, y)
     for position in (0, 3, 60, debugger.program.length + 5):
         debugger.go(position)
