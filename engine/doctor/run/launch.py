@@ -253,9 +253,9 @@ def _command(program: ProgramFile, place: Belonging, stand: Path, python: Interp
 @contextlib.contextmanager
 def _uninterrupted() -> Generator[None]:
     """What cleans up is not cleaned up after: signals wait until it is done."""
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:  # holding them back raises KeyboardInterrupt where one has just come, and they are held back then
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 
 import pytest
 
-from engine.doctor.run import told_line
+from engine.doctor.run import launch, told_line
 from engine.doctor.run.told_line import told
 
 
@@ -41,7 +43,7 @@ def test_without_a_terminal_nothing_is_said() -> None:
 
 HELD_BACK = """
 import io, os, signal, time
-from engine.doctor.run import told_line
+from engine.doctor.run import launch, told_line
 
 class Terminal(io.StringIO):
     def isatty(self):
@@ -61,3 +63,21 @@ def test_an_interrupt_that_is_held_back_is_not_taken_by_the_line() -> None:
     """In a process of its own: what runs the tests has threads that would take it."""
     done = subprocess.run([sys.executable, "-c", HELD_BACK], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+def test_an_interrupt_that_comes_as_they_are_held_back_leaves_none_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked = signal.pthread_sigmask
+    usual = masked(signal.SIG_BLOCK, ())
+
+    def interrupted(how: int, which: Iterable[int]) -> set[int]:
+        """As the system's: it looks for what has come after it has changed the mask."""
+        before = masked(how, which)
+        if signal.SIGINT in masked(signal.SIG_BLOCK, ()) - usual:
+            raise KeyboardInterrupt
+        return before
+
+    monkeypatch.setattr(signal, "pthread_sigmask", interrupted)
+    with pytest.raises(KeyboardInterrupt), launch._uninterrupted():
+        pass
+    held = masked(signal.SIG_SETMASK, usual)
+    assert held == usual
