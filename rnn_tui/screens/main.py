@@ -79,14 +79,15 @@ class MainScreen(SearchActions):
         """Draws the first frame: of the iteration asked for, of how it was left, or of a lesson."""
         if not isinstance(self._learn, bool):
             self.begin_lesson(self._learn, self.controller.session)
-        self.act(self._begin_there)
+        if self._remembered or self.controller.session.options["iteration"]:
+            self.act(self._begin_there)
+        else:
+            self.show()
         if self._learn is True:
             self.action_lessons()
 
     def _begin_there(self) -> None:
-        iteration = self.controller.session.options["iteration"]
-        if iteration:
-            self.debugger.go(iteration * self.debugger.program.length)
+        self.debugger.go(self.controller.session.options["iteration"] * self.debugger.program.length)
         if self._remembered:
             recall(self.controller, self._remembered)
 
