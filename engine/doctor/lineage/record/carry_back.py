@@ -15,22 +15,46 @@ from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedAr
 from engine.doctor.lineage.record.tables import BLOCK
 from engine.doctor.recording.tracing.codes import NAMES
 
+TOGETHER = 1 << 22
+"""Numbers of one operand that are handed on at once."""
 LARGE, FEW = 1 << 12, 4
 """Operations of which each makes more numbers are carried back one by one, and so are so few of a kind."""
 Visit = Callable[[int, int, Floats, Floats, Floats], None]
 """Called with the operation's place, the operand's, dL/d(result), the share, and the running sum of shares of the operand."""
 
 
+class Stops:
+    """Operations, by their places, and an operand of each to which nothing is handed on."""
+
+    def __init__(self, record: Record, of: Mapping[int, int]) -> None:
+        graph = dependence(record)
+        self.operand = np.full(len(record.operations), -1, np.int8)
+        self.operand[list(of)] = list(of.values())
+        self.depths = (
+            graph.depths_with({k + 1: _makers_but(record, k, which) for k, which in of.items()}) if of else graph.depths
+        )
+        """How deep each operation is where what nothing is handed on to counts as given; they count from 1."""
+
+
+def _makers_but(record: Record, k: int, which: int) -> list[int]:
+    """The operations, counted from 1, that made the operands of one, but for an operand."""
+    others = [r.ids().ravel() for place, r in enumerate(record.operations[k].operands) if place != which]
+    return whole_numbers(np.unique(record.makers(np.concatenate([*others, np.zeros(0, np.int32)])) + 1))
+
+
 def carried_back(
     record: Record,
     seeds: Sequence[tuple[RecordedArray, Floats]],
     visit: Visit | None = None,
-    stops: Mapping[int, int] | None = None,
+    stops: Stops | None = None,
+    *,
+    down_to: int = 0,
 ) -> Floats:
     """dL/d(number) for every number of the record, 0 where the loss does not depend on it.
 
     `seeds` are arrays and dL/d(each): a loss is seeded with 1. Numbers that were made later than all seeds are not
-    touched. `stops` are places of operations and of an operand of each to which nothing is handed on.
+    touched. `stops` are where nothing is handed on. Through the number `down_to` and those before it
+    nothing is carried on.
     """
     adjoint = np.zeros(len(record.pool))
     last, had_part = 0, np.zeros(len(record.operations) + 1, np.uint32)
@@ -40,8 +64,9 @@ def carried_back(
         had_part[record.makers(ids) + 1] = 1
         last = max(last, int(ids.max(initial=0)))
     dependence(record).back(had_part)
-    if visit is None and not stops:
-        _by_depth(record, adjoint, np.flatnonzero(had_part[1:]))
+    had_part[: int(record.starts.searchsorted(down_to, "right")) + 1] = 0
+    if visit is None:
+        _by_depth(record, adjoint, np.flatnonzero(had_part[1:]), stops or Stops(record, {}))
         adjoint[0] = 0.0
         return adjoint
     first = int(record.starts.searchsorted(last, "right"))
@@ -56,7 +81,7 @@ def carried_back(
                     operation = record.operations[k]
                     g = adjoint[operation.start : operation.stop]
                     if holds(g):
-                        stopped = stops.get(k, -1) if stops else -1
+                        stopped = -1 if stops is None else int(stops.operand[k])
                         _hand_on(record, k, operation, g.reshape(operation.shape), adjoint, visit, stopped)
                 if at < end:
                     _numbers_hand_on(columns, slice(at, end), block.begin, adjoint.data, visit)
@@ -64,18 +89,19 @@ def carried_back(
     return adjoint
 
 
-def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64]) -> None:
+def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64], stops: Stops) -> None:
     """The loss carried back through these operations, the deepest first: those of one depth know nothing of one another, and what does the
-    same to arrays of the same form is carried back at once."""
+    same to arrays of the same form, with nothing handed on to the same operand, is carried back at once."""
     operations = record.operations
     kind, wide = np.full(len(places), -1, np.int64), operations.codes[places] < 0
     on_arrays = operations.wide.searchsorted(places[wide])
     kind[wide] = operations.alike[on_arrays]
     is_large = operations.sizes[places] > LARGE
     kind[wide & (is_large | (kind < 0))] = -2
-    order = np.lexsort((kind, wide, -dependence(record).depths[places + 1]))
-    places, kind, wide = places[order], kind[order], wide[order]
-    depths = dependence(record).depths[places + 1]
+    kind += np.where(kind < 0, 0, (1 + int(kind.max(initial=0))) * (1 + stops.operand[places]))
+    depths = stops.depths[places + 1]
+    order = np.lexsort((kind, wide, -depths))
+    places, kind, wide, depths = places[order], kind[order], wide[order], depths[order]
     edges = np.flatnonzero((np.diff(kind) != 0) | ((np.diff(depths) != 0) & wide[1:]) | (kind[1:] == -2)) + 1
     begins, ends = [0, *edges.tolist()], [*edges.tolist(), len(places)]
     with np.errstate(all="ignore"):
@@ -83,12 +109,12 @@ def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64]) -> Non
             own = places[begin:end]
             if begin < end and kind[begin] == -1:
                 _single_numbers(record, own, adjoint)
-            elif end - begin < FEW or not _hand_on_together(record, own, adjoint):
+            elif end - begin < FEW or not _hand_on_together(record, own, adjoint, int(stops.operand[own[0]])):
                 for k in whole_numbers(own):
                     operation = record.operations[k]
                     g = adjoint[operation.start : operation.stop]
                     if holds(g):
-                        _hand_on(record, k, operation, g.reshape(operation.shape), adjoint, None)
+                        _hand_on(record, k, operation, g.reshape(operation.shape), adjoint, None, int(stops.operand[k]))
 
 
 def _single_numbers(record: Record, places: NDArray[np.int64], adjoint: Floats) -> None:
@@ -100,10 +126,15 @@ def _single_numbers(record: Record, places: NDArray[np.int64], adjoint: Floats) 
         _numbers_hand_on(_columns(record, operations.codes[some], *columns), slice(0, len(some)), 0, adjoint.data, None)
 
 
-def _hand_on_together(record: Record, places: NDArray[np.int64], adjoint: Floats) -> bool:
-    """Through operations that do the same to arrays of the same form, of which none was made from another; whether that can be."""
+def _hand_on_together(record: Record, places: NDArray[np.int64], adjoint: Floats, stopped: int) -> bool:
+    """Through operations that do the same to arrays of the same form, of which none was made from another, but for the operand that is
+    `stopped`; whether that can be."""
     operations, arrays = record.operations, record.operations.arrays
     first = operations[int(places[0])]
+    most = max(1, TOGETHER // max(first.size, *(operand.size for operand in first.operands)))
+    if len(places) > most:
+        parts = (places[k : k + most] for k in range(0, len(places), most))
+        return all(_hand_on_together(record, part, adjoint, stopped) for part in parts)
     starts = operations.starts[places]
     ids = starts[:, None] + np.arange(first.size)
     moving = adjoint[ids].any(axis=1)
@@ -117,13 +148,15 @@ def _hand_on_together(record: Record, places: NDArray[np.int64], adjoint: Floats
     given = [each[:1] if (each == each[0]).all() else each for each in read]
     numbers = [arrays.numbers(each).reshape(len(each), *o.shape) for each, o in zip(given, first.operands, strict=True)]
     operands = [record.pool[each] for each in numbers]
-    made = list[Floats]()
-    for which in range(len(operands)):
+    made = list[tuple[Ids, Floats]]()
+    for which, own in enumerate(numbers):
+        if which == stopped:
+            continue
         part = shares(first.name, g, r, operands, which, first.parameters)
         if part is None:
             return False
-        made.append(part)
-    for own, part in zip(numbers, made, strict=True):
+        made.append((own, part))
+    for own, part in made:
         if own.size == len(own):  # single numbers, which may be written in the text
             written = np.isin(own.ravel(), np.fromiter(record.constants, np.int64))
             written = np.broadcast_to(written, (count,)).reshape(count, *(1,) * (part.ndim - 1))

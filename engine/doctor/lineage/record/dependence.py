@@ -3,6 +3,7 @@ not numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -117,6 +118,10 @@ class Dependence:
     @cached_property
     def depths(self) -> Ids:
         """How long the longest way is on which each was made: what an operation was made from is less deep."""
+        return self.depths_with({})
+
+    def depths_with(self, made_from: Mapping[int, Sequence[int]]) -> Ids:
+        """The same where some operations were made from these alone."""
         made, more = np.zeros(len(self.one), np.int32), self.more
         of = made.data
         for first in range(1, len(made), BLOCK):
@@ -124,6 +129,9 @@ class Dependence:
             for k, (a, b) in enumerate(
                 zip(whole_numbers(self.one[some]), whole_numbers(self.two[some]), strict=True), first
             ):
+                if k in made_from:
+                    of[k] = 1 + max([of[maker] for maker in made_from[k]], default=0)
+                    continue
                 one, two = of[a], of[b] if b >= 0 else max([of[maker] for maker in more[-1 - b]])
                 of[k] = (one if one > two else two) + 1
         return made

@@ -8,14 +8,17 @@ from math import prod
 
 import numpy as np
 
+from engine.doctor.lineage.gradients.inputs import inputs
+from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.carry_back import reached, touched
 from engine.doctor.lineage.record.dependence import dependence
 from engine.doctor.lineage.record.derivatives import PRODUCTS
-from engine.doctor.lineage.record.matching import same
+from engine.doctor.lineage.record.matching import compared, same
 from engine.doctor.lineage.record.reading import Ids, RecordedArray, RecordedOperation, UserLine
+from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.remarks.remark import Remark, RemarkedRun
 from engine.doctor.lineage.remarks.rounds import named_losses
-from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, covers, differs
+from engine.doctor.lineage.the_loss.loss import KNOWN, NAMED, adjoint_of, assumed, covers, differs, sources
 from engine.doctor.lineage.verdict.of_round import of_round
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 
@@ -159,12 +162,31 @@ def another_loss(seen: RemarkedRun) -> Iterator[Remark]:
     differ = verdict.verdict == "right" and _differ(verdict.rounds)
     if not differ and (not mostly_wrong or but_for_a_penalty):
         return
-    for name in KNOWN:
+    for name in KNOWN if differ else _fitting(seen):
         other = of_round(seen.record, taken=name, cut=False)
         taken = other.loss if other.verdict == "right" and (differ or len(other.compared) > right) else None
         if taken is not None and covers(seen.record, taken, stated):
             yield Remark(ANOTHER_LOSS, place, _says(name))
             return
+
+
+def _fitting(seen: RemarkedRun) -> list[str]:
+    """The known losses, of outputs and targets, of which a gradient that is wrong is the gradient, up to a factor."""
+    record = seen.record
+    wrong = [row for row in seen.compared if row.status in ("wrong", "zero")]
+    wrong = [row for row in wrong if len(row.own) > 2] or wrong
+    fitting, known = set[str](), set[tuple[str, tuple[int, ...]]]()
+    for made_from in (sources(found(record, ArrayNames(record))), inputs(record)):
+        for other in assumed(record, made_from):
+            key = other.name, tuple(reference.first for reference, _ in other.seeds)
+            if other.name in fitting or key in known:
+                continue
+            known.add(key)
+            slopes = adjoint_of(record, other)
+            matches = (compared(record.pool[ids], slopes[row.own]) for row in wrong for ids in row.made_of())
+            if any(match is not None and match.right for match in matches):
+                fitting.add(other.name)
+    return [name for name in KNOWN if name in fitting]
 
 
 def _differ(rounds: Sequence[RunVerdict]) -> bool:

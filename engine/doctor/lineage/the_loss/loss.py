@@ -463,7 +463,7 @@ def is_called_so(loss: ChosenLoss) -> bool:
 
 def is_summand(record: Record, part: ChosenLoss, whole: ChosenLoss) -> bool:
     """Whether a loss is added to another one as it is, perhaps times a number."""
-    slopes = adjoint_of(record, whole)[part.ids]
+    slopes = carried_back(record, whole.seeds, down_to=int(part.ids.min()))[part.ids]
     return bool(slopes.all()) and same(float(slopes.min()), float(slopes.max()))
 
 

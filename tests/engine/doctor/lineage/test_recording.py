@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.doctor.lineage.record import carry_back
 from engine.doctor.lineage.record.array_names import ArrayNames
-from engine.doctor.lineage.record.carry_back import carried_back
+from engine.doctor.lineage.record.carry_back import Stops, carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
 from engine.doctor.recording.tracing import instrument, store, updates
 from engine.doctor.run.limits import Limits
@@ -512,3 +513,35 @@ def test_many_arrays_of_one_number_are_carried_back_at_once(tmp_path: Path) -> N
     adjoint = carried_back(record, [(last, np.ones(1))])
     halves = [o for o in record.operations if o.name == "multiply" and o.line == record.operations[-1].line]
     assert [adjoint[o.operands[1].first] for o in halves] == [0.5] * 6
+
+
+LOOP = """
+import numpy as np
+rng = np.random.RandomState(0)
+W, U, X = rng.randn(3, 3), rng.randn(3, 2), rng.randn(9, 2)
+h, loss = np.zeros(3), 0.0
+for t in range(9):
+    h = np.tanh(W @ h + U @ X[t])
+    loss = loss + (h ** 2).sum()
+loss = loss / 9
+"""
+
+
+def test_a_loop_without_what_it_hands_on_is_carried_back_in_one_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps know nothing of one another; operation by operation the same comes out. Through what was made before a number nothing is
+    carried that is asked for it alone."""
+    record = run(tmp_path, LOOP)
+    loss = record.operations[-1]
+    products = [k for k, o in enumerate(record.operations) if o.name == "matmul" and o.operands[1].size == 3]
+    stops, seeds = Stops(record, dict.fromkeys(products, 1)), [(loss.result, np.ones(()))]
+    apart = carried_back(record, seeds, lambda *_: None, stops)
+    alone, hand_on = [], carry_back._hand_on
+    monkeypatch.setattr(carry_back, "_hand_on", lambda *args: alone.append(args[2].name) or hand_on(*args))
+    assert carried_back(record, seeds, stops=stops) == pytest.approx(apart, abs=1e-12)
+    assert not {"tanh", "matmul"} & set(alone), "nine at once"
+    total = loss.operands[0].first
+    bare = carried_back(record, seeds, down_to=total)
+    assert bare[total] == pytest.approx(1 / 9)
+    assert not bare[:total].any()

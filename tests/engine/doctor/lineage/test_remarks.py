@@ -10,6 +10,7 @@ import pytest
 
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.record.running import Runs, Trials
+from engine.doctor.lineage.remarks import output
 from engine.doctor.lineage.remarks.remark import Remark
 from engine.doctor.lineage.remarks.told import remarks
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
@@ -121,6 +122,14 @@ def test_gradients_of_another_loss_than_the_one_computed_are_wrong(examined: Exa
     verdict, seen = examined(example.wrong_text)
     assert verdict.verdict == "wrong"
     assert "the cross-entropy" in seen[0].says
+
+
+def test_no_verdict_is_made_with_losses_of_which_no_wrong_gradient_is_one(
+    examined: Examined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "of_round", lambda *_, **__: pytest.fail("all is looked up once more"))
+    verdict, seen = examined(changed(TAGGER, ("dy = ps[t].copy()", "dy = ps[t] ** 2")))
+    assert (verdict.verdict, seen) == ("wrong", [])
 
 
 def test_a_state_that_begins_anew_is_not_remarked_upon_and_a_precomputed_input_is_none(examined: Examined) -> None:
