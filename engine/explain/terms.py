@@ -7,7 +7,7 @@ equation's tree. A gradient that accumulates has the terms of every step.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.explain.term_reader import Index, Term, TermReader
+from engine.language.derive import NEXT
 from engine.language.equation import Equation
 from engine.language.expression import (
     Binary,
@@ -128,6 +129,9 @@ def explain(
     if name in program.updates:
         return explain_update(tape, name, index, iteration=iteration)
     line = writer(tape, name, t)
+    if line is None and name + NEXT in tape.arrays and t == program.quantities[name].initial(program.steps):
+        flow = explain(tape, name + NEXT, t, index, iteration=iteration)  # an initial state has this flow alone
+        return replace(flow, name=name)
     if line is None:
         return Explanation(name, t, index, _cell(tape.at(name, t), index, name), None, np.zeros(0))
     if "B" in program.quantities[name].axes:

@@ -65,10 +65,6 @@ def why(debugger: Debugger, cell: CellAddress) -> Explanation:
         explanation = explain(tape, source, cell.t, cell.index, iteration=cell.iteration)
         # The one flow there is at this step is the whole gradient; the other is 0.
         return replace(explanation, name=cell.name) if value or not explanation.value else _nothing(cell)
-    if cell.name + NEXT in tape.arrays and cell.t == tape.plan.program.quantities[cell.name].initial(tape.plan.steps):
-        return replace(
-            why(debugger, replace(cell, name=cell.name + NEXT)), name=cell.name
-        )  # an initial state has this flow alone
     return explain(
         tape,
         cell.name,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine import Debugger, InputError, Network
 from engine.explain.address import CellAddress
+from engine.explain.terms import explain
 from engine.explain.why import origin, parse_place, to_json, why, zero_reason
 from engine.session import open_session
 from tests.examples import examples
@@ -221,6 +222,7 @@ def test_the_gradient_of_an_initial_state_is_the_flow_into_it() -> None:
         explanation = why(debugger, parse_place(f"{name}@{t}[0,1]", debugger, 0))
         assert (explanation.name, explanation.value) == (name, tape.at(name, t)[0, 1])
         assert len(explanation.values) == 1 and explanation.value == explanation.values.sum() != 0
+        assert len(explain(tape, name, t, (0, 1)).values) == 1, "what stands of the cell at the cursor"
     assert origin(tape, "dc1_next").startswith("what flows into the last state from elsewhere")
     assert origin(tape, "dc1_out").startswith("0 because nothing flows this way")
 
