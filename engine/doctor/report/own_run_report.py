@@ -148,7 +148,8 @@ def _decided(
     if mend and verdict.verdict == "wrong":
         with failures.when("it looked for the correction"):
             start = started_otherwise(runs, verdict, taken) if verdict.shifted else (runs, record, verdict)
-            found = blamed(*start, returned) if start is not None else []
+            if start is not None:  # what is known by then is told where Ctrl+C ends it
+                found = blamed(replace(start[0], ends="the search"), *start[1:], returned)
     if whole and not any(each.verified for each in found):
         verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
         found = found if verdict.verdict == "wrong" else []

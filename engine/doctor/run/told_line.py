@@ -32,14 +32,14 @@ class ToldLine:
     """The line. While it says something a thread counts the seconds."""
 
     def __init__(self) -> None:
-        self._sentence, self._since = "", 0.0
+        self._sentence, self._ends, self._since = "", "", 0.0
         self._lock = threading.Lock()
         self._counts = False
 
-    def say(self, stream: TextIO, sentence: str) -> None:
-        """Says what is going on from now on; "" takes the line away."""
+    def say(self, stream: TextIO, sentence: str, ends: str = "it") -> None:
+        """Says what is going on from now on, and what Ctrl+C ends; "" takes the line away."""
         with self._lock:
-            self._sentence, self._since = sentence, time.monotonic()
+            self._sentence, self._ends, self._since = sentence, ends, time.monotonic()
             self._write(stream)
             if sentence and not self._counts:
                 self._counts = True
@@ -60,7 +60,7 @@ class ToldLine:
     def _write(self, stream: TextIO) -> None:
         passed = time.monotonic() - self._since
         seconds = f", {passed:.0f} s" if passed >= EVERY else ""
-        text = f"{self._sentence}{seconds} (Ctrl+C ends it)" if self._sentence else ""
+        text = f"{self._sentence}{seconds} (Ctrl+C ends {self._ends})" if self._sentence else ""
         width = shutil.get_terminal_size((80, 24)).columns
         stream.write(f"\r{text[: max(width - 1, 1)]}\x1b[K")
         stream.flush()

@@ -43,11 +43,13 @@ class Runs:
     progress: TextIO | None = None
     line: ToldLine = field(default_factory=ToldLine)
     """What says there how far it is, after that run."""
+    ends: str = "it"
+    """What Ctrl+C ends, as that line says."""
 
     def says(self, sentence: str) -> None:
         """Shows how far it is, where progress is shown on a terminal; "" takes the line away."""
         if self.progress is not None and self.progress.isatty():
-            self.line.say(self.progress, sentence)
+            self.line.say(self.progress, sentence, self.ends)
 
     @property
     def name(self) -> str:

@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from engine.doctor.read.source import read_source
+from engine.doctor.report import own_run_report
+from engine.doctor.report.own_run_report import examine_own_run
 from engine.doctor.run import launch, told_line
 from engine.doctor.run.told_line import told
+from tests.engine.doctor.lineage.programs import TAGGER, changed, runs_of
 
 
 class Terminal(io.StringIO):
@@ -32,6 +38,17 @@ def test_what_takes_long_says_for_how_long_and_then_nothing(monkeypatch: pytest.
             time.sleep(0.005)
     assert stream.getvalue().startswith("\rcarrying its loss back (Ctrl+C ends it)\x1b[K\rcarrying its loss back, 0 s")
     assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_while_the_wrong_line_is_looked_for_an_interrupt_is_said_to_end_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(own_run_report, "blamed", lambda runs, *_: runs.says("looking") or [])
+    runs = replace(runs_of(tmp_path, changed(TAGGER, ("dy = ps[t].copy()", "dy = ps[t] ** 2"))), progress=stream)
+    examine_own_run(runs, read_source(tmp_path / "program.py"))
+    assert "\rlooking (Ctrl+C ends the search)\x1b[K" in stream.getvalue()
+    assert "\rlooking up what its lines make (Ctrl+C ends it)\x1b[K" in stream.getvalue()
 
 
 def test_without_a_terminal_nothing_is_said() -> None:
