@@ -25,20 +25,26 @@ class Pace:
         """The iteration that is being recorded, and the one that is wanted: those before it are trained on the way."""
         self.share = 0.0
         """How much of the present iteration is done."""
-        self._until = math.inf
+        self._patience, self._until = math.inf, math.inf
 
     @contextmanager
     def within(self, seconds: float) -> Generator[None]:
         """Meanwhile recordings may take so many seconds of this thread's time; one that would take longer raises TakesLongError."""
-        before, self._until = self._until, time.thread_time() + seconds
+        before = self._patience, self._until
+        self._patience, self._until = (
+            seconds,
+            math.inf,
+        )  # the clock is looked at with the first recording: that alone takes some time
         try:
             yield
         finally:
-            self._until = before
+            self._patience, self._until = before
 
     def begin(self, iteration: int, seconds: float) -> Progress | None:
         """An iteration is recorded now, which takes about so many seconds; gives what is to be told how far it is."""
         self.iteration, self.share = iteration, 0.0
+        if self._patience < self._until == math.inf:
+            self._until = time.thread_time() + self._patience
         self._check(seconds)
         return None if self.progress is None and self._until == math.inf else self._told
 
