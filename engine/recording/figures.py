@@ -49,8 +49,9 @@ def _measured(rows: Array) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         norms = np.sqrt(np.einsum("ij,ij->i", flat, flat))
         # Squares of large numbers overflow and those of small ones vanish: such a row is divided by its largest magnitude first.
-        if len(extreme := np.flatnonzero(~((largest > _SMALL) & (largest < 1 / _SMALL)))):
-            unit = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)[extreme]
+        plain = (largest > _SMALL) & (largest < 1 / _SMALL) | (largest == 0)
+        if len(extreme := np.flatnonzero(~plain)):
+            unit = np.where(np.isfinite(largest), largest, 1.0)[extreme]
             scaled = flat[extreme] / unit[:, None]
             norms[extreme] = unit * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
     return norms, largest
