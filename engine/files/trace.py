@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -36,7 +35,7 @@ from engine.language.derive import NEXT, OUT, gradient
 from engine.language.functions import Array
 from engine.model.program import carried_over
 from engine.notation import Writer
-from engine.recording.threads import asked
+from engine.recording.threads import asked, processors
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _matrix_library() -> dict[str, object]:
     show: Any = np.show_config
     blas: dict[str, Any] = show(mode="dicts").get("Build Dependencies", {}).get("blas", {})
     known = {name: str(blas[name]) for name in ("name", "version") if name in blas}
-    return {**known, "processors": os.cpu_count(), "threads": dict(asked())}
+    return {**known, "processors": processors(), "threads": dict(asked())}
 
 
 # Reading

@@ -15,6 +15,7 @@ from engine.language.functions import Array, Axes
 from engine.model.blocks import Block, Loop
 from engine.model.network import Network
 from engine.model.program import Program
+from engine.recording import threads
 from engine.recording.beside import Beside
 from engine.recording.emit import Emitter, Runner
 from engine.recording.schedule import Parts, adjoints, carried, closure, halves, step_by_step, take_apart
@@ -22,22 +23,23 @@ from engine.tables.heads import LOGITS
 
 MANY = 1 << 12
 """Values of a quantity at one step from which fetching them from memory, or copying them, costs more than a call."""
+LONG = 1 << 15
+"""Values of a quantity at one step from which two threads gain more, each with half of the samples, than they lose waiting for each other
+between calls."""
 
 
 @dataclass(frozen=True, eq=False)
 class CompiledBlock:
-    """A block's parts as functions (`schedule.Parts`), each with scratch arrays of its own, so that they may run beside each other; after
-    the loop there may be two."""
+    """A block's parts as functions (`schedule.Parts`), each with scratch arrays of its own, so that they may run beside each other: of the
+    loop one for each part of the samples, after it there may be two."""
 
     before: Runner
-    inside: Runner
+    inside: tuple[Runner, ...]
     after: tuple[Runner, ...]
 
     def run(self, values: dict[str, Array], low: int, high: int) -> None:
         """All of it on rows [low, high)."""
-        self.before(values, low, high)
-        self.inside(values, low, high)
-        for part in self.after:
+        for part in (self.before, *self.inside, *self.after):
             part(values, low, high)
 
 
@@ -130,10 +132,23 @@ class CompiledProgram:
             parts = Parts(after=[step_by_step(line.equation) for line in block.lines])
         else:
             parts = Parts(inside=[(line.equation, "") for line in block.lines])
-        loop = self._emitter()
-        loop.loop(parts.inside, reverse=block.loop is Loop.DOWN)
+        inside = tuple(self._loop(parts.inside, block.loop, part) for part in self._samples(block, parts))
         after = tuple(self._over_rows(half) for half in halves(parts.after, self._work, self.beside.shared))
-        return CompiledBlock(self._over_rows(parts.before), self._finished(loop), after)
+        return CompiledBlock(self._over_rows(parts.before), inside, after)
+
+    def _samples(self, block: Block, parts: Parts) -> list[slice]:
+        """The parts of the samples that go through the loop each alone: two halves where a second thread helps and steps are long, else
+        all."""
+        whole, half = self.sizes["B"], self.sizes["B"] // 2
+        apart = block.in_time and all(self.axes[line.target][:1] == ("B",) for line, _ in parts.inside)
+        if not (apart and half and parts.inside and self.step_values >= LONG and threads.beside()):
+            return [slice(0, whole)]
+        return [slice(0, half), slice(half, whole)]
+
+    def _loop(self, lines: Sequence[tuple[Equation, str]], loop: Loop, samples: slice) -> Runner:
+        emitter = self._emitter()
+        emitter.loop(lines, reverse=loop is Loop.DOWN, samples=samples)
+        return self._finished(emitter)
 
     def _work(self, expression: Expression) -> int:
         """How many multiplications its matrix products take at one step."""

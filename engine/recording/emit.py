@@ -77,6 +77,7 @@ class Emitter:
         self.body: list[str] = []
         self.indent = "    "
         self.in_loop = False
+        self.samples = slice(None)
         self.rows: dict[str, str] = {}
         self.constants: dict[str, float] = {}
         self.temporaries: dict[str, tuple[Axes, bool]] = {}
@@ -89,10 +90,12 @@ class Emitter:
         """A line over all rows [low, high) at once; `+=` adds to what the target holds."""
         self._line(equation, "+" if equation.accumulate else "")
 
-    def loop(self, lines: Sequence[tuple[Equation, str]], *, reverse: bool) -> None:
-        """Lines that run once for each row t in [low, high); one with an operator has, in its target, the part computed before."""
+    def loop(self, lines: Sequence[tuple[Equation, str]], *, reverse: bool, samples: slice) -> None:
+        """Lines that run once for each row t in [low, high), on some of the samples; one with an operator has, in its target, the part
+        computed before."""
         if not lines:
             return
+        self.samples = samples
         self.indent, self.in_loop, self.rows = "        ", True, {}
         self.families = self._families(equation.expression for equation, _ in lines)
         position = len(self.body)
@@ -111,9 +114,18 @@ class Emitter:
         namespace: dict[str, Any] = {name: getattr(np, name) for name in (*_UFUNCS, "negative", "square", "copyto")}
         namespace |= COMPUTE
         namespace |= {name: np.array(value, dtype) for name, value in self.constants.items()}
-        namespace |= {"reduce_sum": np.add.reduce, "joined": _joined, "side_by_side": side_by_side, **self.sizes}
+        namespace |= {
+            "samples": self.samples,
+            "reduce_sum": np.add.reduce,
+            "joined": _joined,
+            "side_by_side": side_by_side,
+            **self.sizes,
+        }
         exec(_code(source), namespace)
-        shapes = {name: self._shape(axes, block, block_steps) for name, (axes, block) in self.temporaries.items()}
+        shapes = {
+            name: tuple(self._size(axis) * (block_steps if block and axis == "B" else 1) for axis in axes)
+            for name, (axes, block) in self.temporaries.items()
+        }
         shapes |= self.wide
 
         def run(values: dict[str, Array], low: int, high: int) -> None:
@@ -123,8 +135,9 @@ class Emitter:
         run.__doc__ = source
         return run
 
-    def _shape(self, axes: Axes, block: bool, block_steps: int) -> tuple[int, ...]:
-        return tuple(self.sizes[a] * (block_steps if block and a == "B" else 1) for a in axes)
+    def _size(self, axis: str) -> int:
+        """How long an axis of a scratch array is: in a loop on some of the samples it holds these alone."""
+        return len(range(self.sizes["B"])[self.samples]) if axis == "B" else self.sizes[axis]
 
     # Lines and nodes
 
@@ -302,7 +315,7 @@ class Emitter:
     def _stack(self, rows: str, columns: list[str]) -> list[str]:
         """A scratch array for several blocks of one width, one after the other, and those blocks, each of which is contiguous."""
         name = f"w{len(self.wide)}"
-        self.wide[name] = len(columns), self.sizes[rows], self.sizes[columns[0]]
+        self.wide[name] = len(columns), self._size(rows), self.sizes[columns[0]]
         self._bind(self.prologue, name, f"scratch[{name!r}]")
         return [name, *(self._bind(self.prologue, f"{name}_{k}", f"{name}[{k}]") for k in range(len(columns)))]
 
@@ -310,7 +323,7 @@ class Emitter:
         """A scratch array for several blocks of columns, and those blocks, which are views of it."""
         name = f"w{len(self.wide)}"
         edges = [0, *accumulate(self.sizes[axis] for axis in columns)]
-        self.wide[name] = self.sizes[rows], edges[-1]
+        self.wide[name] = self._size(rows), edges[-1]
         self._bind(self.prologue, name, f"scratch[{name!r}]")
         parts = [
             self._bind(self.prologue, f"{name}_{low}", f"{name}[:, {low}:{high}]") for low, high in pairwise(edges)
@@ -330,12 +343,14 @@ class Emitter:
             return self._columns_of(self.groups[name.name])
         quantity = self.quantities.get(name.name)
         source = f"values[{name.name!r}]"
+        some = self.in_loop and quantity is not None and quantity.axes[:1] == ("B",)
         if quantity is None or not quantity.rows:
-            return self._bind(self.prologue, f"v_{name.name}", source)
+            return self._bind(self.prologue, f"v_{name.name}", f"{source}[samples]" if some else source)
         shift = quantity.row(1 + name.step)
         variable = f"{name.name}_{'m' if name.step < 0 else ''}{abs(name.step)}"
         array = self._bind(self.prologue, f"v_{name.name}", source)
-        rows = f"{array}[low{shift:+d} : high{shift:+d}]" if shift else f"{array}[low:high]"
+        span = f"low{shift:+d} : high{shift:+d}" if shift else "low:high"
+        rows = f"{array}[{span}, samples]" if some else f"{array}[{span}]"
         result = f"{variable}_t" if self.in_loop else f"{variable}_b"
         if name.name in self.beside:
             self.narrow.add(result)
@@ -345,13 +360,13 @@ class Emitter:
 
     def _columns_of(self, group: Group) -> str:
         """A whole group; over many steps not before it is asked for: a copy would be one of what was there before."""
-        source = f"side_by_side(values, {group!r}, copied={not self.in_loop})[low:high]"
+        source = f"side_by_side(values, {group!r}, copied={not self.in_loop})"
         if self.in_loop:
-            return self._bind(self.rows, f"{'_'.join(group)}_t", source)
+            return self._bind(self.rows, f"{'_'.join(group)}_t", f"{source}[low:high, samples]")
         variable = f"{'_'.join(group)}_b"
         if variable not in self.seen:
             self.seen.add(variable)
-            self.body.append(f"{self.indent}{variable} = {source}.reshape(n, -1)")
+            self.body.append(f"{self.indent}{variable} = {source}[low:high].reshape(n, -1)")
         return variable
 
     @staticmethod

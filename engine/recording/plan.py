@@ -151,14 +151,20 @@ class Plan:
         for name in names:
             if name in arrays:
                 continue
-            quantity, group = self.program.quantities[name], self._compiled.beside.group_of.get(name, ())
-            shape = (steps + (quantity.rows == "T+1"), *self.shape(quantity)[1:])
+            (more, row), group = self._rows[name], self._compiled.beside.group_of.get(name, ())
+            shape = (steps + more, *row)
             if group:
                 widths = {one: self.sizes[self.axes[one][-1]] for one in group}
                 arrays |= columns(make((*shape[:-1], sum(widths.values())), self.network.dtype), widths)
             else:
                 arrays[name] = make(shape, self.network.dtype)
         return arrays
+
+    @cached_property
+    def _rows(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """By each quantity in time how many rows it has more than steps, and a row's shape."""
+        in_time = {name: quantity for name, quantity in self.program.quantities.items() if quantity.rows}
+        return {name: (int(q.rows == "T+1"), self.shape(q)[1:]) for name, q in in_time.items()}
 
     @cached_property
     def _places(self) -> dict[str, RowPlace]:
@@ -312,7 +318,7 @@ class Plan:
 
     def run_block(self, block: Block, values: dict[str, Array], low: int, high: int) -> None:
         """Runs a block of lines on rows [low, high) of `values`, recorded arrays and parameters by name."""
-        self._stages(block).run(values, low, high)
+        through(self._stages(block), values, [(low, high)])
 
     def _stages(self, block: Block) -> CompiledBlock:
         return self._compiled.blocks[self.program.blocks.index(block)]

@@ -3,7 +3,7 @@
 A loop's products are small: several threads of the matrix library wait for each other there, on a busy machine many times as long
 as they compute. So the program takes one thread for products (`one_matrix_thread`, before NumPy is loaded), and what needs no
 loop, products over blocks of steps and much element-wise work, runs in a thread of our own beside it. Every product stays whole:
-the number of processors changes no bit.
+the number of processors changes no bit, but of large networks, where both threads go through the loop, each with half of the samples.
 """
 
 from __future__ import annotations
@@ -49,53 +49,18 @@ def beside() -> bool:
 
 
 def through(
-    stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]], done: Callable[[], None]
+    stages: CompiledBlock,
+    values: dict[str, Array],
+    spans: Sequence[tuple[int, int]],
+    done: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs a block on all spans, in their order; `done` is told after each, and an exception from it ends the run.
+    """Runs a block on all spans, in their order, in two threads where that helps; `done` is told after each, and an exception from it ends
+    the run."""
+    if (len(spans) > 1 or len(stages.inside) > 1) and beside():
+        from engine.recording.shared import Shared  # `one_matrix_thread` comes before NumPy
 
-    With a thread beside, the next span's `before` and the last one's `after` run there while this one's loop runs here. No stage reads
-    what another one writes at the same time: `before` reads nothing of the loop, and rows of one span are written by that span alone. When
-    the loop is done, what is left of `after` runs here and there: each part of it goes through the spans in their order, so that every sum
-    has the same bits.
-    """
-    if len(spans) > 1 and beside():
-        _through_beside(stages, values, spans, done)
+        Shared(stages, values, spans).run(done)
         return
     for span in spans:
         stages.run(values, *span)
         done()
-
-
-def _through_beside(
-    stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]], done: Callable[[], None]
-) -> None:
-    from concurrent.futures import Future, ThreadPoolExecutor
-    from itertools import takewhile
-
-    import numpy as np  # `one_matrix_thread` comes before it
-
-    helper = ThreadPoolExecutor(1, "recording", np.seterr, ("ignore",))
-    try:
-        after: list[list[Future[None]]] = [[] for _ in stages.after]
-        prepared = helper.submit(stages.before, values, *spans[0])
-        for number, span in enumerate(spans, 1):
-            if prepared.cancel():  # not begun: faster here than waited for
-                stages.before(values, *span)
-            else:
-                prepared.result()
-            if number < len(spans):
-                prepared = helper.submit(stages.before, values, *spans[number])
-            stages.inside(values, *span)
-            for part, begun in zip(stages.after, after, strict=True):
-                begun.append(helper.submit(part, values, *span))
-            done()
-        for part, begun in zip(reversed(stages.after), reversed(after), strict=True):
-            here = len(
-                list(takewhile(lambda result: result.cancel(), reversed(begun)))
-            )  # the later spans, in which it has not begun
-            for result in begun[: len(begun) - here]:
-                result.result()
-            for span in spans[len(spans) - here :]:
-                part(values, *span)
-    finally:
-        helper.shutdown(cancel_futures=True)

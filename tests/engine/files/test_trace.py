@@ -23,6 +23,7 @@ from engine.files.writing import write_npz
 from engine.model.network import Network
 from engine.recording.record import record
 from engine.recording.tape import Tape
+from engine.recording.threads import processors
 from engine.registry import ACTIVATIONS, LOSSES
 from engine.tables.cells import CELLS
 
@@ -93,7 +94,7 @@ def test_reading_gives_the_same_bits_and_the_description(written: Path) -> None:
     lines = [line for block in trace.meta["equations"] for line in block["lines"]]
     assert {"z_t = x_t·Wx + a_{t-1}·Wa + ba", "dz_t = da_t ⊙ 1[z_t > 0]"} <= set(lines)
     assert [b["phase"] for b in trace.meta["equations"]][0::5] == ["forward", "update"]
-    assert trace.meta["matrix_library"]["processors"] == os.cpu_count()
+    assert trace.meta["matrix_library"]["processors"] == processors()
 
 
 def test_the_description_names_threads_but_nothing_of_the_machine(

@@ -19,7 +19,7 @@ def compiled(network: Network) -> CompiledProgram:
 
 def test_gates_come_from_one_product_each_as_an_array_of_its_own() -> None:
     """Columns of a wider array have others between their rows, which costs more than a stack of matrices does."""
-    source = compiled(Network(inputs=2, outputs=2, hidden=5, cell="gru")).blocks[0].inside.__doc__ or ""
+    source = compiled(Network(inputs=2, outputs=2, hidden=5, cell="gru")).blocks[0].inside[0].__doc__ or ""
     assert source.count("matmul(") == 1
     assert "w0_2 = w0[2]\n" in source
     assert "joined(values, ('Whr', 'Whz', 'Whn'), False, None)" in source

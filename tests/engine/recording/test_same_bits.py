@@ -162,7 +162,9 @@ def test_what_fails_beside_the_loop_fails_here(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
     with pytest.raises(MemoryError):
-        engine.recording.threads.through(CompiledBlock(nothing, nothing, (full,)), {}, [(0, 1), (1, 2)], lambda: None)
+        engine.recording.threads.through(
+            CompiledBlock(nothing, (nothing,), (full,)), {}, [(0, 1), (1, 2)], lambda: None
+        )
 
 
 def test_what_is_left_after_the_loop_runs_here_too_each_part_in_the_order_of_the_steps(
@@ -184,9 +186,55 @@ def test_what_is_left_after_the_loop_runs_here_too_each_part_in_the_order_of_the
 
     monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
     spans = [(t, t + 1) for t in range(3)]
-    engine.recording.threads.through(CompiledBlock(nothing, nothing, (held_up, free)), {}, spans, lambda: None)
+    engine.recording.threads.through(CompiledBlock(nothing, (nothing,), (held_up, free)), {}, spans, lambda: None)
     assert ran["free"] == [(0, True), (1, True), (2, True)]
     assert [low for low, _ in ran["held up"]] == [0, 1, 2]
+
+
+def test_both_threads_go_through_the_loop_where_the_samples_are_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, ran = threading.Barrier(2), list[tuple[int, int]]()
+
+    def nothing(values: dict[str, Array], low: int, high: int) -> None: ...
+
+    def loop(values: dict[str, Array], low: int, high: int) -> None:
+        meeting.wait(20)
+        ran.append((low, threading.get_ident()))
+
+    monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
+    engine.recording.threads.through(CompiledBlock(nothing, (loop, loop), ()), {}, [(0, 1), (1, 2)])
+    assert [low for low, _ in ran] == [0, 0, 1, 1] and len({thread for _, thread in ran}) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "lstm", "predict": "every"},
+        {"cell": "gru", "hidden": (5, 4), "ragged": True, "dropout": 0.5},
+        {"bidirectional": True, "dtype": "float32", "truncate": 3},
+        {"cell": "layernorm", "learn_initial": True},
+    ],
+    ids=" ".join,
+)
+def test_samples_in_halves(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
+    """With a second thread, of large networks: else they are not, and what is recorded differs in rounding."""
+    monkeypatch.setattr(engine.recording.plan, "BLOCK_VALUES", 60)
+    monkeypatch.setattr(engine.recording.compiled, "MANY", 0)
+    monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
+    one = case(batch=5, steps=9, **{"hidden": 5, **options})
+    whole = tape_of(one)
+    monkeypatch.setattr(engine.recording.compiled, "LONG", 0)
+    halved = tape_of(one)
+    assert_same_bytes(halved, tape_of(one))
+    assert_same_bytes(rerun(halved, 5), halved)
+    for name, array in whole.arrays.items():
+        near = 100 * float(np.finfo(one.network.dtype).eps)
+        np.testing.assert_allclose(halved[name], array, rtol=near, atol=near, err_msg=name)
+    checkpoints = plan(one.network, 5, 9, masked=one.lengths is not None, checkpoints=True)
+    kept = [record_with(checkpoints, one.X, one.y, initial=one.initial, lengths=one.lengths) for _ in range(2)]
+    for name, gradient in kept[0].gradients.items():
+        assert gradient.tobytes() == kept[1].gradients[name].tobytes(), name
+    monkeypatch.setattr(engine.recording.threads, "beside", lambda: False)
+    assert_same_bytes(tape_of(one), whole)
 
 
 def test_one_matrix_thread_unless_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,117 @@
+"""A block's stages on all spans of steps, shared by two threads: this one and one beside it.
+
+Each takes, of the tasks that can begin, the first in their order. Loops over time come first, for each waits for that of the span
+before. What comes before a loop is made while the loop of the span before runs, what comes after it at most two loops later, while its
+rows are still in the cache. No task reads what another one writes at the same time: `before` reads nothing of the loop, the loop of some
+samples nothing of the others', and rows of a span are written by that span alone. Each part of `after` goes through the spans in their
+order, so that every sum has the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Condition
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.language.functions import Array
+from engine.recording.compiled import CompiledBlock, Runner
+
+BEFORE, INSIDE, AFTER = "before", "inside", "after"
+
+
+class _Name(NamedTuple):
+    """A stage's part on the span of this number."""
+
+    stage: str
+    number: int
+    part: int = 0
+
+
+class _Task(NamedTuple):
+    """What can begin when everything that it `needs` is done, and its place in the order."""
+
+    name: _Name
+    order: tuple[int, int]
+    needs: frozenset[_Name]
+    run: Callable[[], None]
+
+
+class Shared:
+    """The tasks of a block, for two threads."""
+
+    def __init__(self, stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]]) -> None:
+        self._waiting = sorted(_tasks(stages, values, spans), key=lambda task: task.order)
+        self._loops = [
+            {_Name(INSIDE, number, part) for part in range(len(stages.inside))} for number in range(len(spans))
+        ]
+        self._done: set[_Name] = set()
+        self._changed = Condition()
+
+    def run(self, done: Callable[[], None]) -> None:
+        """Runs all of them; `done` is told here of each span whose loop is done, and an exception from it, or from a task, ends the run."""
+        helper = ThreadPoolExecutor(1, "recording", np.seterr, ("ignore",))
+        try:
+            beside = helper.submit(self._work)
+            for _ in self._begun():
+                while self._loops and self._loops[0] <= self._done:
+                    del self._loops[0]
+                    done()
+            beside.result()
+        finally:
+            self._end()
+            helper.shutdown()
+
+    def _work(self) -> None:
+        try:
+            for _ in self._begun():
+                pass
+        except BaseException:
+            self._end()
+            raise
+
+    def _begun(self) -> Iterator[None]:
+        """Runs tasks until no other is left to begin, and comes back after each."""
+        while (task := self._next()) is not None:
+            task.run()
+            with self._changed:
+                self._done.add(task.name)
+                self._changed.notify()
+            yield
+
+    def _next(self) -> _Task | None:
+        """The next task, when one can begin; None where none is left."""
+        with self._changed:
+            while self._waiting:
+                for place, task in enumerate(self._waiting):
+                    if task.needs <= self._done:
+                        return self._waiting.pop(place)
+                self._changed.wait()
+            return None
+
+    def _end(self) -> None:
+        """Nothing else begins."""
+        with self._changed:
+            self._waiting.clear()
+            self._changed.notify()
+
+
+def _tasks(stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]]) -> Iterator[_Task]:
+    def task(runner: Runner, name: _Name, order: tuple[int, int], *needs: _Name) -> _Task:
+        return _Task(
+            name,
+            order,
+            frozenset(need for need in needs if need.number >= 0),
+            partial(runner, values, *spans[name.number]),
+        )
+
+    for n in range(len(spans)):
+        loops, earlier = ([_Name(INSIDE, number, part) for part in range(len(stages.inside))] for number in (n, n - 2))
+        yield task(stages.before, _Name(BEFORE, n), (n - 1, 1), *earlier)
+        for loop, runner in zip(loops, stages.inside, strict=True):
+            yield task(runner, loop, (n, 0), _Name(BEFORE, n), loop._replace(number=n - 1))
+        for part, runner in enumerate(stages.after):
+            yield task(runner, _Name(AFTER, n, part), (n + 2, 2), *loops, _Name(AFTER, n - 1, part))
