@@ -150,11 +150,15 @@ def _by_velocities(record: Record, groups: list[list[Step]]) -> list[list[Step]]
 
 def scaled_from(record: Record, ids: Ids) -> int:
     """The first number of what an array is a multiple of."""
+    may_scale, _ = keeping(record)
     for _ in range(DEEPEST):
+        k = record.maker(int(ids[0]))
+        if k < 0 or not may_scale[k]:
+            break  # as nearly always: one number tells it, without a look at the others
         makers = record.makers(ids)
-        if makers.min() < 0 or makers.min() != makers.max():
+        if makers.min() != makers.max():
             break
-        operation = record.operations[int(makers[0])]
+        operation = record.operations[k]
         kept = scaled(operation)
         if kept is None:
             break
@@ -335,7 +339,7 @@ def _steps(
     if not origin.levels or (not sure and origin.is_renamed):
         return
     added = (by.ids() if by.shape == operation.shape else np.broadcast_to(by.ids(), operation.shape)).ravel()
-    if (record.makers(added) < 0).all():
+    if record.maker(int(added[0])) < 0 and (record.makers(added) < 0).all():
         return
     sign = 1.0 if operation.name == "add" else -1.0
     is_bound = sure or operation.parameters == IN_PLACE or names.bound_again(origin.levels, operation)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.doctor.lineage.gradients.comparison import ComparedGradient
 from engine.doctor.lineage.gradients.gradients import DEEPEST
@@ -68,7 +70,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
     (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
     begin, of_steps = _begin(part, verdict), _of_steps(part, verdict)
-    made_forward = _forward_lines(part, verdict)
+    made_forward, runs = _forward_lines(part, verdict), _runs(record, part, begin)
     places: list[EditPlace] = []
     for file, text in texts.items():
         numbers = sorted(line.number for line in own if line.file == file)
@@ -77,7 +79,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
         for place in statements(file, tree):
             first, last = place.statement.lineno, place.statement.end_lineno or 0
             if any(first <= n <= last for n in numbers):
-                _count(record, part, place, begin)
+                place.before, place.total = runs.get(place.line, (0, 0))
                 place.given, place.moves = place.line in given, place.line in moving
                 place.takes = place.line in taking
                 place.lost, place.steps = place.line in lost, place.line in of_steps
@@ -299,21 +301,25 @@ def _begin(part: Record, verdict: RunVerdict) -> int:
     return next((e.time for e in made), 0)
 
 
-def _count(record: Record, part: Record, place: EditPlace, begin: int) -> None:
-    """How often the statement ran, from the events of one of its sites, until the round's end and before its way back began."""
-    end = max((e.time for e in part.events), default=0)
-    first = min((e.time for e in part.events), default=0)
-    counts: dict[tuple[bool, int, int], list[int]] = {}
-    for event in record.events:
-        if event.site.line == place.statement.lineno and event.site.file == place.file:
-            count = counts.setdefault((event.site.kind == "step", id(event.site), event.part), [0, 0, 0])
-            count[0] += event.time < begin
-            count[1] += event.time <= end
-            count[2] += event.time < first
-    made = [count for (is_step, *_), count in counts.items() if not is_step]  # of `p[y] -= 1` there is only the step
-    if counts:
-        before, place.total, at_least = max(made or counts.values(), key=lambda c: c[1])
-        place.before = before if before < place.total else at_least  # what is made once, at the very beginning
+def _runs(record: Record, part: Record, begin: int) -> dict[UserLine, tuple[int, int]]:
+    """How often the statement of each line ran before its round's way back began, and until the round's end, from the events of one of its
+    sites."""
+    events, kinds = record.events, record.events.kinds
+    first, end = (int(bound) for bound in part.events.times[[0, -1]]) if len(part.events) else (0, 0)
+    until = [events.times < begin, events.times <= end, events.times < first]
+    counts = np.stack([np.bincount(events.spots[some], minlength=len(kinds)) for some in until], axis=1)
+    sites: dict[UserLine, dict[tuple[bool, int, int], NDArray[np.int64]]] = defaultdict(dict)
+    for kind, count in zip(kinds, counts, strict=True):
+        site, key = kind.site, (kind.site.kind == "step", id(kind.site), kind.part)
+        of_line = sites[UserLine(site.file, site.line)]
+        of_line[key] = of_line.get(key, 0) + count
+    made = dict[UserLine, tuple[int, int]]()
+    for line, of_line in sites.items():
+        assigned = [count for (is_step, *_), count in of_line.items() if not is_step and count.any()]
+        seen = assigned or [*of_line.values()]  # of `p[y] -= 1` there is only the step
+        before, total, at_least = whole_numbers(max(seen, key=lambda count: count[1]))
+        made[line] = (before if before < total else at_least, total)  # what is made once, at the very beginning
+    return made
 
 
 def replaced(text: str, statement: ast.stmt | ast.expr, made: str) -> str:

@@ -147,8 +147,10 @@ class Trial:
         at = proposal.file, proposal.part.lineno
 
         def has_arrays(record: Record | None) -> bool:
-            events = record.events if record is not None else ()
-            return any(e.value.size > 1 for e in events if (e.site.file, e.site.line) == at)
+            if record is None:
+                return False
+            there = record.events.where(lambda kind: (kind.site.file, kind.site.line) == at)
+            return bool((record.events.sizes[there] > 1).any())
 
         assigns = isinstance(proposal.part, ast.Assign) and proposal.made != "pass"
         return assigns and has_arrays(self.record) and not has_arrays(self.after)
