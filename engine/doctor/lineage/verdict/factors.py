@@ -44,9 +44,12 @@ def one_factor(rows: Sequence[ComparedGradient], chosen: ChosenLoss) -> tuple[li
         made[made.index(row)] = replace(
             row, status="wrong", reason=f"it is {factor_:.4g} times dL/d(it), others are not"
         )
-    if any(r.walk is not None and r.walk.penalty for r in rows):
+    walks = [
+        r.walk for r in rows if r.walk is not None and r.status == "right"
+    ]  # one that is wrong may be made of anything
+    if any(walk.penalty for walk in walks):
         conventions.append(PENALTY)
-    if any(r.walk is not None and r.walk.clipped and r.status == "right" for r in rows):
+    if any(walk.clipped for walk in walks):
         conventions.append(CLIPPED)
     steps = [r for r in direct if r.update is not None and r.match is not None and len(r.own) > ONE]
     uphill = any(r.match.factor > 0 for r in steps if r.match)
