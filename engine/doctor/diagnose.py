@@ -22,7 +22,7 @@ from engine.doctor.made_up import examine_functions, joined
 from engine.doctor.read.source import SourceFile, Unreadable, read_source
 from engine.doctor.read.top_level import statically_runs, without_its_run
 from engine.doctor.report.own_failure import OwnFailures
-from engine.doctor.report.own_run_report import OF_SEVERAL, OwnRun, examine_own_run
+from engine.doctor.report.own_run_report import NOT_FURTHER, OF_SEVERAL, OwnRun, examine_own_run
 from engine.doctor.report.repaired_report import (
     examine_overwritten,
     examine_repaired,
@@ -103,8 +103,8 @@ def report_beyond(runs: Runs, source: SourceFile, own: OwnRun, failures: OwnFail
         return _with_a_way_on(with_functions(repaired, functions) if functions is not None and shown else repaired)
     if own.reason and (overwritten := examine_overwritten(runs, source, own, failures)) is not None:
         return overwritten
-    if own.report.verdict == "wrong" and not own.report.candidates:
-        return own.report
+    if own.report.verdict == "wrong" and NOT_FURTHER not in own.report.notes:
+        return own.report  # in its functions, with arguments that are made up, the same search would find as little
     came_to_its_end = (own.report.run or {}).get("ended") == "end"
     functions = of_functions(source, None, runs.wishes, as_called=came_to_its_end)
     if own.report.verdict == "wrong":
