@@ -39,6 +39,7 @@ from engine.doctor.mending.around.unshown import (
     rebound,
     scaled,
     stored_elsewhere,
+    taken_up,
     through_softmax,
     turned_round,
     unstored,
@@ -148,6 +149,7 @@ def _at_first_sight(trial: Trial, every: list[EditPlace]) -> list[Blamed]:
     """What is seen without a probe."""
     return (
         _found(trial, of_floats(trial.texts, stated=True), 4)
+        or _found(trial, taken_up(trial.texts, every), 8)
         or _found(trial, copied(trial.texts), 8)
         or _found(trial, masked(trial.texts, every, trial.record, idle=True), 8)
         or _found(trial, exchanged(trial.texts, trial.verdict, every), 12)

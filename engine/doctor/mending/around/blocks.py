@@ -10,7 +10,7 @@ from itertools import combinations, islice
 
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
-from engine.doctor.mending.around.loops import holds, in_the_first_round
+from engine.doctor.mending.around.loops import holds, in_the_first_round, inside
 from engine.doctor.mending.edits.expression_text import text_of
 from engine.doctor.mending.trials.places import EditPlace, with_anothers
 from engine.doctor.mending.trials.proposal import Proposal, instead
@@ -64,7 +64,7 @@ class LoopCarry:
 def _carries(tree: ast.Module, lines: set[int]) -> Iterator[LoopCarry]:
     """The carries of the loops around these lines that another loop makes, too, before they begin or around them."""
     for scope in [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.Module))]:
-        own = list(_inside(scope))
+        own = list(inside(scope))
         loops = [n for n in own if isinstance(n, (ast.For, ast.While))]
         starts = [(n, name, value) for n in own if isinstance(n, ast.Assign) for name, value in _first_values(n)]
         for loop in [n for n in loops if isinstance(n, ast.For) and any(holds(n, line) for line in lines)]:
@@ -92,14 +92,6 @@ def _first_values(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
             case _:
                 pass
-
-
-def _inside(scope: ast.AST) -> Iterator[ast.AST]:
-    """What a function or module contains, without the functions in it."""
-    for node in ast.iter_child_nodes(scope):
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            yield node
-            yield from _inside(node)
 
 
 def _handed_on(loop: ast.For) -> list[str]:
@@ -151,7 +143,7 @@ def masked(texts: Mapping[str, str], places: Sequence[EditPlace], record: Record
         for scope in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and any(holds(n, k) for k in lines)]:
             read = {n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
             handed = sorted((a.arg for a in scope.args.args), key=lambda name: name in read)
-            for statement in [n for n in _inside(scope) if isinstance(n, ast.Assign)]:
+            for statement in [n for n in inside(scope) if isinstance(n, ast.Assign)]:
                 match statement.targets if ((file, statement.lineno) not in wrote) == idle else []:
                     case [ast.Subscript(value=into, slice=ast.Compare(left=left, ops=[op], comparators=[bound]))]:
                         forms = [f"{text_of(left)} {_WITH_BOUND.get(type(op), '')} {text_of(bound)}"]

@@ -18,6 +18,7 @@ from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent
 from engine.doctor.lineage.roles import Roles, Weight
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
+from engine.doctor.mending.around.loops import holds, inside
 from engine.doctor.mending.edits.expression_text import text_of
 
 PARTS = 4
@@ -164,6 +165,47 @@ def never_handed_on(tree: ast.Module, file: str, verdict: RunVerdict, lines: set
             }
             if any(made is None and name in zeros & added for name, made in _read_only(tree, loop)):
                 yield loop.body[-1]
+
+
+def read_nowhere(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.stmt, str]]:
+    """Statements of loops around these lines, each with what it says if it takes up what the round before handed on as a variable that
+    nothing reads: first in the place of zeros, then as a term of what is made on one of the lines."""
+    ways = dict[tuple[int, str], ast.stmt]()
+    for scope in [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.Module))]:
+        names = [n for n in ast.walk(scope) if isinstance(n, ast.Name)]
+        read = {n.id for n in names if isinstance(n.ctx, ast.Load)}
+        for loop in [n for n in inside(scope) if isinstance(n, (ast.For, ast.While))]:
+            if not any(holds(loop, line) for line in lines):
+                continue
+            begun = {n.id for n in names if n.lineno < loop.lineno and isinstance(n.ctx, ast.Store)}
+            assigned = [n for n in ast.walk(loop) if isinstance(n, ast.Assign) and len(n.targets) == 1]
+            for last in assigned:
+                name = text_of(last.targets[0])
+                if name not in begun or name in read:
+                    continue
+                before = [s for s in assigned if s.lineno < last.lineno and text_of(s.targets[0]) != name]
+                before = [s for s in before if _is_of_zeros(s.value) or s.lineno in lines]
+                for s in sorted(before, key=lambda s: (not _is_of_zeros(s.value), -s.lineno)):
+                    made = name if _is_of_zeros(s.value) else f"{text_of(s.value)} + {name}"
+                    ways.setdefault((s.lineno, f"{text_of(s.targets[0])} = {made}"), s)
+    yield from ((statement, made) for (_, made), statement in ways.items())
+
+
+def _is_of_zeros(value: ast.expr) -> bool:
+    """Whether an expression makes zeros, alone, in an array or in a list."""
+    match value:
+        case ast.Constant(value=int() | float() as number):
+            return number == 0
+        case (
+            ast.List(elts=[one])
+            | ast.ListComp(elt=one)
+            | ast.BinOp(left=one, op=ast.Mult(), right=ast.Name() | ast.Attribute() | ast.Call())
+        ):
+            return _is_of_zeros(one)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name in ("zeros", "zeros_like")
+        case _:
+            return False
 
 
 def _is_of_right(record: Record, event: RecordedEvent, is_right: Callable[[Floats], bool]) -> bool:

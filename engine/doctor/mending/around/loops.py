@@ -49,6 +49,14 @@ def holds(statement: ast.stmt, line: int) -> bool:
     return statement.lineno <= line <= (statement.end_lineno or 0)
 
 
+def inside(scope: ast.AST) -> Iterator[ast.AST]:
+    """What a function or module contains, without the functions in it."""
+    for node in ast.iter_child_nodes(scope):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield node
+            yield from inside(node)
+
+
 def counted(tree: ast.Module, lines: set[int]) -> Iterator[tuple[ast.stmt, ast.expr, str, str]]:
     """What `while` loops around these lines that count down begin with and end at: the statement, its part, what that may be meant to be,
     and the mistake's name then."""

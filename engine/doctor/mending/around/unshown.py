@@ -13,7 +13,7 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedEvent, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
-from engine.doctor.mending.around.carries import MissingCarry, handed_nowhere, never_there, never_updated
+from engine.doctor.mending.around.carries import MissingCarry, handed_nowhere, never_there, never_updated, read_nowhere
 from engine.doctor.mending.around.loops import counted, cut, headers
 from engine.doctor.mending.edits import edits, entries, multiples
 from engine.doctor.mending.edits.atoms import atoms_in
@@ -38,6 +38,14 @@ def carried(texts: Mapping[str, str], verdict: RunVerdict, is_right: Callable[[F
             yield instead(file, statement, made, id="recurrence-dropped" if replaces else "carry-never-updated")
         for missing in islice(never_there(ast.parse(text), verdict), CARRIES):
             yield _handed_to_the_next_round(file, missing)
+
+
+def taken_up(texts: Mapping[str, str], places: Sequence[EditPlace]) -> Iterator[Proposal]:
+    """What a loop hands on to its next round and nothing reads: computed for nothing."""
+    for file, text in texts.items():
+        lines = {p.statement.lineno for p in places if p.file == file}
+        for statement, made in read_nowhere(ast.parse(text), lines):
+            yield instead(file, statement, made, id="future-gradient-dropped")
 
 
 def _handed_to_the_next_round(file: str, missing: MissingCarry) -> Proposal:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.verdict.verdict import judged
-from engine.doctor.mending.around.carries import never_updated
+from engine.doctor.mending.around.carries import never_updated, read_nowhere
 from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
 from engine.doctor.report.report import text
@@ -364,6 +364,18 @@ def test_the_last_state_that_a_loop_reads_is_no_carry(tmp_path: Path) -> None:
     record = run(tmp_path, text)
     found = [made for _, made, _ in never_updated(ast.parse(text), judged(record))]
     assert found and all("; later = W.T @ " in made for made in found)
+
+
+def test_a_carry_that_nothing_reads_is_taken_up(tmp_path: Path) -> None:
+    text = changed(TAGGER, ("dh = V.T @ dy + later", "dh = np.zeros(H)\n        dh += V.T @ dy"))
+    lines = {line_of(text, made) for made in ("dz = dh *", "db += dz")}
+    ways = [made for _, made in read_nowhere(ast.parse(text), lines)]
+    assert ways == ["dh = later", "dz = dh * (1 - hs[t + 1] ** 2) + later"]
+    runs = runs_of(tmp_path, text, rounds=1)
+    _, record = runs.followed()
+    assert not isinstance(record, str)
+    (found,) = blamed(runs, record, judged(record))
+    assert (found.id, found.mended, found.verified) == ("future-gradient-dropped", "dh = later", True)
 
 
 def test_the_search_is_bounded_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
