@@ -28,7 +28,7 @@ from engine.doctor.lineage.verdict.differences import disagreement
 from engine.doctor.lineage.verdict.followed_further import followed_further
 from engine.doctor.lineage.verdict.given_back import as_returned, unless_scaled
 from engine.doctor.lineage.verdict.made_up_shapes import as_narrow
-from engine.doctor.lineage.verdict.other_weights import settled
+from engine.doctor.lineage.verdict.other_weights import FURTHER, SOUGHT, hide_the_line, settled
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending.mend import Blamed, blamed
@@ -58,6 +58,7 @@ _CONVENTIONS = {
     "the update adds": "update",
     "the loss was taken": "loss",
     "seen from other": "first weights",
+    "the line was looked for": "first weights",
     "all are right if": "truncation",
 }
 
@@ -147,9 +148,13 @@ def _decided(
     found = list[Blamed]()
     if mend and verdict.verdict == "wrong":
         with failures.when("it looked for the correction"):
-            start = started_otherwise(runs, verdict, taken) if verdict.shifted else (runs, record, verdict)
-            if start is not None:  # what is known by then is told where Ctrl+C ends it
-                found = blamed(replace(start[0], ends="the search"), *start[1:], returned)
+            search = replace(runs, ends="the search")  # what is known by then is told where Ctrl+C ends it
+            if hide_the_line(verdict) and (other := started_otherwise(search, verdict, taken, FURTHER)) is not None:
+                found = [each for each in blamed(*other, returned) if each.verified or each.mends or each.more]
+                verdict = replace(verdict, conventions=(*verdict.conventions, SOUGHT)) if found else verdict
+            if not found:
+                start = started_otherwise(search, verdict, taken) if verdict.shifted else (search, record, verdict)
+                found = blamed(*start, returned) if start is not None else []
     if whole and not any(each.verified for each in found):
         verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
         found = found if verdict.verdict == "wrong" else []

@@ -37,6 +37,9 @@ LARGE, FURTHER = 1e-3, 3.0
 log(p + 1e-6), stays small."""
 MOST, MOST_IN_DOUBT = 4_000_000, 32_000_000
 """A run of more numbers is not run again; of so many, where gradients are right, but for more than rounding."""
+SOUGHT = (
+    "the line was looked for from other first weights: with the program's own, changes of different lines look alike"
+)
 SEEN = "seen from other first weights: with the program's own, different gradients look alike"
 
 Shift = tuple[int, int, float]
@@ -67,6 +70,15 @@ def settled(runs: Runs, verdict: RunVerdict, taken: str = "") -> RunVerdict:
     if other.verdict != "wrong" or (nearly and not odd and not _is_far(again, other)):
         return verdict
     return replace(other, shifted=True, conventions=(*other.conventions, SEEN))
+
+
+def hide_the_line(verdict: RunVerdict) -> bool:
+    """Whether a verdict is wrong by so little, or with weights so small, that changes of different lines would look alike."""
+    record, loss = verdict.record, verdict.loss
+    wrong = [row for row in verdict.compared if row.status == "wrong"]
+    if verdict.shifted or not wrong or record is None or loss is None or len(record.pool) > MOST_IN_DOUBT:
+        return False
+    return any(0 < _error(record, row) < LARGE for row in wrong) or _is_linear(record, forward_of(record, loss))
 
 
 def _is_linear(record: Record, forward: NDArray[np.bool_]) -> bool:

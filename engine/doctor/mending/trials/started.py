@@ -18,16 +18,18 @@ from engine.doctor.mending.trials.places import statements
 from engine.doctor.recording.tracing.shifted import SHIFTED
 
 
-def started_otherwise(runs: Runs, verdict: RunVerdict, taken: str = "") -> tuple[Runs, Record, RunVerdict] | None:
-    """The program with a shift added to each weight where it is made, its record and the verdict on it; None where that is not wrong, too.
-    `verdict` is one that was found from other first weights."""
+def started_otherwise(
+    runs: Runs, verdict: RunVerdict, taken: str = "", times: float = 1.0
+) -> tuple[Runs, Record, RunVerdict] | None:
+    """The program with a shift added to each weight where it is made, so many `times` as far as usual, its record and the verdict on it;
+    None where that is not wrong, too."""
     record = verdict.record
     if record is None:
         return None
     texts: dict[str, str] = {}
     for event in _made(record, verdict):
         text = texts.get(event.site.file) or runs.text_of(event.site.file)
-        shifted = _shifted(text, event) if text is not None else None
+        shifted = _shifted(text, event, times * SHIFT) if text is not None else None
         if shifted is not None:
             texts[event.site.file] = shifted
     wishes = replace(runs.wishes, options={**runs.wishes.options, "rounds": 1})
@@ -48,13 +50,13 @@ def _is(row: ComparedGradient, event: RecordedEvent) -> bool:
     return np.array_equal(np.sort(event.value.ids().ravel()), np.sort(row.own.ravel()))
 
 
-def _shifted(text: str, event: RecordedEvent) -> str | None:
+def _shifted(text: str, event: RecordedEvent, far: float) -> str | None:
     """The text with a shift after the statement that makes a weight, on its last line; None where that is not to be had."""
     places = [p.statement for p in statements(event.site.file, ast.parse(text))]
     made = next((s for s in places if s.lineno <= event.site.line <= (s.end_lineno or 0)), None)
     if made is None or not isinstance(made, (ast.Assign, ast.AnnAssign)):
         return None
-    by = SHIFT / event.value.size**0.25
+    by = far / event.value.size**0.25
     shift = f"; {event.name} = {SHIFTED}({event.name}, {event.value.first}, {by:.3g})"
     lines = text.splitlines(keepends=True)
     last = lines[(made.end_lineno or 0) - 1].encode()

@@ -9,9 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs
-from engine.doctor.lineage.verdict.other_weights import settled
+from engine.doctor.lineage.verdict.other_weights import SOUGHT, settled
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
 from engine.doctor.mending import mend
@@ -188,3 +189,19 @@ def test_a_line_that_is_put_right_once_more_is_told_once(monkeypatch: pytest.Mon
         (7, "wrong-variable", "a = c[t]"),
         (9, "sign", "d = -e"),
     ]
+
+
+def test_a_line_that_small_weights_hide_is_named_beside_the_other(tmp_path: Path) -> None:
+    """With states so small the derivative of tanh is 1, whatever it is taken of: the other line's correction alone would do."""
+    small = TAGGER[TAGGER.index("rng.randn(H, D)") : TAGGER.index("\nb, c")]
+    wrong = (
+        (small, "[rng.randn(*s) * 2e-3 for s in ((H, D), (H, H), (K, H))]"),
+        ("b, c = rng.randn(H) * 0.1", "b, c = np.zeros(H)"),
+        ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - np.tanh(hs[t + 1]) ** 2)"),
+        ("later = W.T @ dz", "later = W @ dz"),
+        ("range(30)", "range(3)"),
+    )
+    (tmp_path / "small.py").write_text(changed(TAGGER, *wrong))
+    report = diagnose(tmp_path / "small.py")
+    assert [each.fix for each in report.diagnoses] == ["dz = dh * (1 - hs[t + 1] ** 2)", "later = W.T @ dz"]
+    assert SOUGHT in report.conventions.values()
