@@ -149,12 +149,12 @@ def _decided(
     if mend and verdict.verdict == "wrong":
         with failures.when("it looked for the correction"):
             search = replace(runs, ends="the search")  # what is known by then is told where Ctrl+C ends it
-            if hide_the_line(verdict) and (other := started_otherwise(search, verdict, taken, FURTHER)) is not None:
-                found = [each for each in blamed(*other, returned) if each.verified or each.mends or each.more]
-                verdict = replace(verdict, conventions=(*verdict.conventions, SOUGHT)) if found else verdict
-            if not found:
-                start = started_otherwise(search, verdict, taken) if verdict.shifted else (search, record, verdict)
-                found = blamed(*start, returned) if start is not None else []
+            start = (search, record, verdict)
+            if verdict.shifted:
+                start = started_otherwise(search, verdict, taken)
+            elif hide_the_line(verdict) and (other := started_otherwise(search, verdict, taken, FURTHER)) is not None:
+                start, verdict = other, replace(verdict, conventions=(*verdict.conventions, SOUGHT))
+            found = blamed(*start, returned) if start is not None else []
     if whole and not any(each.verified for each in found):
         verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
         found = found if verdict.verdict == "wrong" else []
