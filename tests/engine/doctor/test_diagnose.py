@@ -25,7 +25,7 @@ from engine.doctor.run.program import ProgramFile
 from engine.session import open_session
 from rnn_tui.cli import main
 from rnn_tui.panes.program.source import gradients_told
-from tests.engine.doctor.lineage.programs import ADDING, NO_READ_OUT, TAGGER, changed, line_of
+from tests.engine.doctor.lineage.programs import ADDING, LONG, NO_READ_OUT, TAGGER, changed, line_of
 from tests.engine.doctor.lineage.trained import network
 
 LAYER = """
@@ -80,7 +80,7 @@ def report_on(folder: Path, source: str) -> Report:
 
 def test_a_right_run_is_the_verdict_with_what_was_compared(tmp_path: Path) -> None:
     shown = "import numpy as np, nowhere_a\nfrom nowhere_b import table; nowhere_a.enable(); print(table([1]))"
-    source = changed(TAGGER, ("import numpy as np\n", shown))
+    source = changed(LONG, ("import numpy as np\n", shown))
     report = report_on(tmp_path, source)
     told = report.to_json()
     assert told["verdict"] == "correct"
@@ -323,7 +323,7 @@ def test_a_program_in_which_every_sample_overwrites_the_states(tmp_path: Path) -
 def test_a_backward_pass_that_has_not_run_is_no_part_of_a_right_verdict(tmp_path: Path) -> None:
     """A second network that the file trains later is named."""
     later = "\nclass Gated:\n    def backward(self, error):\n        self.dW = 2.0 * error\n"
-    (tmp_path / "mine.py").write_text(TAGGER.replace("\nfor step", later + "\nfor step", 1))
+    (tmp_path / "mine.py").write_text(LONG.replace("\nfor step", later + "\nfor step", 1))
     report = diagnose(tmp_path / "mine.py", None, Wishes(stand=tmp_path))
     assert report.verdict == "correct"
     assert report.notes[-1].endswith("no part of this verdict: Gated.backward")

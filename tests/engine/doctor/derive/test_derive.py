@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -87,9 +88,11 @@ STEPS = {
 
 @cache
 def derived(name: str) -> Derived:
-    path = PROGRAMS / f"{name}.py"
-    source = read_source(path)
-    return derive(Runs(ProgramFile(path, source.text, source.cells), Wishes()), source)
+    with TemporaryDirectory() as alone:  # what lies beside a program is copied for each of its runs
+        path = Path(alone, f"{name}.py")
+        path.write_text((PROGRAMS / path.name).read_text("utf-8"), "utf-8")
+        source = read_source(path)
+        return derive(Runs(ProgramFile(path, source.text, source.cells), Wishes()), source)
 
 
 MORE_STEPS = ("stacked_states", "two_directions", "two_layers")

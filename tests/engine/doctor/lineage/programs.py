@@ -47,7 +47,7 @@ def backward(xs, labels, hs, ps):
     return dU, dW, dV, db, dc
 
 
-for step in range(30):
+for step in range(3):
     xs, labels = rng.randn(T, D), rng.randint(0, K, T)
     hs, ps, loss = forward(xs, labels)
     grads = backward(xs, labels, hs, ps)
@@ -55,6 +55,7 @@ for step in range(30):
         weight -= 0.1 * grad
     print(step, loss)
 """
+"""What is carried on shows in its second update, and each one more is recorded and judged."""
 
 ADDING = """
 import numpy as np
@@ -62,7 +63,7 @@ import numpy as np
 rng = np.random.RandomState(1)
 U, W, V = rng.randn(2, 4), rng.randn(4, 4), rng.randn(4, 1)
 dU, dW, dV = np.zeros_like(U), np.zeros_like(W), np.zeros_like(V)
-for step in range(9):
+for step in range(3):
     xs, bits = rng.randint(0, 2, (5, 2)), rng.randint(0, 2, 5)
     hs, errors = [np.zeros((1, 4))], []
     for x, bit in zip(xs, bits):
@@ -114,6 +115,10 @@ def changed(text: str, *changes: tuple[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
+
+
+LONG = changed(TAGGER, ("range(3)", "range(30)"))
+"""It trains for longer than a run is followed."""
 
 
 def line_of(text: str, part: str) -> int:

@@ -273,7 +273,7 @@ def test_a_loss_that_other_rounds_were_taken_from_is_found_in_each(tmp_path: Pat
             "    T = 1 + step\n    xs, labels = rng.randn(T, D), rng.randint(0, K, T)\n",
         ),
         ("    hs, ps, loss = forward(xs, labels)\n", "    hs, ps, own = forward(xs, labels)\n    loss -= -own\n"),
-        ("for step in range(30):", "loss = 0.0\nfor step in range(30):"),
+        ("for step in range(3):", "loss = 0.0\nfor step in range(3):"),
     )
     verdict = verdict_on(tmp_path, text, rounds=3)
     assert statuses(verdict) == RIGHT
@@ -283,7 +283,7 @@ def test_a_total_that_the_loss_is_added_to_hides_it_not(tmp_path: Path) -> None:
     text = changed(
         TAGGER,
         ("    print(step, loss)", "    seen += loss"),
-        ("for step in range(30):", "seen = 0.0\nfor step in range(30):"),
+        ("for step in range(3):", "seen = 0.0\nfor step in range(3):"),
     )
     verdict = verdict_on(tmp_path, text, rounds=1)
     assert verdict.loss is not None and verdict.loss.name == "loss" and not verdict.loss.assumed

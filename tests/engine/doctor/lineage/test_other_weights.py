@@ -20,7 +20,7 @@ TINY = (
 SMALL = (TINY[0], TINY[1].replace("1e-4", "2e-3"))
 """So small that the states, and what is wrong with their derivative, are lost in rounding, though no weight is tiny."""
 NOT_USED = ("    for weight, grad in zip((U, W, V, b, c), grads):\n        weight -= 0.1 * grad\n", "")
-ONCE = ("range(30)", "range(1)")
+ONCE = ("range(3)", "range(1)")
 NO_BIAS = ("b, c = rng.randn(H) * 0.1", "b, c = np.zeros(H)")
 
 

@@ -10,8 +10,9 @@ from engine.doctor.lineage.record.array_names import ArrayNames
 from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.verdict.of_round import GIVEN
 from engine.doctor.recording.tracing.store import OPERATION
-from tests.engine.doctor.lineage.programs import TAGGER, changed, run, verdict_on
-from tests.engine.doctor.lineage.trained import network
+from tests.engine.doctor.lineage.programs import LONG as TAGGER
+from tests.engine.doctor.lineage.programs import changed, run, verdict_on
+from tests.engine.doctor.lineage.trained import LONG, network
 
 SAMPLE = """
 h = np.zeros((H, 1))
@@ -28,7 +29,7 @@ def test_a_run_that_is_cut_is_a_record_with_its_end_told(tmp_path: Path) -> None
 
 
 def test_weights_that_are_tried_out_before_training_come_round_where_they_are_trained(tmp_path: Path) -> None:
-    verdict = verdict_on(tmp_path, network(before=SAMPLE), numbers=200_000)
+    verdict = verdict_on(tmp_path, network(training=LONG, before=SAMPLE), numbers=200_000)
     assert verdict.verdict == "right"
     assert verdict.record is not None
     assert verdict.record.outcome["ended"] == "update"
@@ -63,7 +64,7 @@ def test_of_an_array_that_is_stepped_the_sums_that_a_line_reads_on_are_looked_at
 
 
 def test_weights_of_one_shape_that_a_sample_read_first_come_round_with_the_first_update(tmp_path: Path) -> None:
-    text = network(("I, H, O, T = 3, 4, 3, 5", "I, H, O, T = 4, 4, 4, 5"), before=SAMPLE)
+    text = network(("I, H, O, T = 3, 4, 3, 5", "I, H, O, T = 4, 4, 4, 5"), training=LONG, before=SAMPLE)
     record = run(tmp_path, text)
     assert [len(record.rounds), record.outcome["ended"]] == [8, "update"]
 
@@ -499,8 +500,8 @@ def test_two_steps_of_one_weight_are_compared_in_all(tmp_path: Path, first: str,
 
 def test_what_is_made_of_weights_that_were_stepped_is_no_weight(tmp_path: Path) -> None:
     mean = "        w -= 0.1 * d\n    for a, w in zip(means, (Wxh, Whh, Why, bh, by)):\n        a *= 0.9\n        a += 0.1 * w\n"
-    begin = "means = [w.copy() for w in (Wxh, Whh, Why, bh, by)]\nfor step in range(50):"
-    verdict = verdict_on(tmp_path, network(("for step in range(50):", begin), ("        w -= 0.1 * d\n", mean)))
+    begin = "means = [w.copy() for w in (Wxh, Whh, Why, bh, by)]\nfor step in range(3):"
+    verdict = verdict_on(tmp_path, network(("for step in range(3):", begin), ("        w -= 0.1 * d\n", mean)))
     assert verdict.verdict == "right"
     assert len(verdict.compared) == 5
 

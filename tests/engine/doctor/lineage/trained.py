@@ -40,12 +40,14 @@ def batch():
     return [np.random.randn(I, 1) for _ in range(T)], np.random.randint(0, O, T)
 """
 TRAINING = """
-for step in range(50):
+for step in range(3):
     inputs, targets = batch()
     loss, dWxh, dWhh, dWhy, dbh, dby = passes(inputs, targets, np.zeros((H, 1)))
     for w, d in zip((Wxh, Whh, Why, bh, by), (dWxh, dWhh, dWhy, dbh, dby)):
         w -= 0.1 * d
 """
+LONG = TRAINING.replace("range(3)", "range(50)")
+"""Longer than a run is followed."""
 
 
 def network(*changes: tuple[str, str], training: str = TRAINING, before: str = "") -> str:

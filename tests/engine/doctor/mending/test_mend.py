@@ -14,11 +14,7 @@ from engine.doctor.mending.mend import blamed
 from engine.doctor.mending.trials import trying
 from engine.doctor.report.report import text
 from engine.doctor.run.launch import Wishes
-from tests.engine.doctor.lineage import programs
-from tests.engine.doctor.lineage.programs import NO_READ_OUT, changed, line_of, run, runs_of
-
-TAGGER = changed(programs.TAGGER, ("range(30)", "range(3)"))
-"""What is carried on shows in the second update: each one more is recorded and judged with every change that is tried."""
+from tests.engine.doctor.lineage.programs import NO_READ_OUT, TAGGER, changed, line_of, run, runs_of
 
 
 @pytest.mark.parametrize(
