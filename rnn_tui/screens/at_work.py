@@ -32,7 +32,7 @@ class AtWork(Saves):
     _then: Callable[[], None]
     _looks: Ticker | None = None
     _since = 0.0
-    _seen: ControllerState | None = None
+    _seen: tuple[Controller, ControllerState] | None = None
     """What is shown, to be gone back to."""
 
     def show(self, moved: bool | None = None) -> None:
@@ -77,9 +77,10 @@ class AtWork(Saves):
             return
         if work.refused:
             self._say(work.refused)
+        if self._seen is not None:  # of other data, where those that were asked for are not shown yet
+            self.controller, seen = self._seen
+            self.controller.put_back(seen)
         control = self.controller
-        if self._seen is not None:
-            control.put_back(self._seen)
         control.running = False
         try:
             with control.debugger.pace.within(LONG):
@@ -90,7 +91,7 @@ class AtWork(Saves):
 
     def _present(self, frame: object, moved: bool | None) -> None:
         super()._present(frame, moved)
-        self._seen = self.controller.kept()
+        self._seen = self.controller, self.controller.kept()
 
     def _say(self, text: str, seconds: float = 4) -> None:
         """Says something, at once or, from the thread, when the screen comes to it."""

@@ -318,6 +318,13 @@ async def test_what_takes_long_is_done_beside_the_screen_and_can_be_left(monkeyp
                 await asyncio.sleep(0.02)
             if keys == ("space",):
                 await driven.pilot.press("space")
+        slow.free.clear()
+        shown, controller = driven.text(), driven.controller
+        driven.main._take_session(open_session("vanishing", {}))
+        while BUSY.format(0) not in driven.text():
+            await asyncio.sleep(0.02)
+        await driven.do("close_why")
+        assert (driven.text(), driven.controller) == (shown, controller), "other data that are not shown yet are left"
 
 
 async def test_a_point_in_a_late_iteration_is_gone_back_to_beside_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
