@@ -23,7 +23,7 @@ Visit = Callable[[int, int, Floats, Floats, Floats], None]
 """Called with the operation's place, the operand's, dL/d(result), the share, and the running sum of shares of the operand."""
 
 
-class Stops:
+class CutOperands:
     """Operations, by their places, and an operand of each to which nothing is handed on."""
 
     def __init__(self, record: Record, of: Mapping[int, int]) -> None:
@@ -46,7 +46,7 @@ def carried_back(
     record: Record,
     seeds: Sequence[tuple[RecordedArray, Floats]],
     visit: Visit | None = None,
-    stops: Stops | None = None,
+    stops: CutOperands | None = None,
     *,
     down_to: int = 0,
 ) -> Floats:
@@ -66,7 +66,7 @@ def carried_back(
     dependence(record).back(had_part)
     had_part[: int(record.starts.searchsorted(down_to, "right")) + 1] = 0
     if visit is None:
-        _by_depth(record, adjoint, np.flatnonzero(had_part[1:]), stops or Stops(record, {}))
+        _by_depth(record, adjoint, np.flatnonzero(had_part[1:]), stops or CutOperands(record, {}))
         adjoint[0] = 0.0
         return adjoint
     first = int(record.starts.searchsorted(last, "right"))
@@ -89,7 +89,7 @@ def carried_back(
     return adjoint
 
 
-def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64], stops: Stops) -> None:
+def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64], stops: CutOperands) -> None:
     """The loss carried back through these operations, the deepest first: those of one depth know nothing of one another, and what does the
     same to arrays of the same form, with nothing handed on to the same operand, is carried back at once."""
     operations = record.operations

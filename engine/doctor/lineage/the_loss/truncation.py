@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.doctor.lineage.record.carry_back import Stops, carried_back, depending, reached, share_of
+from engine.doctor.lineage.record.carry_back import CutOperands, carried_back, depending, reached, share_of
 from engine.doctor.lineage.record.derivatives import PRODUCTS
 from engine.doctor.lineage.record.reading import Floats, Ids, Record, RecordedArray
 from engine.doctor.lineage.record.windows import window
@@ -46,7 +46,7 @@ def shortened(
     uses = _recurrent(record, weights, forward)
     if not uses:
         return
-    stops = Stops(record, uses)
+    stops = CutOperands(record, uses)
     total, largest = np.zeros(len(record.pool)), 0.0
     left, begun = set(uses), 0
     back = reached(record, [RecordedArray(ids.shape, kept=ids) for ids in gradients]) & ~forward

@@ -17,7 +17,7 @@ import pytest
 
 from engine.doctor.lineage.record import carry_back
 from engine.doctor.lineage.record.array_names import ArrayNames
-from engine.doctor.lineage.record.carry_back import Stops, carried_back
+from engine.doctor.lineage.record.carry_back import CutOperands, carried_back
 from engine.doctor.lineage.record.reading import Record, RecordedEvent, read
 from engine.doctor.recording.tracing import instrument, store, updates
 from engine.doctor.run.limits import Limits
@@ -535,7 +535,7 @@ def test_a_loop_without_what_it_hands_on_is_carried_back_in_one_piece(
     record = run(tmp_path, LOOP)
     loss = record.operations[-1]
     products = [k for k, o in enumerate(record.operations) if o.name == "matmul" and o.operands[1].size == 3]
-    stops, seeds = Stops(record, dict.fromkeys(products, 1)), [(loss.result, np.ones(()))]
+    stops, seeds = CutOperands(record, dict.fromkeys(products, 1)), [(loss.result, np.ones(()))]
     apart = carried_back(record, seeds, lambda *_: None, stops)
     alone, hand_on = [], carry_back._hand_on
     monkeypatch.setattr(carry_back, "_hand_on", lambda *args: alone.append(args[2].name) or hand_on(*args))
