@@ -98,7 +98,7 @@ def _by_depth(record: Record, adjoint: Floats, places: NDArray[np.int64], stops:
     kind[wide] = operations.alike[on_arrays]
     is_large = operations.sizes[places] > LARGE
     kind[wide & (is_large | (kind < 0))] = -2
-    kind += np.where(kind < 0, 0, (1 + int(kind.max(initial=0))) * (1 + stops.operand[places]))
+    kind += np.where(kind < 0, 0, (1 + int(kind.max(initial=0))) * (1 + stops.operand[places].astype(np.int64)))
     depths = stops.depths[places + 1]
     order = np.lexsort((kind, wide, -depths))
     places, kind, wide, depths = places[order], kind[order], wide[order], depths[order]

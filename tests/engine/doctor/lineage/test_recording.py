@@ -545,3 +545,15 @@ def test_a_loop_without_what_it_hands_on_is_carried_back_in_one_piece(
     bare = carried_back(record, seeds, down_to=total)
     assert bare[total] == pytest.approx(1 / 9)
     assert not bare[:total].any()
+
+
+def test_more_kinds_of_operations_are_carried_back_than_eight_bits_count(tmp_path: Path) -> None:
+    sums = "for n in range(2, 200):\n    loss = loss + (w[:n] * w[:n]).sum()\n"
+    record = run(tmp_path, "import numpy as np\nw, loss = np.random.RandomState(0).randn(200), 0.0\n" + sums)
+    first = record.operations[0]
+    seeds = [(record.operations[-1].result, np.ones(()))]
+    adjoint = carried_back(record, seeds, stops=CutOperands(record, {0: 1}))
+    uses = np.array([198 - 0.5, 198 - 0.5, *range(197, 0, -1)])  # one of the two of the first product is cut
+    assert adjoint[first.operands[0].first :][:199] == pytest.approx(
+        2 * uses * record.pool[first.operands[0].first :][:199]
+    )
