@@ -29,7 +29,7 @@ from engine.model.program import Program, carries_losses
 from engine.recording.compiled import CompiledBlock, CompiledProgram
 from engine.recording.memory import RowPlace, allocated, columns
 from engine.recording.schedule import carried, is_carried
-from engine.recording.threads import through
+from engine.recording.shared import through
 from engine.recording.windows import Rows, carry_losses
 from engine.tables.optimizers import UPDATE_NUMBER
 

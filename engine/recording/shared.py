@@ -18,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.language.functions import Array
+from engine.recording import threads
 from engine.recording.compiled import CompiledBlock, Runner
 
 BEFORE, INSIDE, AFTER = "before", "inside", "after"
 
 
-class _Name(NamedTuple):
+class _TaskName(NamedTuple):
     """A stage's part on the span of this number."""
 
     stage: str
@@ -34,10 +35,26 @@ class _Name(NamedTuple):
 class _Task(NamedTuple):
     """What can begin when everything that it `needs` is done, and its place in the order."""
 
-    name: _Name
+    name: _TaskName
     order: tuple[int, int]
-    needs: frozenset[_Name]
+    needs: frozenset[_TaskName]
     run: Callable[[], None]
+
+
+def through(
+    stages: CompiledBlock,
+    values: dict[str, Array],
+    spans: Sequence[tuple[int, int]],
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Runs a block on all spans, in their order, in two threads where that helps; `done` is told after each, and an exception from it ends
+    the run."""
+    if (len(spans) > 1 or len(stages.inside) > 1) and threads.beside():
+        Shared(stages, values, spans).run(done)
+        return
+    for span in spans:
+        stages.run(values, *span)
+        done()
 
 
 class Shared:
@@ -46,9 +63,9 @@ class Shared:
     def __init__(self, stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]]) -> None:
         self._waiting = sorted(_tasks(stages, values, spans), key=lambda task: task.order)
         self._loops = [
-            {_Name(INSIDE, number, part) for part in range(len(stages.inside))} for number in range(len(spans))
+            {_TaskName(INSIDE, number, part) for part in range(len(stages.inside))} for number in range(len(spans))
         ]
-        self._done: set[_Name] = set()
+        self._done: set[_TaskName] = set()
         self._changed = Condition()
 
     def run(self, done: Callable[[], None]) -> None:
@@ -100,7 +117,7 @@ class Shared:
 
 
 def _tasks(stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tuple[int, int]]) -> Iterator[_Task]:
-    def task(runner: Runner, name: _Name, order: tuple[int, int], *needs: _Name) -> _Task:
+    def task(runner: Runner, name: _TaskName, order: tuple[int, int], *needs: _TaskName) -> _Task:
         return _Task(
             name,
             order,
@@ -109,9 +126,11 @@ def _tasks(stages: CompiledBlock, values: dict[str, Array], spans: Sequence[tupl
         )
 
     for n in range(len(spans)):
-        loops, earlier = ([_Name(INSIDE, number, part) for part in range(len(stages.inside))] for number in (n, n - 2))
-        yield task(stages.before, _Name(BEFORE, n), (n - 1, 1), *earlier)
+        loops, earlier = (
+            [_TaskName(INSIDE, number, part) for part in range(len(stages.inside))] for number in (n, n - 2)
+        )
+        yield task(stages.before, _TaskName(BEFORE, n), (n - 1, 1), *earlier)
         for loop, runner in zip(loops, stages.inside, strict=True):
-            yield task(runner, loop, (n, 0), _Name(BEFORE, n), loop._replace(number=n - 1))
+            yield task(runner, loop, (n, 0), _TaskName(BEFORE, n), loop._replace(number=n - 1))
         for part, runner in enumerate(stages.after):
-            yield task(runner, _Name(AFTER, n, part), (n + 2, 2), *loops, _Name(AFTER, n - 1, part))
+            yield task(runner, _TaskName(AFTER, n, part), (n + 2, 2), *loops, _TaskName(AFTER, n - 1, part))

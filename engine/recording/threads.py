@@ -14,10 +14,7 @@ from engine.text import whole_number
 
 TYPE_CHECKING = False  # typing would take a tenth of the time to `--help`
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from engine.language.functions import Array
-    from engine.recording.compiled import CompiledBlock
+    from collections.abc import Mapping
 
 SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
 """The variables that matrix libraries read when they are loaded."""
@@ -46,21 +43,3 @@ def processors() -> int:
 def beside() -> bool:
     """Whether a second thread helps: where there is a second processor, and the matrix library leaves it free."""
     return processors() > 1 and set(asked().values()) == {1}
-
-
-def through(
-    stages: CompiledBlock,
-    values: dict[str, Array],
-    spans: Sequence[tuple[int, int]],
-    done: Callable[[], None] = lambda: None,
-) -> None:
-    """Runs a block on all spans, in their order, in two threads where that helps; `done` is told after each, and an exception from it ends
-    the run."""
-    if (len(spans) > 1 or len(stages.inside) > 1) and beside():
-        from engine.recording.shared import Shared  # `one_matrix_thread` comes before NumPy
-
-        Shared(stages, values, spans).run(done)
-        return
-    for span in spans:
-        stages.run(values, *span)
-        done()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import engine.recording.compiled
 import engine.recording.plan
+import engine.recording.shared
 import engine.recording.threads
 from engine import Debugger, Tape, View, record
 from engine.language.evaluate import evaluate
@@ -162,9 +163,7 @@ def test_what_fails_beside_the_loop_fails_here(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
     with pytest.raises(MemoryError):
-        engine.recording.threads.through(
-            CompiledBlock(nothing, (nothing,), (full,)), {}, [(0, 1), (1, 2)], lambda: None
-        )
+        engine.recording.shared.through(CompiledBlock(nothing, (nothing,), (full,)), {}, [(0, 1), (1, 2)], lambda: None)
 
 
 def test_what_is_left_after_the_loop_runs_here_too_each_part_in_the_order_of_the_steps(
@@ -186,7 +185,7 @@ def test_what_is_left_after_the_loop_runs_here_too_each_part_in_the_order_of_the
 
     monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
     spans = [(t, t + 1) for t in range(3)]
-    engine.recording.threads.through(CompiledBlock(nothing, (nothing,), (held_up, free)), {}, spans, lambda: None)
+    engine.recording.shared.through(CompiledBlock(nothing, (nothing,), (held_up, free)), {}, spans, lambda: None)
     assert ran["free"] == [(0, True), (1, True), (2, True)]
     assert [low for low, _ in ran["held up"]] == [0, 1, 2]
 
@@ -201,7 +200,7 @@ def test_both_threads_go_through_the_loop_where_the_samples_are_halved(monkeypat
         ran.append((low, threading.get_ident()))
 
     monkeypatch.setattr(engine.recording.threads, "beside", lambda: True)
-    engine.recording.threads.through(CompiledBlock(nothing, (loop, loop), ()), {}, [(0, 1), (1, 2)])
+    engine.recording.shared.through(CompiledBlock(nothing, (loop, loop), ()), {}, [(0, 1), (1, 2)])
     assert [low for low, _ in ran] == [0, 0, 1, 1] and len({thread for _, thread in ran}) == 2
 
 
