@@ -302,9 +302,10 @@ class Lockstep:
         def counts(match: Match) -> bool:
             if not _is_carried(match.entry):
                 return abs(match.scale - 1) < SAME_SCALE or match.entry.name == "onehot"
-            return phase in ("backward", "update") and (
-                match.entry.name[1:] not in self._tape.parameters or not called or match.entry.name in called
-            )
+            is_meant = match.entry.name[1:] not in self._tape.parameters or not called or match.entry.name in called
+            is_whole = match.entry.t is None and match.entry.sample is None  # which an update takes, times a rate
+            is_usual = is_whole if phase == "update" else phase == "backward" and self._is_usual(match.scale / base)
+            return is_meant and is_usual
 
         def rank(match: Match) -> tuple[bool, bool, bool, int]:
             fits = abs(match.scale - (base if _is_carried(match.entry) else 1.0)) < SAME_SCALE * abs(base)
@@ -312,6 +313,13 @@ class Lockstep:
             return match.entry.name in called, _is_carried(match.entry) == (phase == "backward"), fits, known
 
         return max((m for m in matches if counts(m)), key=rank, default=None)
+
+    def _is_usual(self, factor: float) -> bool:
+        """Whether a gradient may be so many times what the program makes of it in the end: that it takes the mean over samples or steps, or
+        2 or the sign of an error, later. Any other multiple is no equality: of what has a single direction there always is one."""
+        samples, steps = self.problem.X.shape[:2]
+        counts = {a * b for a in (1, 2, samples, steps) for b in (1, 2, samples, steps)}
+        return any(abs(abs(factor) * n / m - 1) < SAME_SCALE for n in counts for m in (1, n * n))
 
     def _often(self, event: RecordedEvent) -> Counter[tuple[str, str]]:
         """How often a place makes each quantity of the reference."""

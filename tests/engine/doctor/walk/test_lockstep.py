@@ -268,3 +268,41 @@ def test_of_a_run_that_stops_the_walk_says_why_the_question_is_open(tmp_path: Pa
     report = open_walk(path, Wishes(stand=tmp_path), mend=False).report
     assert report.verdict == "undecided"
     assert "fails with ValueError: enough" in report.reason
+
+
+LAST_SAMPLE_ALONE = """
+import numpy as np
+rng = np.random.default_rng(7)
+X, y = rng.normal(size=(6, 3, 2)), np.array([0, 1, 1, 0, 1, 0])
+Wx, Wa, Wy = rng.normal(size=(2, 4)), rng.normal(size=(4, 4)) * 0.5, rng.normal(size=(4, 2))
+out = []
+for sample in X:
+    a = [np.zeros((1, 4))]
+    for row in sample:
+        a.append(np.tanh(a[-1] @ Wa + row[None] @ Wx))
+    e = np.exp(a[-1] @ Wy)
+    out.append((e / e.sum())[0])
+d = (np.array(out) - np.eye(2)[y]) / 6
+loss = -np.log(np.array(out)[np.arange(6), y]).mean()
+dWy, dWa, dWx = np.zeros_like(Wy), np.zeros_like(Wa), np.zeros_like(Wx)
+for i in range(6):
+    dWy += a[-1].T @ d[i : i + 1]
+    da = d[i : i + 1] @ Wy.T
+    for t in range(3, 0, -1):
+        dz = da * (1 - a[t] ** 2)
+        dWa += a[t - 1].T @ dz
+        dWx += X[i, t - 1][:, None] @ dz
+        da = dz @ Wa.T
+for W, g in ((Wx, dWx), (Wa, dWa), (Wy, dWy)):
+    W -= 0.1 * g
+"""
+
+
+def test_a_gradient_of_one_direction_is_not_the_reference_s_by_a_factor_of_its_own(tmp_path: Path) -> None:
+    """With two classes every error is a multiple of (1, -1): the states of the last sample alone make a multiple of the right gradient."""
+    lockstep = in_step(LAST_SAMPLE_ALONE, tmp_path)
+    assert lockstep.report.verdict == "wrong"
+    made = [value for i in range(len(lockstep)) if (value := lockstep.value(i)) is not None and value.entry is not None]
+    right = {value.entry: value.scale for value in made if value.state == "right" and value.entry}
+    assert {entry.sample for entry in right if entry.name == "dWa"} == {5}
+    assert list(right.values()) == pytest.approx([1.0] * len(right))
