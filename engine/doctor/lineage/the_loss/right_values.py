@@ -14,6 +14,7 @@ from engine.doctor.lineage.record.derivatives import BINARY
 from engine.doctor.lineage.record.place_by_place import made_place_by_place
 from engine.doctor.lineage.record.reading import Floats, Record, RecordedArray
 from engine.doctor.lineage.the_loss.loss import ChosenLoss
+from engine.doctor.lineage.the_loss.terms import carried_apart
 from engine.doctor.recording.trials import fingerprints
 
 MOST = 400_000
@@ -71,10 +72,10 @@ class RightValues:
         self._by_line: dict[int, dict[int, float]] = {}
         """By single number its shares: from each line that computes with single numbers their sum."""
         self._of_all(carried_back(record, loss.seeds, self._seen), forward)
-        for seed in (
-            loss.seeds if parts and 1 < len(loss.seeds) <= OUTPUTS else ()
-        ):  # each output's error goes back on its own
-            self._of_all(carried_back(record, [seed]), forward)
+        apart = carried_apart(record, loss) if parts else None
+        few = loss.seeds if parts and 1 < len(loss.seeds) <= OUTPUTS else ()
+        for seed in few if apart is None else apart.seeds:  # each output's error goes back on its own
+            self._of_all(carried_back(record, [seed], None if apart is None else self._share), forward)
         for operation in record.operations if parts else ():
             if operation.name in SLOPES and forward[operation.start : operation.stop].any():
                 self.add(SLOPES[operation.name](operation.result.of(record.pool)))
@@ -112,6 +113,10 @@ class RightValues:
             made = made_place_by_place(self.record, ids.ravel()) if self.parts else None
             if made is not None and made.name in SLOPES:
                 self.add(SLOPES[made.name](value.of(self.record.pool)))
+
+    def _share(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
+        del k, which, g, total
+        self.add(part)
 
     def _seen(self, k: int, which: int, g: Floats, part: Floats, total: Floats) -> None:
         self.add(part)

@@ -20,6 +20,7 @@ from engine.doctor.lineage.record.matching import compared
 from engine.doctor.lineage.record.place_by_place import made_place_by_place
 from engine.doctor.lineage.record.reading import Record, RecordedArray, RecordedOperation, UserLine
 from engine.doctor.lineage.the_loss.loss import adjoint_of, forward_of
+from engine.doctor.lineage.the_loss.terms import carried_apart
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.mending.edits.atoms import atoms_in
 from engine.doctor.mending.edits.expression_text import text_of
@@ -70,7 +71,7 @@ def places_of(texts: Mapping[str, str], record: Record, verdict: RunVerdict) -> 
     right = set(_slice_lines(part, verdict, [r for r in verdict.compared if r.status == "right"])[0])
     (given, lost), mistaken = _given_lines(part, verdict), _mistaken(verdict)
     begin, of_steps = _begin(part, verdict), _of_steps(part, verdict)
-    made_forward, runs = _forward_lines(part, verdict), _runs(record, part, begin)
+    made_forward, runs = _forward_lines(part, verdict), _runs(record, part, begin, _end(part, verdict))
     places: list[EditPlace] = []
     for file, text in texts.items():
         numbers = sorted(line.number for line in own if line.file == file)
@@ -301,11 +302,19 @@ def _begin(part: Record, verdict: RunVerdict) -> int:
     return next((e.time for e in made), 0)
 
 
-def _runs(record: Record, part: Record, begin: int) -> dict[UserLine, tuple[int, int]]:
-    """How often the statement of each line ran before its round's way back began, and until the round's end, from the events of one of its
+def _end(part: Record, verdict: RunVerdict) -> int:
+    """Until when it is looked at what lines make: to the round's end, or as far as the terms of the loss are carried back one by one."""
+    assert verdict.loss is not None
+    apart = carried_apart(part, verdict.loss)
+    return len(part.pool) if apart is None else apart.until
+
+
+def _runs(record: Record, part: Record, begin: int, end: int) -> dict[UserLine, tuple[int, int]]:
+    """How often the statement of each line ran before its round's way back began, and until the end, from the events of one of its
     sites."""
     events, kinds = record.events, record.events.kinds
-    first, end = (int(bound) for bound in part.events.times[[0, -1]]) if len(part.events) else (0, 0)
+    first, last = (int(bound) for bound in part.events.times[[0, -1]]) if len(part.events) else (0, 0)
+    end = min(end, last)
     until = [events.times < begin, events.times <= end, events.times < first]
     counts = np.stack([np.bincount(events.spots[some], minlength=len(kinds)) for some in until], axis=1)
     sites: dict[UserLine, dict[tuple[bool, int, int], NDArray[np.int64]]] = defaultdict(dict)

@@ -20,6 +20,7 @@ from engine.doctor.lineage.record.running import Runs, Trials
 from engine.doctor.lineage.record.updates import found
 from engine.doctor.lineage.record.windows import ends, window
 from engine.doctor.lineage.the_loss.loss import ChosenLoss, adjoint_of, forward_of
+from engine.doctor.lineage.the_loss.terms import carried_apart
 from engine.doctor.lineage.verdict.factors import OF_UPDATES
 from engine.doctor.lineage.verdict.given_back import is_by_scale
 from engine.doctor.lineage.verdict.other_weights import is_odd
@@ -95,7 +96,8 @@ class Trial:
             if self.is_over:
                 return None
             texts = proposal.applied(self.texts)
-            right = self.makes_right(texts, wholly=proposal.cuts, cut=proposal.cuts)
+            cuts = proposal.cuts or self._is_apart
+            right = self.makes_right(texts, wholly=cuts, cut=cuts)
             if self._makes_a_number(proposal) or (self._has_another_loss() and not proposal.forward):
                 continue
             if right:
@@ -245,6 +247,12 @@ class Trial:
     def _is_stopped(self, record: Record) -> bool:
         """Whether the change makes a program stop that did not stop before."""
         return record.outcome.get("ended") == "error" != self.record.outcome.get("ended")
+
+    @cached_property
+    def _is_apart(self) -> bool:
+        """Whether each output's error goes back on its own: how many steps it goes is the program's choice."""
+        part, loss = self.verdict.record, self.verdict.loss
+        return part is not None and loss is not None and carried_apart(part, loss) is not None
 
     @cached_property
     def _known(self) -> KnownRight:

@@ -12,6 +12,7 @@ import pytest
 from engine.doctor.diagnose import diagnose
 from engine.doctor.lineage.record.reading import Record
 from engine.doctor.lineage.record.running import Runs
+from engine.doctor.lineage.the_loss.terms import carried_apart
 from engine.doctor.lineage.verdict.other_weights import SOUGHT, settled
 from engine.doctor.lineage.verdict.run_verdict import RunVerdict
 from engine.doctor.lineage.verdict.verdict import judged
@@ -199,9 +200,40 @@ def test_a_line_that_small_weights_hide_is_named_beside_the_other(tmp_path: Path
         ("b, c = rng.randn(H) * 0.1", "b, c = np.zeros(H)"),
         ("dz = dh * (1 - hs[t + 1] ** 2)", "dz = dh * (1 - np.tanh(hs[t + 1]) ** 2)"),
         ("later = W.T @ dz", "later = W @ dz"),
-        ("range(30)", "range(3)"),
     )
     (tmp_path / "small.py").write_text(changed(TAGGER, *wrong))
     report = diagnose(tmp_path / "small.py")
     assert [each.fix for each in report.diagnoses] == ["dz = dh * (1 - hs[t + 1] ** 2)", "later = W.T @ dz"]
     assert SOUGHT in report.conventions.values()
+
+
+EACH_OUTPUT_BACK_ON_ITS_OWN = """    for t in range(T - 1, -1, -1):
+        dy = ps[t].copy()
+        dy[labels[t]] -= 1
+        dV += np.outer(dy, hs[t + 1])
+        dc += dy
+        dz = (V.T @ dy) * (1 - hs[t + 1] ** 2)
+        for k in range(t, max(-1, t - 4), -1):
+            dU += np.outer(dz, xs[k])
+            dW += np.outer(dz, hs[k])
+            db += dz
+            dz = (W @ dz) * (1 - hs[k] ** 2)
+"""
+
+
+def test_a_loop_back_for_each_of_many_outputs_is_corrected(tmp_path: Path) -> None:
+    """What one output alone has of dL/d(a state) is nothing of the whole loss; how many steps back it goes is the program's choice."""
+    back = TAGGER[TAGGER.index("    later = np.zeros(H)\n") : TAGGER.index("    return dU, dW, dV, db, dc")]
+    text = changed(TAGGER, (back, EACH_OUTPUT_BACK_ON_ITS_OWN), ("D, H, K, T = 3, 4, 3, 5", "D, H, K, T = 3, 4, 3, 16"))
+    runs, record, verdict = _wrong(tmp_path, text)
+    assert verdict.record is not None and verdict.loss is not None
+    apart = carried_apart(verdict.record, verdict.loss)
+    assert apart is not None and len(apart.seeds) == 12 and apart.until < len(verdict.record.pool)
+    (found,) = blamed(runs, record, verdict)
+    assert (found.mended, found.verified) == ("dz = W.T @ dz * (1 - hs[k] ** 2)", True)
+
+
+def test_outputs_that_go_back_together_are_not_taken_apart(tmp_path: Path) -> None:
+    _, _, verdict = _wrong(tmp_path, changed(TAGGER, ("later = W.T @ dz", "later = W @ dz")))
+    assert verdict.record is not None and verdict.loss is not None
+    assert carried_apart(verdict.record, verdict.loss) is None
