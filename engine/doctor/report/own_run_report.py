@@ -152,8 +152,10 @@ def _decided(
             start = (search, record, verdict)
             if verdict.shifted:
                 start = started_otherwise(search, verdict, taken)
-            elif hide_the_line(verdict) and (other := started_otherwise(search, verdict, taken, FURTHER)) is not None:
-                start, verdict = other, replace(verdict, conventions=(*verdict.conventions, SOUGHT))
+            elif not whole and hide_the_line(verdict):  # weights that are made up are large enough
+                other = started_otherwise(search, verdict, taken, FURTHER)
+                if other is not None:
+                    start, verdict = other, replace(verdict, conventions=(*verdict.conventions, SOUGHT))
             found = blamed(*start, returned) if start is not None else []
     if whole and not any(each.verified for each in found):
         verdict = _if_something_agrees(unless_scaled(verdict) if mend else verdict)
