@@ -412,9 +412,13 @@ def _one_taken_off(
         operation = record.operations[int(maker)]
         if operation.size <= 1:
             continue
-        _, target, _ = pairs.setdefault(operation.start, (operation.result, np.zeros(operation.shape), k))
+        known = pairs.get(operation.start)
+        if (
+            known is None or known[1].size != operation.size
+        ):  # of its first entry alone a difference may have been taken before
+            pairs[operation.start] = operation.result, np.zeros(operation.shape), k
         places = given.ids().ravel()[makers == maker] - operation.start
-        target.reshape(-1)[places] = 1.0
+        pairs[operation.start][1].reshape(-1)[places] = 1.0
 
 
 def _settled(record: Record, reference: RecordedArray) -> RecordedArray | None:

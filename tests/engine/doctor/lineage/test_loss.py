@@ -324,3 +324,15 @@ def test_windows_that_are_computed_again_from_a_kept_state_have_a_loss_of_their_
     assert verdict.loss is not None
     assert verdict.loss.line == line_of(WINDOWS, "error = ")
     assert verdict_on(tmp_path, changed(WINDOWS, ("dh = W.T @ dz", "dh = W @ dz")), rounds=3).verdict != "right"
+
+
+def test_a_target_that_is_taken_off_a_softmax_of_which_the_first_entry_was_compared_before(tmp_path: Path) -> None:
+    text = changed(
+        TAGGER,
+        ("        loss -= np.log(ps[-1][label])\n", ""),
+        ("        dy = ps[t].copy()\n", "        least = ps[t][0] - rng.rand()\n        dy = ps[t].copy()\n"),
+        ("rng.randint(0, K, T)", "rng.randint(1, K, T)"),
+    )
+    verdict = verdict_on(tmp_path, text)
+    assert verdict.verdict == "right" and verdict.loss is not None
+    assert verdict.loss.assumed.startswith("the cross-entropy")
